@@ -1,0 +1,63 @@
+/* method.h - what a fine-tuning method is: one const struct of facts and hooks.
+ *
+ * The unit of adaptation is the site (nn/net.h): one adaptable linear layer. A method sees sites, parameters and its own options,
+ * never a model, a task, the scheduler or the database. Every hook may be NULL; methods/_template.c documents each at work. */
+#ifndef BENCH_METHOD_H
+#define BENCH_METHOD_H
+
+#include <jansson.h>
+
+#include "harness/nn/net.h"
+#include "harness/opt.h"
+
+enum method_flags {
+    METHOD_MUTATES_BASE = 1,    /* changes W itself: adapted sites get a private float32 copy of W */
+    METHOD_MERGEABLE = 2,       /* merge() exists: W, b of a site absorb the adapter */
+    METHOD_IDENTITY_AT_INIT = 4, /* the model's output is unchanged before the first step */
+    METHOD_NO_SITES = 8,        /* ignores target_modules, r, ... : none, full */
+    METHOD_FULL = 16,           /* what it trains is the model itself: no adapter file, the checkpoint is the model */
+};
+
+/* Saved tensors, in PEFT's names. `data` stays the method's; adapter.c writes them out in order. */
+struct adapter_out;
+void adapter_add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data);
+/* The same, but the writer takes ownership of malloc'ed `data`. */
+void adapter_add_owned(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, float *data);
+
+struct method {
+    const char *name;    /* the file's name, the YAML value, the database value, the legend */
+    const char *summary; /* one line for `bench ls methods` */
+    const char *paper;   /* arXiv id, or NULL */
+    unsigned flags;
+    const struct opt *opts; /* its options, defaults and ranges; NULL: none */
+    size_t run_size, site_size; /* zeroed state: net->method_state, site->state */
+
+    /* Options that contradict each other or the training: 0, or an error. `warn` receives a one-line remark worth telling, if any. */
+    int (*check)(const json_t *cfg, char *warn, size_t warn_size, struct err *e);
+    /* Trainable and stored parameters of one adapted site in closed form; called with site_shape of all sites. `shared`: what the method has once
+     * for all sites, added once. */
+    void (*count)(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored);
+    bool (*select)(const struct net *net, const struct param *p); /* train this base parameter? */
+    void (*setup)(struct net *net);                    /* once, before attach: sees net->sites; shared matrices */
+    void (*attach)(struct net *net, struct site *s);   /* declare parameters (net_param), set s->need_x */
+    void (*layout)(struct net *net, struct site *s, int np); /* per micro-batch: reserve what is kept (net_keep) */
+    /* y = the adapted layer of x (the base product included: site_base_forward or a panel_mm with more terms). */
+    void (*forward)(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np);
+    /* dx += gradient (dx NULL: not wanted); parameter gradients += . x is NULL unless need_x. */
+    void (*backward)(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx, int lddx,
+                     int np);
+    void (*pre_step)(struct net *net, long step);  /* before the optimizer's step; 0-based */
+    void (*post_step)(struct net *net, long step); /* after it */
+    /* Add the adapter into W [d_out, d_in] and b (copies that the caller made). */
+    void (*merge)(struct net *net, struct site *s, float *W, float *b);
+    /* NULL: every TRAIN and FIXED parameter of the site under its own name. */
+    void (*save)(struct net *net, struct site *s, struct adapter_out *o);
+    /* Fill PEFT's adapter_config fields (peft_type, r, lora_alpha, ...). NULL: no PEFT form. */
+    void (*save_config)(struct net *net, json_t *config);
+};
+
+/* The registry, in methods.def order; NULL-terminated. */
+extern const struct method *const method_list[];
+const struct method *method_find(const char *name); /* NULL when unknown */
+
+#endif
