@@ -59,6 +59,11 @@ void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta) {
         count_down(m, cat, (size_t)-delta);
 }
 
+void mem_move(struct mem *m, enum mem_cat from, enum mem_cat to, size_t bytes) {
+    count_down(m, from, round_up(bytes));
+    count_up(m, to, round_up(bytes));
+}
+
 /* The system itself has no memory left: the same as a limit. */
 static void exhausted(struct mem *m, enum mem_cat cat, size_t bytes) {
     if (m->deny) m->deny(m, cat, bytes, m->deny_arg);

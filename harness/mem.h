@@ -42,6 +42,8 @@ void mem_init(struct mem *m, bool counting, size_t limit);
 void *mem_alloc(struct mem *m, enum mem_cat cat, size_t bytes);
 /* `bytes` as given to mem_alloc. Accepts NULL. */
 void mem_free(struct mem *m, enum mem_cat cat, void *p, size_t bytes);
+/* The block of `bytes` changes its category. */
+void mem_move(struct mem *m, enum mem_cat from, enum mem_cat to, size_t bytes);
 /* Count memory that somebody else holds (a mapped model file), without allocating. Negative deltas take it back. */
 void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta);
 

@@ -1,13 +1,13 @@
 /* method.h - what a fine-tuning method is: one const struct of facts and hooks.
  *
- * The unit of adaptation is the site (nn/net.h): one adaptable linear layer. A method sees sites, parameters and its own options,
+ * The unit of adaptation is the site (net.h): one adaptable linear layer. A method sees sites, parameters and its own options,
  * never a model, a task, the scheduler or the database. Every hook may be NULL; methods/_template.c documents each at work. */
 #ifndef BENCH_METHOD_H
 #define BENCH_METHOD_H
 
 #include <jansson.h>
 
-#include "harness/nn/net.h"
+#include "harness/net.h"
 #include "harness/opt.h"
 
 enum method_flags {

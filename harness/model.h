@@ -1,0 +1,51 @@
+/* model.h - what a model architecture is: building parameters and sites, a forward and a backward pass.
+ *
+ * A micro-batch is packed: n tokens of many sequences back to back; attention runs per sequence; positions restart per sequence. */
+#ifndef BENCH_MODEL_H
+#define BENCH_MODEL_H
+
+#include <stdint.h>
+
+#include "harness/net.h"
+#include "harness/nn/modelfile.h"
+
+/* Arrays have 32*np entries; those of padding tokens are zero. Owned by whoever made the batch. */
+struct batch {
+    int n, np;
+    const int32_t *ids;
+    const int32_t *pos;         /* position within the sequence */
+    const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
+};
+
+struct model_facts {
+    int hidden, vocab, layers;
+    int max_positions;     /* longest sequence the model was made for */
+    int bos_id, eos_id;    /* -1: none */
+    struct param *head;    /* [vocab, hidden]; the embedding itself when tied */
+    struct param *head_bias; /* or NULL */
+};
+
+struct model {
+    const char *name, *summary;
+    bool (*match)(const struct modelfile *f);
+    /* Declare parameters and sites in net. *ret: the architecture's state, freed by `free`. A config field that changes the
+     * computation and is not implemented is refused by name. */
+    int (*build)(struct net *net, const struct modelfile *f, void **ret, struct err *e);
+    void (*free)(void *state);
+    void (*facts)(const void *state, struct model_facts *f);
+    /* Once after net_bind: what must be kept follows from what trains. */
+    void (*bound)(void *state, struct net *net);
+    /* Reserve the memory of one pass on net->tape: kept for backward (train) or not. Touches nothing. */
+    void (*layout)(void *state, struct net *net, int np, bool train);
+    /* The hidden states after the last norm: panels of `hidden` features, on the tape. */
+    const float *(*forward)(void *state, struct net *net, const struct batch *b);
+    /* dh: gradient of those; used up. After a forward whose layout had train = true. */
+    void (*backward)(void *state, struct net *net, const struct batch *b, float *dh);
+};
+
+/* The registry, in models.def order; NULL-terminated. */
+extern const struct model *const model_list[];
+/* The architecture of an opened file, or an error that names what the file says it is. */
+const struct model *model_of(const struct modelfile *f, struct err *e);
+
+#endif

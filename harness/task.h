@@ -1,0 +1,59 @@
+/* task.h - what a task is: rows to batches to loss to metrics.
+ *
+ * A micro-batch belongs to the task (struct task_batch is its own, beginning with what the core reads); the core decides which rows, when
+ * to step, when to evaluate. */
+#ifndef BENCH_TASK_H
+#define BENCH_TASK_H
+
+#include <jansson.h>
+
+#include "harness/model.h"
+#include "harness/nn/tokenizer.h"
+#include "harness/opt.h"
+
+enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_COUNT };
+const char *split_name(enum split s); /* "train", "eval", "test" */
+
+/* The model that a task drives. */
+struct task_net {
+    struct net *net;
+    const struct model *model;
+    void *model_state;
+    struct model_facts facts;
+};
+
+struct task_batch {
+    struct batch b;
+    long tokens;   /* real tokens in it */
+    double weight; /* what the loss is divided by over the whole step: labelled tokens, pairs, ... */
+};
+
+struct task {
+    const char *name, *summary;
+    const struct opt *opts;      /* its keys: data.*, ... */
+    const char *default_metric;  /* "eval/loss" */
+    const char *default_goal;    /* "minimize" */
+
+    /* Open the data of a run. config: resolved. mem: DATA is counted here. */
+    int (*open)(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
+                struct err *e);
+    void (*free)(void *state);
+    /* Rows of a split that can be used, 0 where the split is absent. Tokenises what it must to know. */
+    long (*rows)(void *state, enum split s);
+    /* A micro-batch of rows[0..n). Returns NULL and fills e on a bad row. batch_free gives it back. */
+    struct task_batch *(*batch)(void *state, enum split s, const long *rows, int n, struct err *e);
+    void (*batch_free)(void *state, struct task_batch *b);
+    /* Reserve the memory of one pass over b on net->tape (the model's included). */
+    void (*layout)(void *state, struct task_net *tn, const struct task_batch *b, bool train);
+    /* After layout: forward, loss summed (not averaged) in double, and with `train` backward of scale * loss. `each`: per-row scores
+     * and sizes through the callback, for evaluation (may be NULL). */
+    double (*run)(void *state, struct task_net *tn, const struct task_batch *b, bool train, double scale,
+                  void (*each)(void *arg, int row, double loss, double weight), void *arg);
+    /* Rows that were left out and why, for a warning: 0 or more. */
+    long (*skipped)(void *state, enum split s);
+};
+
+extern const struct task *const task_list[];
+const struct task *task_find(const char *name);
+
+#endif

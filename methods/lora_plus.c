@@ -1,0 +1,35 @@
+/* lora_plus.c - LoRA+ (Hayou et al., 2402.12354): LoRA whose B learns with lr * ratio, A with lr.
+ *
+ * With Adam, B = 0 at the start, no decay, no clipping and eps -> 0 it equals LoRA at alpha * ratio step for step, so that is the control
+ * it must be compared with. A saved adapter is a plain LoRA. */
+#include "harness/cfg.h"
+#include "methods/lowrank.h"
+
+static const struct opt lora_plus_opts[] = {
+    {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},
+    {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},
+    {"loraplus_lr_ratio", OPT_NUM, "16", 1e-6, 1e6, NULL, "learning rate of B over that of A"},
+    OPT_END,
+};
+
+static void lora_plus_attach(struct net *net, struct site *s) {
+    lowrank_attach(net, s, PARAM_TRAIN, (float)cfg_num(net->config, "loraplus_lr_ratio"));
+}
+
+const struct method method_lora_plus = {
+    .name = "lora_plus",
+    .summary = "LoRA with a higher learning rate for B",
+    .paper = "2402.12354",
+    .flags = METHOD_MERGEABLE | METHOD_IDENTITY_AT_INIT,
+    .opts = lora_plus_opts,
+    .run_size = sizeof(struct lowrank_run),
+    .site_size = sizeof(struct lowrank_site),
+    .count = lowrank_count,
+    .setup = lowrank_setup,
+    .attach = lora_plus_attach,
+    .layout = lowrank_layout,
+    .forward = lowrank_forward,
+    .backward = lowrank_backward,
+    .merge = lowrank_merge,
+    .save_config = lowrank_save_config,
+};

@@ -1,0 +1,100 @@
+/* lowrank.c - see lowrank.h. */
+#include "methods/lowrank.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "harness/cfg.h"
+#include "harness/nn/mat.h"
+#include "harness/util.h"
+
+const struct opt lowrank_opts[] = {
+    {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},
+    {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},
+    OPT_END,
+};
+
+void lowrank_setup(struct net *net) {
+    struct lowrank_run *run = net->method_state;
+    run->r = (int)cfg_int(net->config, "r");
+    run->scale = (float)(cfg_num(net->config, "lora_alpha") / run->r);
+}
+
+static struct param *named_param(struct net *net, struct site *s, const char *part, enum param_role role, int rows, int cols) {
+    char *name = xasprintf("base_model.model.%s.%s.weight", s->module, part);
+    struct param *p = net_param(net, s, name, role, rows, cols);
+    free(name);
+    return p;
+}
+
+void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult) {
+    struct lowrank_run *run = net->method_state;
+    struct lowrank_site *st = s->state;
+    if (!run->first) run->first = s;
+    st->A = named_param(net, s, "lora_A", a_role, run->r, s->d_in);
+    st->B = named_param(net, s, "lora_B", PARAM_TRAIN, s->d_out, run->r);
+    st->A->regenerable = a_role == PARAM_FIXED;
+    st->B->lr_mult = b_lr_mult;
+    if (a_role == PARAM_TRAIN) s->need_x = true;
+    if (!net->mem->counting)
+        rng_fill_uniform(rng_make(net->seed, st->A->name, 0), st->A->value, param_size(st->A), 1.0f / sqrtf((float)s->d_in));
+}
+
+void lowrank_layout(struct net *net, struct site *s, int np) {
+    struct lowrank_run *run = net->method_state;
+    struct lowrank_site *st = s->state;
+    if (run->first == s) run->du = net_keep(net, MEM_SCRATCH, np, run->r);
+    st->u = net_keep(net, MEM_ACT, np, run->r);
+}
+
+void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
+    struct lowrank_run *run = net->method_state;
+    struct lowrank_site *st = s->state;
+    struct term down = {&st->A->w, false, x, ldx};
+    panel_mm(net->team, st->u, run->r, run->r, np, &down, 1, NULL, false);
+    panel_row_scale(net->team, st->u, run->r, st->u, run->r, NULL, run->scale, run->r, np, false);
+    struct term up[2] = {{&s->W->w, false, x, ldx}, {&st->B->w, false, st->u, run->r}};
+    panel_mm(net->team, y, ldy, s->d_out, np, up, 2, s->b ? s->b->value : NULL, false);
+}
+
+void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
+                      int lddx, int np) {
+    struct lowrank_run *run = net->method_state;
+    struct lowrank_site *st = s->state;
+    int r = run->r;
+    bool trains_A = st->A->role == PARAM_TRAIN;
+    panel_outer(net->team, st->B->grad, r, dy, lddy, s->d_out, st->u, r, r, np); /* dB = G (s A x)^T */
+    if (!dx && !trains_A) return;
+    struct term back = {&st->B->w, true, dy, lddy};
+    panel_mm(net->team, run->du, r, r, np, &back, 1, NULL, false);
+    panel_row_scale(net->team, run->du, r, run->du, r, NULL, run->scale, r, np, false); /* s B^T G */
+    if (trains_A) panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, x, ldx, s->d_in, np);
+    if (!dx) return;
+    struct term t[2] = {{&s->W->w, true, dy, lddy}, {&st->A->w, true, run->du, r}};
+    panel_mm(net->team, dx, lddx, s->d_in, np, t, 2, NULL, true);
+}
+
+void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {
+    (void)b;
+    struct lowrank_run *run = net->method_state;
+    struct lowrank_site *st = s->state;
+    mat_add_product(net->team, W, s->d_out, s->d_in, run->scale, st->B->value, st->A->value, run->r);
+}
+
+void lowrank_save_config(struct net *net, json_t *config) {
+    struct lowrank_run *run = net->method_state;
+    json_object_set_new(config, "peft_type", json_string("LORA"));
+    json_object_set_new(config, "r", json_integer(run->r));
+    json_object_set_new(config, "lora_alpha", json_real(cfg_num(net->config, "lora_alpha")));
+    json_object_set_new(config, "lora_dropout", json_real(0));
+    json_object_set_new(config, "bias", json_string("none"));
+    json_object_set_new(config, "use_rslora", json_false());
+    json_object_set_new(config, "use_dora", json_false());
+    json_object_set_new(config, "init_lora_weights", json_true());
+}
+
+void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+    size_t n = 0, r = (size_t)cfg_int(cfg, "r");
+    for (int i = 0; i < nsites; i++) n += r * (size_t)(s[i].d_in + s[i].d_out);
+    *trainable = *stored = n;
+}

@@ -1,0 +1,38 @@
+/* lowrank.h - what LoRA and its relatives share: h = W x + s B A x, s = alpha / r (2106.09685, section 4.1).
+ *
+ * A [r, d_in] is Kaiming-uniform(a = sqrt 5), that is U(-1/sqrt(d_in), 1/sqrt(d_in)), as PEFT and loralib draw it; B [d_out, r] is zero. With
+ * G = dL/dh:  dB = s G (A x)^T,  dA = s B^T G x^T,  dx = W^T G + s A^T B^T G. */
+#ifndef BENCH_METHODS_LOWRANK_H
+#define BENCH_METHODS_LOWRANK_H
+
+#include "harness/method.h"
+
+/* First member of the run state of every low-rank method. */
+struct lowrank_run {
+    int r;
+    float scale;              /* s */
+    const struct site *first; /* the first adapted site: its layout reserves what all share */
+    float *du;                /* scratch [r] */
+};
+
+/* First member of the site state. */
+struct lowrank_site {
+    struct param *A, *B;
+    float *u; /* s A x, kept: r features */
+};
+
+extern const struct opt lowrank_opts[]; /* r, lora_alpha */
+
+void lowrank_setup(struct net *net);
+/* role of A: PARAM_TRAIN, or PARAM_FIXED (LoRA-FA: then x is not needed in backward). */
+void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult);
+void lowrank_layout(struct net *net, struct site *s, int np);
+void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np);
+void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
+                      int lddx, int np);
+void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
+void lowrank_save_config(struct net *net, json_t *config);
+/* r (d_in + d_out) per site, trained and stored. */
+void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored);
+
+#endif

@@ -1,0 +1,8 @@
+/* none.c - the untouched base: nothing trains. The origin of every comparison. */
+#include "harness/method.h"
+
+const struct method method_none = {
+    .name = "none",
+    .summary = "the untouched base model, evaluated only",
+    .flags = METHOD_NO_SITES | METHOD_IDENTITY_AT_INIT,
+};
