@@ -1,0 +1,187 @@
+# bench - `make` leaves ./bench, objects go to build/. `make help` lists the targets.
+#
+# Sources are found by wildcard: a new file in harness/, methods/ or experiments/ needs no line here, nor does a new test.
+# Only `make deps` installs anything; `make test` and `make demo` call it when something is missing.
+
+VERSION  := 0.1
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+BIN      ?= bench
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+CFLAGS   ?= -O3 -g
+SAN      ?=
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# ---- packages (Debian 12 names) --------------------------------------------------------------------------------
+# Libraries are asked of dpkg; tools count as present wherever they come from.
+DEB_LIBS  := libopenblas-serial-dev libyaml-dev libsqlite3-dev libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev \
+             libcmocka-dev wordnet-base
+DEB_TOOLS := gcc:gcc make:make pkg-config:pkg-config gnuplot:gnuplot-nox bats:bats python3:python3 pip3:python3-pip
+PKGS      := yaml-0.1 sqlite3 jansson libpcre2-8 libutf8proc libcrypto openblas
+
+# The serial OpenBLAS is preferred at build and at run time whatever Debian's alternatives say: bench runs its own threads.
+SERIAL_PC  := $(firstword $(wildcard /usr/lib/*/openblas-serial/pkgconfig))
+PKG_CONFIG := $(if $(SERIAL_PC),PKG_CONFIG_PATH=$(SERIAL_PC):$$PKG_CONFIG_PATH )pkg-config
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+BLAS_DIR   := $(patsubst %/pkgconfig,%,$(SERIAL_PC))
+
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) -Wall -Wextra -Wshadow -I. -fopenmp -MMD -MP $(PKG_CFLAGS)
+ALL_LDFLAGS = -fopenmp $(LDFLAGS) $(BLAS_DIR:%=-Wl,-rpath,%)
+ALL_LIBS    = $(PKG_LIBS) -lm
+ifneq ($(SAN),)
+ALL_CFLAGS  += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+ALL_LDFLAGS += -fsanitize=address,undefined
+endif
+
+# ---- sources ---------------------------------------------------------------------------------------------------
+SRC  := $(sort $(wildcard harness/*.c harness/nn/*.c methods/*.c) $(shell find experiments -name '*.c'))
+SRC  := $(filter-out %/_template.c %.inc.c,$(SRC))
+OBJ  := $(SRC:%.c=$(BUILD)/%.o)
+CORE := $(filter-out $(BUILD)/harness/main.o,$(OBJ))
+
+TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c))
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+PERF_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/perf/*.c)))
+SMOKE    := experiments/models/smoke/make_smoke.py
+
+.PHONY: all deps test test-built check perf demo install uninstall clean help tests-bin force need-pkgs
+all: $(BIN) $(if $(wildcard $(SMOKE)),build/share/.made)
+
+$(BIN): $(OBJ)
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $(OBJ) -o $@ $(ALL_LDFLAGS) $(ALL_LIBS)
+
+$(BUILD)/%.o: %.c | need-pkgs build/schema.inc build/version.h
+	@mkdir -p $(@D)
+	@echo "  cc   $<"
+	@$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# Tests link what they use of everything but main.c.
+$(BUILD)/libbench.a: $(CORE)
+	@rm -f $@; ar rcs $@ $(CORE)
+
+$(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libbench.a
+	@echo "  link $@"
+	@$(CC) $(ALL_CFLAGS) $^ -o $@ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka
+.SECONDARY:
+
+need-pkgs:
+	@$(if $(PKG_LIBS),:,echo "libraries are missing ($(PKGS)): run 'make deps'" >&2; exit 1)
+
+# One C string literal per line of SQL.
+build/schema.inc: $(wildcard harness/schema.sql)
+	@mkdir -p build
+	@{ echo "static const char schema_sql[] ="; \
+	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $(wildcard harness/schema.sql) /dev/null; \
+	   echo '    "";'; } > $@
+
+# Written anew only when it changes, so that nothing recompiles for nothing.
+build/version.h: force
+	@mkdir -p build
+	@id=$$(GIT_OPTIONAL_LOCKS=0 git describe --always --dirty --abbrev=10 --exclude='*' 2>/dev/null); \
+	 { echo "/* made by the Makefile */"; \
+	   echo "#define BENCH_VERSION \"$(VERSION)$${id:+-g$$id}\""; \
+	   echo "#define BENCH_CFLAGS \"$(CFLAGS)\""; } > $@.new; \
+	 if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# The small model and data of sweeps/smoke.yaml: made, not downloaded.
+build/share/.made: $(SMOKE)
+	@mkdir -p build/share
+	@echo "  make build/share"
+	@python3 $(SMOKE) --models build/share/models --data build/share/data
+	@touch $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- dependencies ----------------------------------------------------------------------------------------------
+# Prints the packages that are missing, one a line.
+define MISSING
+{ for p in $(DEB_LIBS); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done; \
+  for t in $(DEB_TOOLS); do command -v $${t%%:*} >/dev/null || echo $${t##*:}; done; }
+endef
+
+deps:
+	@missing=$$($(MISSING)); \
+	 if [ -z "$$missing" ]; then echo "deps: everything is installed"; exit 0; fi; \
+	 echo "deps: installing" $$missing; \
+	 if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo >/dev/null; then as=sudo; \
+	 else echo "deps: neither root nor sudo: ask an administrator to run: apt-get install" $$missing >&2; exit 3; fi; \
+	 $$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing
+
+DEPS_IF_MISSING = @[ -z "$$($(MISSING))" ] || $(MAKE) deps
+
+# ---- tests -----------------------------------------------------------------------------------------------------
+# A second make, because pkg-config may have appeared only now.
+test:
+	$(DEPS_IF_MISSING)
+	@$(MAKE) test-built
+
+tests-bin: $(TEST_BIN)
+test-built: all $(BIN) $(TEST_BIN)
+	@BUILD=$(BUILD) BENCH=$(abspath $(BIN)) tests/run.sh $(TESTS)
+
+check:
+	@command -v valgrind >/dev/null || { echo "make check needs valgrind: apt-get install valgrind" >&2; exit 3; }
+	$(DEPS_IF_MISSING)
+	@echo "== address and undefined behaviour sanitizers"
+	@ASAN_OPTIONS=detect_leaks=1 OPENBLAS_NUM_THREADS=1 TEST_TIMEOUT=1800 \
+	 $(MAKE) BUILD=build/asan BIN=build/asan/bench SAN=1 CFLAGS="-O1 -g" test-built
+	@echo "== valgrind"
+	@$(MAKE) tests-bin
+	@BENCH_CPU=avx2 OPENBLAS_CORETYPE=Haswell TEST_TIMEOUT=1800 \
+	 TEST_WRAP="valgrind -q --error-exitcode=99 --leak-check=no --trace-children=no" BUILD=$(BUILD) BENCH=$(abspath $(BIN)) \
+	 tests/run.sh $(VALGRIND_TESTS)
+# Parsers and bookkeeping: where memory errors would hide; the numeric kernels are covered by the sanitizers.
+VALGRIND_TESTS ?= $(filter-out %kernels.c %panel.c %attention.c %train.c %hard_strings.c,$(wildcard tests/unit/*.c))
+
+perf: all $(PERF_BIN)
+	@$(if $(PERF_BIN),set -e; for b in $(PERF_BIN); do echo "== $$b"; $$b; done,echo "tests/perf holds no programs")
+	@./$(BIN) doctor
+
+demo:
+	$(DEPS_IF_MISSING)
+	@$(MAKE) all
+	./bench pull smollm2-135m
+	./bench run sweeps/rank.yaml
+	./bench show rank
+	@echo; echo "Plots:"; ls -1 $(CURDIR)/results/plots/*.png $(CURDIR)/results/plots/*.svg 2>/dev/null
+
+# ---- installing ------------------------------------------------------------------------------------------------
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+SHAREDIR = $(DESTDIR)$(PREFIX)/share/bench
+
+install: all
+	install -d $(BINDIR) $(SHAREDIR)
+	install -m 755 $(BIN) $(BINDIR)/bench
+	@cd experiments && for d in sweeps plots data; do \
+	   find $$d -type f ! -name '*.[ch]' ! -name '*.py' ! -name '.*' -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; \
+	 done
+	@if [ -d build/share ]; then cd build/share && \
+	   find models data -type f -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; fi
+
+uninstall:
+	rm -f $(BINDIR)/bench
+	rm -rf $(SHAREDIR)
+
+clean:
+	rm -rf build bench
+
+help:
+	@echo "make             build ./bench"
+	@echo "make deps        install what is missing (apt-get; sudo where not root)"
+	@echo "make demo        fetch SmolLM2-135M-Instruct, run sweeps/rank.yaml, show the results"
+	@echo "make test        build and run every test    (TESTS='tests/unit/test_err.c ...' for some)"
+	@echo "make check       the tests under sanitizers, and a part of them under valgrind"
+	@echo "make perf        measure"
+	@echo "make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall"
+	@echo "make clean"
