@@ -6,8 +6,7 @@
 #include "methods/lowrank.h"
 
 static const struct opt lora_plus_opts[] = {
-    {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},
-    {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},
+    LOWRANK_OPTS,
     {"loraplus_lr_ratio", OPT_NUM, "16", 1e-6, 1e6, NULL, "learning rate of B over that of A"},
     OPT_END,
 };

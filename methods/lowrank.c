@@ -8,11 +8,7 @@
 #include "harness/nn/mat.h"
 #include "harness/util.h"
 
-const struct opt lowrank_opts[] = {
-    {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},
-    {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},
-    OPT_END,
-};
+const struct opt lowrank_opts[] = {LOWRANK_OPTS, OPT_END};
 
 void lowrank_setup(struct net *net) {
     struct lowrank_run *run = net->method_state;

@@ -21,7 +21,11 @@ struct lowrank_site {
     float *u; /* s A x, kept: r features */
 };
 
-extern const struct opt lowrank_opts[]; /* r, lora_alpha */
+/* The rows that every low-rank method's option table begins with. */
+#define LOWRANK_OPTS                                                                                         \
+    {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},                                               \
+        {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"}
+extern const struct opt lowrank_opts[]; /* only those */
 
 void lowrank_setup(struct net *net);
 /* role of A: PARAM_TRAIN, or PARAM_FIXED (LoRA-FA: then x is not needed in backward). */

@@ -1,0 +1,162 @@
+/* delta_lora.c - Delta-LoRA (Zi et al., 2309.02411): LoRA that also moves W by the change of its low-rank product.
+ *
+ * A and B train as in LoRA; after the optimizer's step t (0-based), from t >= K = delta_start on,
+ *     W += lambda * s * (B' A' - B A),    s = alpha / r,  ' = after the step.
+ * W gets no gradient and no moments. The paper writes A B with A [d, r]; here B A as in LoRA.
+ *
+ * The deltas telescope: W_T + s B_T A_T = W_0 + s[(1 + lambda) B_T A_T - lambda B_K A_K], so the learned change is a LoRA of rank 2r (r
+ * when K = 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
+ * untouched base. With K = 0, no decay, no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/cfg.h"
+#include "harness/nn/mat.h"
+#include "harness/util.h"
+#include "methods/lowrank.h"
+
+static const struct opt delta_lora_opts[] = {
+    LOWRANK_OPTS,
+    {"delta_lambda", OPT_NUM, "2", 0, 1e6, NULL, "lambda: how much of the low-rank change W takes over"},
+    {"delta_start", OPT_INT, "500", 0, 1e9, NULL, "K: steps of plain LoRA before W starts to move"},
+    OPT_END,
+};
+
+struct delta_run {
+    struct lowrank_run lowrank;
+    float lambda;
+    long start;   /* K */
+    bool started; /* W has moved */
+};
+
+struct delta_site {
+    struct lowrank_site lowrank;
+    struct param *A_old, *B_old; /* before the step */
+    struct param *A_K, *B_K;     /* when W started to move; NULL when K = 0 (B_K = 0) */
+};
+
+static int delta_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
+    (void)e;
+    long K = cfg_int(cfg, "delta_start"), steps = cfg_int(cfg, "train.steps");
+    if (K >= steps)
+        snprintf(warn, warn_size, "delta_start %ld is not below train.steps %ld: delta_lora is then plain lora", K, steps);
+    return 0;
+}
+
+static void delta_setup(struct net *net) {
+    struct delta_run *run = net->method_state;
+    lowrank_setup(net);
+    run->lambda = (float)cfg_num(net->config, "delta_lambda");
+    run->start = cfg_int(net->config, "delta_start");
+}
+
+static struct param *snapshot(struct net *net, struct site *s, const struct param *of, const char *when) {
+    char *name = xasprintf("%s.%s", of->name, when);
+    struct param *p = net_param(net, s, name, PARAM_FIXED, of->rows, of->cols);
+    free(name);
+    return p;
+}
+
+static void delta_attach(struct net *net, struct site *s) {
+    struct delta_run *run = net->method_state;
+    struct delta_site *st = s->state;
+    lowrank_attach(net, s, PARAM_TRAIN, 1.0f);
+    if (!net->training) return;
+    st->A_old = snapshot(net, s, st->lowrank.A, "before");
+    st->B_old = snapshot(net, s, st->lowrank.B, "before");
+    if (run->start == 0) return;
+    st->A_K = snapshot(net, s, st->lowrank.A, "start");
+    st->B_K = snapshot(net, s, st->lowrank.B, "start");
+}
+
+static void keep(struct param *to, const struct param *from) {
+    memcpy(to->value, from->value, param_size(from) * sizeof(float));
+}
+
+static void delta_pre_step(struct net *net, long step) {
+    struct delta_run *run = net->method_state;
+    if (step < run->start) return;
+    for (int i = 0; i < net->nsites; i++) {
+        if (!net->sites[i]->adapted) continue;
+        struct delta_site *st = net->sites[i]->state;
+        keep(st->A_old, st->lowrank.A);
+        keep(st->B_old, st->lowrank.B);
+        if (run->started || !st->A_K) continue;
+        keep(st->A_K, st->lowrank.A);
+        keep(st->B_K, st->lowrank.B);
+    }
+    run->started = true;
+}
+
+static void delta_post_step(struct net *net, long step) {
+    struct delta_run *run = net->method_state;
+    if (step < run->start || run->lambda == 0) return;
+    float c = run->lambda * run->lowrank.scale;
+    int r = run->lowrank.r;
+    for (int i = 0; i < net->nsites; i++) {
+        struct site *s = net->sites[i];
+        if (!s->adapted) continue;
+        struct delta_site *st = s->state;
+        mat_add_product(net->team, s->W->value, s->d_out, s->d_in, c, st->lowrank.B->value, st->lowrank.A->value, r);
+        mat_add_product(net->team, s->W->value, s->d_out, s->d_in, -c, st->B_old->value, st->A_old->value, r);
+    }
+}
+
+/* Rows of A stacked: [A; A_K]; columns of B side by side: [(1+lambda) B, -lambda B_K]. PEFT's scale must stay s = alpha/r, so the
+ * saved alpha doubles with the rank. */
+static void delta_save(struct net *net, struct site *s, struct adapter_out *o) {
+    struct delta_run *run = net->method_state;
+    struct delta_site *st = s->state;
+    const struct param *A = st->lowrank.A, *B = st->lowrank.B;
+    int r = run->lowrank.r, parts = run->started && st->A_K ? 2 : 1;
+    float own = run->started ? 1.0f + run->lambda : 1.0f;
+    size_t na = param_size(A);
+    float *a = xmalloc((size_t)parts * na * sizeof *a);
+    float *b = xmalloc((size_t)parts * param_size(B) * sizeof *b);
+    memcpy(a, A->value, na * sizeof *a);
+    if (parts == 2) memcpy(a + na, st->A_K->value, na * sizeof *a);
+    for (int i = 0; i < s->d_out; i++)
+        for (int k = 0; k < r; k++) {
+            b[(size_t)i * (size_t)(parts * r) + (size_t)k] = own * B->value[i * r + k];
+            if (parts == 2) b[(size_t)i * (size_t)(2 * r) + (size_t)(r + k)] = -run->lambda * st->B_K->value[i * r + k];
+        }
+    adapter_add_owned(o, A->name, 2, (int64_t[]){parts * r, s->d_in}, a);
+    adapter_add_owned(o, B->name, 2, (int64_t[]){s->d_out, parts * r}, b);
+}
+
+static void delta_save_config(struct net *net, json_t *config) {
+    struct delta_run *run = net->method_state;
+    lowrank_save_config(net, config);
+    if (!run->started || run->start == 0) return;
+    json_object_set_new(config, "r", json_integer(2 * run->lowrank.r));
+    json_object_set_new(config, "lora_alpha", json_real(2 * cfg_num(net->config, "lora_alpha")));
+}
+
+/* Trains what LoRA trains; stores rank 2r unless K = 0 or no step reaches K. */
+static void delta_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+    lowrank_count(s, nsites, cfg, trainable, stored);
+    long K = cfg_int(cfg, "delta_start");
+    if (K > 0 && cfg_int(cfg, "train.steps") > K) *stored *= 2;
+}
+
+const struct method method_delta_lora = {
+    .name = "delta_lora",
+    .summary = "LoRA whose change is also added to W, step by step",
+    .paper = "2309.02411",
+    .flags = METHOD_MUTATES_BASE | METHOD_MERGEABLE | METHOD_IDENTITY_AT_INIT,
+    .opts = delta_lora_opts,
+    .run_size = sizeof(struct delta_run),
+    .site_size = sizeof(struct delta_site),
+    .check = delta_check,
+    .count = delta_count,
+    .setup = delta_setup,
+    .attach = delta_attach,
+    .layout = lowrank_layout,
+    .forward = lowrank_forward,
+    .backward = lowrank_backward,
+    .pre_step = delta_pre_step,
+    .post_step = delta_post_step,
+    .merge = lowrank_merge, /* into a copy of the moved W */
+    .save = delta_save,
+    .save_config = delta_save_config,
+};
