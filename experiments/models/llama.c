@@ -1,0 +1,242 @@
+/* llama.c - Llama-type decoders: tensor names and options of Hugging Face folders and of GGUF files.
+ *
+ * Hugging Face: model_type "llama". GGUF: general.architecture "llama", whose q and k rows are in llama.cpp's rope order
+ * (weight.h undoes it). Fields that would change the computation and are not implemented are refused by name. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiments/models/transformer.h"
+#include "harness/util.h"
+
+/* ---- options from either kind of file ------------------------------------------------------------------ */
+
+struct reader {
+    const struct modelfile *f;
+    const json_t *config;
+    struct err *e;
+    bool failed;
+};
+
+static void fail(struct reader *r, const char *what, const char *key) {
+    if (!r->failed) err_set(r->e, ERR_USER, "%s: %s '%s'", modelfile_path(r->f), what, key);
+    r->failed = true;
+}
+
+/* A required (def < 0) or optional positive integer. */
+static int get_int(struct reader *r, const char *key, int def) {
+    const json_t *v = json_object_get(r->config, key);
+    if (!v || json_is_null(v)) {
+        if (def < 0) fail(r, "the config lacks", key);
+        return def;
+    }
+    json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
+    if (n < 1 || n > 1 << 28) fail(r, "the config has a bad value for", key);
+    return (int)n;
+}
+
+static double get_num(struct reader *r, const char *key, double def) {
+    const json_t *v = json_object_get(r->config, key);
+    if (!v || json_is_null(v)) return def;
+    if (!json_is_number(v) || !(json_number_value(v) > 0)) fail(r, "the config has a bad value for", key);
+    return json_number_value(v);
+}
+
+/* A token id; a list (some configs have several end tokens) means its first. */
+static int get_id(const json_t *config, const char *key) {
+    const json_t *v = json_object_get(config, key);
+    if (json_is_array(v)) v = json_array_get(v, 0);
+    return json_is_integer(v) ? (int)json_integer_value(v) : -1;
+}
+
+static void refuse(struct reader *r, const char *key, bool when) {
+    if (when) fail(r, "not implemented (it would change the computation): config field", key);
+}
+
+static bool present(const json_t *config, const char *key) {
+    const json_t *v = json_object_get(config, key);
+    return v && !json_is_null(v) && !json_is_false(v);
+}
+
+/* transformers >= 5 nests rope_theta and the scaling type in rope_parameters. */
+static void hf_rope(struct reader *r, struct transformer_options *o) {
+    o->rope_theta = (float)get_num(r, "rope_theta", 10000.0);
+    const json_t *p = json_object_get(r->config, "rope_parameters");
+    if (json_is_object(p)) {
+        const json_t *theta = json_object_get(p, "rope_theta");
+        if (json_is_number(theta)) o->rope_theta = (float)json_number_value(theta);
+        const char *type = json_string_value(json_object_get(p, "rope_type"));
+        refuse(r, "rope_parameters.rope_type", type && strcmp(type, "default") != 0);
+    }
+    refuse(r, "rope_scaling", present(r->config, "rope_scaling"));
+    const json_t *partial = json_object_get(r->config, "partial_rotary_factor");
+    refuse(r, "partial_rotary_factor", json_is_number(partial) && json_number_value(partial) != 1.0);
+}
+
+static void hf_options(struct reader *r, struct transformer_options *o) {
+    const json_t *c = r->config;
+    o->layers = get_int(r, "num_hidden_layers", -1);
+    o->hidden = get_int(r, "hidden_size", -1);
+    o->heads = get_int(r, "num_attention_heads", -1);
+    o->kv_heads = get_int(r, "num_key_value_heads", o->heads);
+    o->head_dim = get_int(r, "head_dim", o->heads > 0 ? o->hidden / o->heads : 1);
+    o->ff = get_int(r, "intermediate_size", -1);
+    o->vocab = get_int(r, "vocab_size", -1);
+    o->max_positions = get_int(r, "max_position_embeddings", 2048);
+    o->norm_eps = (float)get_num(r, "rms_norm_eps", 1e-6);
+    o->tied = json_is_true(json_object_get(c, "tie_word_embeddings"));
+    o->bos_id = get_id(c, "bos_token_id");
+    o->eos_id = get_id(c, "eos_token_id");
+    hf_rope(r, o);
+    const char *act = json_string_value(json_object_get(c, "hidden_act"));
+    refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
+    static const char *const unknown[] = {"sliding_window", "attention_bias", "mlp_bias", "quantization_config",
+                                          "logit_scale",    "attn_logit_softcapping"};
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) refuse(r, unknown[i], present(c, unknown[i]));
+}
+
+static void gguf_options(struct reader *r, struct transformer_options *o) {
+    const json_t *c = r->config;
+    o->layers = get_int(r, "llama.block_count", -1);
+    o->hidden = get_int(r, "llama.embedding_length", -1);
+    o->heads = get_int(r, "llama.attention.head_count", -1);
+    o->kv_heads = get_int(r, "llama.attention.head_count_kv", o->heads);
+    o->head_dim = get_int(r, "llama.attention.key_length", o->heads > 0 ? o->hidden / o->heads : 1);
+    o->ff = get_int(r, "llama.feed_forward_length", -1);
+    o->max_positions = get_int(r, "llama.context_length", 2048);
+    o->norm_eps = (float)get_num(r, "llama.attention.layer_norm_rms_epsilon", 1e-6);
+    o->rope_theta = (float)get_num(r, "llama.rope.freq_base", 10000.0);
+    o->bos_id = get_id(c, "tokenizer.ggml.bos_token_id");
+    o->eos_id = get_id(c, "tokenizer.ggml.eos_token_id");
+    const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
+    o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
+    o->tied = !modelfile_find(r->f, "output.weight");
+    if (!embed) fail(r, "the file lacks the tensor", "token_embd.weight");
+    const char *scaling = json_string_value(json_object_get(c, "llama.rope.scaling.type"));
+    refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
+    refuse(r, "llama.expert_count", present(c, "llama.expert_count") && get_int(r, "llama.expert_count", 0) > 0);
+    refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
+    int rot = get_int(r, "llama.rope.dimension_count", o->head_dim);
+    refuse(r, "llama.rope.dimension_count", rot != o->head_dim);
+}
+
+static void check_options(struct reader *r, const struct transformer_options *o) {
+    if (r->failed) return;
+    if (o->head_dim % 2) fail(r, "an odd", "head_dim");
+    if (o->head_dim > 256) fail(r, "more than 256 is not implemented for", "head_dim");
+    if (o->heads % o->kv_heads) fail(r, "the number of heads is no multiple of", "num_key_value_heads");
+    if (o->layers > 1000) fail(r, "an absurd number of layers in", "num_hidden_layers");
+    if (o->max_positions > 1 << 17) fail(r, "more than 131072 positions in", "max_position_embeddings");
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *kind, *hf, *gguf; /* short, below model.layers.N., below blk.N. */
+} site_names[LAYER_SITES] = {
+    [SITE_Q] = {"q_proj", "self_attn.q_proj", "attn_q"},
+    [SITE_K] = {"k_proj", "self_attn.k_proj", "attn_k"},
+    [SITE_V] = {"v_proj", "self_attn.v_proj", "attn_v"},
+    [SITE_O] = {"o_proj", "self_attn.o_proj", "attn_output"},
+    [SITE_GATE] = {"gate_proj", "mlp.gate_proj", "ffn_gate"},
+    [SITE_UP] = {"up_proj", "mlp.up_proj", "ffn_up"},
+    [SITE_DOWN] = {"down_proj", "mlp.down_proj", "ffn_down"},
+};
+
+static const struct {
+    const char *hf, *gguf;
+} norm_names[LAYER_NORMS] = {
+    [NORM_ATTENTION] = {"input_layernorm", "attn_norm"},
+    [NORM_MLP] = {"post_attention_layernorm", "ffn_norm"},
+};
+
+/* Declare the tensor `name` (of the file) as parameter `hf` (Hugging Face's name), with the shape that the options demand. */
+static struct param *take(struct reader *r, struct net *net, const char *hf, const char *gguf, int rows, int cols, int rope_heads) {
+    const char *name = modelfile_is_gguf(r->f) ? gguf : hf;
+    const struct tensor *t = modelfile_find(r->f, name);
+    struct weight w;
+    if (!t) {
+        fail(r, "the file lacks the tensor", name);
+        return NULL;
+    }
+    int ndim = rows ? 2 : 1; /* rows 0: a vector */
+    if (t->ndim != ndim || t->shape[ndim - 1] != cols || (rows && t->shape[0] != rows)) {
+        fail(r, "the config and the shape disagree for tensor", name);
+        return NULL;
+    }
+    if (tensor_weight(t, &w, r->e)) {
+        r->failed = true;
+        return NULL;
+    }
+    w.rope_heads = modelfile_is_gguf(r->f) ? rope_heads : 0;
+    return net_base_param(net, hf, ndim, &w);
+}
+
+static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out, int d_in, int rope_heads) {
+    char name[64], module[96], hf[128], gguf[64];
+    snprintf(name, sizeof name, "layers.%d.%s", l, site_names[i].kind);
+    snprintf(module, sizeof module, "model.layers.%d.%s", l, site_names[i].hf);
+    snprintf(hf, sizeof hf, "%s.weight", module);
+    snprintf(gguf, sizeof gguf, "blk.%d.%s.weight", l, site_names[i].gguf);
+    struct param *W = take(r, net, hf, gguf, d_out, d_in, rope_heads);
+    if (W) t->layer[l].site[i] = net_site(net, name, module, site_names[i].kind, l, W, NULL);
+}
+
+static void take_layer(struct reader *r, struct net *net, struct transformer *t, int l) {
+    const struct transformer_options *o = &t->o;
+    int dq = o->heads * o->head_dim, dkv = o->kv_heads * o->head_dim;
+    for (int i = 0; i < LAYER_NORMS; i++) {
+        char hf[128], gguf[64];
+        snprintf(hf, sizeof hf, "model.layers.%d.%s.weight", l, norm_names[i].hf);
+        snprintf(gguf, sizeof gguf, "blk.%d.%s.weight", l, norm_names[i].gguf);
+        t->layer[l].norm[i] = take(r, net, hf, gguf, 0, o->hidden, 0);
+    }
+    take_site(r, net, t, l, SITE_Q, dq, o->hidden, o->heads);
+    take_site(r, net, t, l, SITE_K, dkv, o->hidden, o->kv_heads);
+    take_site(r, net, t, l, SITE_V, dkv, o->hidden, 0);
+    take_site(r, net, t, l, SITE_O, o->hidden, dq, 0);
+    take_site(r, net, t, l, SITE_GATE, o->ff, o->hidden, 0);
+    take_site(r, net, t, l, SITE_UP, o->ff, o->hidden, 0);
+    take_site(r, net, t, l, SITE_DOWN, o->hidden, o->ff, 0);
+}
+
+static int llama_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
+    struct err local = {0};
+    struct reader r = {f, modelfile_config(f), e ? e : &local, false};
+    struct transformer_options o = {0};
+    if (modelfile_is_gguf(f))
+        gguf_options(&r, &o);
+    else
+        hf_options(&r, &o);
+    check_options(&r, &o);
+    if (r.failed) return r.e->code;
+    struct transformer *t = transformer_new(&o, net->mem);
+    t->embed = take(&r, net, "model.embed_tokens.weight", "token_embd.weight", o.vocab, o.hidden, 0);
+    for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
+    t->final_norm = take(&r, net, "model.norm.weight", "output_norm.weight", 0, o.hidden, 0);
+    t->head = o.tied ? t->embed : take(&r, net, "lm_head.weight", "output.weight", o.vocab, o.hidden, 0);
+    if (r.failed) {
+        transformer_free(t);
+        return r.e->code;
+    }
+    *ret = t;
+    return 0;
+}
+
+static bool llama_match(const struct modelfile *f) {
+    const json_t *c = modelfile_config(f);
+    const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    return type && !strcmp(type, "llama");
+}
+
+const struct model model_llama = {
+    .name = "llama",
+    .summary = "Llama-type decoders: RMSNorm, rotary positions, grouped-query attention, gated SiLU",
+    .match = llama_match,
+    .build = llama_build,
+    .free = transformer_free,
+    .facts = transformer_facts,
+    .bound = transformer_bound,
+    .layout = transformer_layout,
+    .forward = transformer_forward,
+    .backward = transformer_backward,
+};
