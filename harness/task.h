@@ -38,9 +38,12 @@ struct task {
     int (*open)(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
                 struct err *e);
     void (*free)(void *state);
-    /* Rows of a split that can be used, 0 where the split is absent. Tokenises what it must to know. */
+    /* Rows of a split, 0 where the split is absent. */
     long (*rows)(void *state, enum split s);
-    /* A micro-batch of rows[0..n). Returns NULL and fills e on a bad row. batch_free gives it back. */
+    /* Tokens that a row adds to a batch: 0 when it is left out, -1 with `e` filled on a bad row. */
+    long (*row_tokens)(void *state, enum split s, long row, struct err *e);
+    /* A micro-batch of rows[0..n); rows that cannot be used add nothing. Returns NULL and fills e on a bad row. batch_free gives
+     * it back. A batch of weight 0 must not be run. */
     struct task_batch *(*batch)(void *state, enum split s, const long *rows, int n, struct err *e);
     void (*batch_free)(void *state, struct task_batch *b);
     /* Reserve the memory of one pass over b on net->tape (the model's included). */
@@ -49,7 +52,7 @@ struct task {
      * and sizes through the callback, for evaluation (may be NULL). */
     double (*run)(void *state, struct task_net *tn, const struct task_batch *b, bool train, double scale,
                   void (*each)(void *arg, int row, double loss, double weight), void *arg);
-    /* Rows that were left out and why, for a warning: 0 or more. */
+    /* Rows met so far that were left out (lm: no label within max_length). */
     long (*skipped)(void *state, enum split s);
 };
 

@@ -49,6 +49,9 @@ void tokenizer_free(struct tokenizer *t); /* accepts NULL */
  * start or end tokens. */
 void tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool special, struct token_ids *out);
 
+/* The first special token written in text[0..n): its id, with its place in *at and *len (bytes); -1 when there is none. */
+int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len);
+
 /* The bytes of ids[0..n), concatenated; `skip_special` leaves special tokens out. Caller frees; *len excludes the final NUL.
  * An id outside the vocabulary contributes nothing. */
 char *tokenizer_decode(struct tokenizer *t, const int32_t *ids, int n, bool skip_special, size_t *len);

@@ -1,0 +1,312 @@
+/* lm.c - language modelling: prompt and completion templates, loss on the completion.
+ *
+ * A row is [start token, if the tokenizer adds one] prompt completion [end token]: prompt and completion are tokenised separately and
+ * concatenated, then cut right at max_length (a cut row has no end token). Labels are the completion and the end token; label t is
+ * predicted from position t-1. A row without labels is left out and counted. Special tokens are recognised in the templates' own text;
+ * in data fields they are plain text unless data.special_tokens.
+ *
+ * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so that the core normalises by
+ * the labelled tokens of the whole step, also under accumulation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cfg.h"
+#include "harness/data.h"
+#include "harness/task.h"
+
+static const struct opt lm_opts[] = {
+    {"data.name", OPT_STR, NULL, 0, 0, NULL, "a built-in data set (`bench ls data`), instead of files"},
+    {"data.train", OPT_STR, NULL, 0, 0, NULL, "file of training rows"},
+    {"data.eval", OPT_STR, NULL, 0, 0, NULL, "file of rows to evaluate on while training"},
+    {"data.test", OPT_STR, NULL, 0, 0, NULL, "file of rows scored once at the end, never used to choose"},
+    {"data.prompt", OPT_STR, NULL, 0, 0, NULL, "template of the prompt: text with {column} references"},
+    {"data.completion", OPT_STR, NULL, 0, 0, NULL, "template of the completion, whose tokens are learned"},
+    {"data.format", OPT_ENUM, NULL, 0, 0, "jsonl|csv|tsv", "file format (default: by extension)"},
+    {"data.header", OPT_BOOL, "true", 0, 0, NULL, "CSV, TSV: the first row names the columns"},
+    {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal", "CSV, TSV: are quotes characters like any other?"},
+    {"data.special_tokens", OPT_BOOL, "false", 0, 0, NULL, "recognise special tokens in data fields too"},
+    OPT_END,
+};
+
+/* A tokenised row, made on first use. */
+struct lm_row {
+    int n, labels_from; /* ids[labels_from..n) are labels */
+    int32_t ids[];
+};
+
+struct lm_split {
+    struct rows *rows;
+    struct template *prompt, *completion;
+    struct lm_row **cache; /* [count], NULL: not yet */
+    long count, skipped;
+};
+
+struct lm {
+    struct mem *mem;
+    struct tokenizer *tok;
+    struct dataset *data;
+    struct lm_split split[SPLIT_COUNT];
+    int max_length, bos_id, eos_id, vocab;
+};
+
+/* One packed micro-batch, one block of memory. */
+struct lm_batch {
+    struct task_batch tb;
+    int rows, labels;
+    int32_t *row_labels;      /* [rows + 1]: label range of each row */
+    int32_t *at, *target;     /* [labels]: packed position that predicts it, and the token */
+    size_t bytes;
+    /* of one pass */
+    float *h, *dh, *dhidden, *nll; /* labelled tokens only: [labels] x hidden; whole: [n] x hidden */
+};
+
+/* ---- rows ----------------------------------------------------------------------------------------------- */
+
+static void lm_free(void *state) {
+    struct lm *lm = state;
+    if (!lm) return;
+    for (int s = 0; s < SPLIT_COUNT; s++) {
+        struct lm_split *sp = &lm->split[s];
+        for (long i = 0; sp->cache && i < sp->count; i++)
+            if (sp->cache[i])
+                mem_free(lm->mem, MEM_DATA, sp->cache[i], sizeof(struct lm_row) + (size_t)sp->cache[i]->n * sizeof(int32_t));
+        free(sp->cache);
+        template_free(sp->prompt);
+        template_free(sp->completion);
+    }
+    data_free(lm->data);
+    free(lm);
+}
+
+static int open_split(struct lm *lm, enum split s, struct rows *rows, struct err *e) {
+    struct lm_split *sp = &lm->split[s];
+    if (!rows) return 0;
+    sp->rows = rows;
+    sp->count = rows_count(rows);
+    sp->cache = xcalloc((size_t)sp->count, sizeof *sp->cache);
+    int rc = template_compile(&sp->prompt, lm->data->prompt ? lm->data->prompt : "", rows, e);
+    if (!rc) rc = template_compile(&sp->completion, lm->data->completion, rows, e);
+    return rc;
+}
+
+static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
+                   struct err *e) {
+    struct lm *lm = xcalloc(1, sizeof *lm);
+    lm->mem = mem;
+    lm->tok = tok;
+    lm->max_length = (int)cfg_int(config, "train.max_length");
+    lm->bos_id = tokenizer_bos_to_add(tok);
+    lm->eos_id = tokenizer_eos(tok) >= 0 ? tokenizer_eos(tok) : facts->eos_id;
+    lm->vocab = facts->vocab;
+    int rc = data_open(&lm->data, cfg_get(config, "data"), e);
+    if (!rc && !lm->data->completion)
+        rc = err_set(e, ERR_USER, "task lm needs data.completion: a template such as \"{answer}\"");
+    if (!rc) rc = open_split(lm, SPLIT_TRAIN, lm->data->train, e);
+    if (!rc) rc = open_split(lm, SPLIT_EVAL, lm->data->eval, e);
+    if (!rc) rc = open_split(lm, SPLIT_TEST, lm->data->test, e);
+    if (rc)
+        lm_free(lm);
+    else
+        *ret = lm;
+    return rc;
+}
+
+static long lm_rows(void *state, enum split s) { return ((struct lm *)state)->split[s].count; }
+
+static long lm_skipped(void *state, enum split s) { return ((struct lm *)state)->split[s].skipped; }
+
+/* Text is gathered across pieces, so that words may cross from template to field, and cut only at special tokens. */
+static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size_t len, bool special, struct token_ids *out) {
+    size_t at, n;
+    int id;
+    while (special && (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
+        strbuf_add(text, s, at);
+        tokenizer_encode(lm->tok, text->s, text->len, false, out);
+        strbuf_reset(text);
+        GROW(out->v, out->n, out->cap);
+        out->v[out->n++] = id;
+        s += at + n;
+        len -= at + n;
+    }
+    strbuf_add(text, s, len);
+}
+
+static int encode_template(struct lm *lm, const struct template *t, long row, struct token_ids *out, struct err *e) {
+    struct strbuf text = {0};
+    int rc = 0;
+    for (int k = 0; k < template_pieces(t) && !rc; k++) {
+        struct template_piece p;
+        rc = template_piece(t, row, k, &p, e);
+        if (!rc) encode_piece(lm, &text, p.s, p.len, !p.is_field || lm->data->special_tokens, out);
+    }
+    if (!rc && text.len) tokenizer_encode(lm->tok, text.s, text.len, false, out);
+    strbuf_release(&text);
+    return rc;
+}
+
+static int check_ids(struct lm *lm, const struct token_ids *ids, struct err *e) {
+    for (int i = 0; i < ids->n; i++)
+        if (ids->v[i] < 0 || ids->v[i] >= lm->vocab)
+            return err_set(e, ERR_USER, "the tokenizer gives id %d but the model has %d tokens: they do not belong together",
+                           ids->v[i], lm->vocab);
+    return 0;
+}
+
+static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
+    if (sp->cache[i]) return 0;
+    struct token_ids ids = {0};
+    if (lm->bos_id >= 0) {
+        GROW(ids.v, ids.n, ids.cap);
+        ids.v[ids.n++] = lm->bos_id;
+    }
+    int rc = encode_template(lm, sp->prompt, i, &ids, e);
+    int from = ids.n;
+    if (!rc) rc = encode_template(lm, sp->completion, i, &ids, e);
+    if (!rc && lm->eos_id >= 0) {
+        GROW(ids.v, ids.n, ids.cap);
+        ids.v[ids.n++] = lm->eos_id;
+    }
+    if (!rc) rc = check_ids(lm, &ids, e);
+    if (!rc) {
+        int n = MIN_OF(ids.n, lm->max_length);
+        if (from == 0) from = 1; /* nothing predicts the first token */
+        struct lm_row *r = mem_alloc(lm->mem, MEM_DATA, sizeof *r + (size_t)n * sizeof(int32_t));
+        r->n = n;
+        r->labels_from = MIN_OF(from, n);
+        memcpy(r->ids, ids.v, (size_t)n * sizeof(int32_t));
+        sp->cache[i] = r;
+        if (r->labels_from == r->n) sp->skipped++;
+    }
+    free(ids.v);
+    return rc;
+}
+
+static long lm_row_tokens(void *state, enum split s, long row, struct err *e) {
+    struct lm *lm = state;
+    struct lm_split *sp = &lm->split[s];
+    if (load_row(lm, sp, row, e)) return -1;
+    const struct lm_row *r = sp->cache[row];
+    return r->labels_from < r->n ? r->n : 0;
+}
+
+/* ---- micro-batches --------------------------------------------------------------------------------------- */
+
+/* Carve the arrays of a batch of `tokens` tokens out of one zeroed block. */
+static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int labels) {
+    size_t lanes = (size_t)panels(tokens) * PANEL;
+    size_t ints = 4 * lanes + (size_t)rows + 1 + 2 * (size_t)labels;
+    size_t bytes = sizeof(struct lm_batch) + ints * sizeof(int32_t);
+    struct lm_batch *b = mem_alloc(lm->mem, MEM_DATA, bytes);
+    int32_t *p = (int32_t *)(b + 1);
+    b->bytes = bytes;
+    b->rows = rows;
+    b->labels = labels;
+    b->row_labels = p + 4 * lanes;
+    b->at = b->row_labels + rows + 1;
+    b->target = b->at + labels;
+    b->tb.b = (struct batch){.n = tokens, .np = panels(tokens), .ids = p, .pos = p + lanes, .start = p + 2 * lanes,
+                             .end = p + 3 * lanes};
+    b->tb.tokens = tokens;
+    b->tb.weight = labels;
+    return b;
+}
+
+static void batch_add_row(struct lm_batch *b, const struct lm_row *r, int first, int *label) {
+    int32_t *ids = (int32_t *)b->tb.b.ids, *pos = (int32_t *)b->tb.b.pos;
+    int32_t *start = (int32_t *)b->tb.b.start, *end = (int32_t *)b->tb.b.end;
+    for (int t = 0; t < r->n; t++) {
+        ids[first + t] = r->ids[t];
+        pos[first + t] = t;
+        start[first + t] = first;
+        end[first + t] = first + r->n;
+    }
+    for (int t = r->labels_from; t < r->n; t++) {
+        b->at[*label] = first + t - 1;
+        b->target[(*label)++] = r->ids[t];
+    }
+}
+
+static struct task_batch *lm_batch(void *state, enum split s, const long *rows, int n, struct err *e) {
+    struct lm *lm = state;
+    struct lm_split *sp = &lm->split[s];
+    int tokens = 0, labels = 0;
+    for (int i = 0; i < n; i++) {
+        if (load_row(lm, sp, rows[i], e)) return NULL;
+        const struct lm_row *r = sp->cache[rows[i]];
+        if (r->labels_from == r->n) continue;
+        tokens += r->n;
+        labels += r->n - r->labels_from;
+    }
+    struct lm_batch *b = batch_new(lm, tokens, n, labels);
+    int first = 0, label = 0;
+    for (int i = 0; i < n; i++) {
+        const struct lm_row *r = sp->cache[rows[i]];
+        if (r->labels_from < r->n) {
+            batch_add_row(b, r, first, &label);
+            first += r->n;
+        }
+        b->row_labels[i + 1] = label;
+    }
+    return &b->tb;
+}
+
+static void lm_batch_free(void *state, struct task_batch *tb) {
+    struct lm *lm = state;
+    if (tb) mem_free(lm->mem, MEM_DATA, tb, ((struct lm_batch *)tb)->bytes);
+}
+
+/* ---- passes ---------------------------------------------------------------------------------------------- */
+
+static void lm_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train) {
+    (void)state;
+    struct lm_batch *b = (struct lm_batch *)tb;
+    struct net *net = tn->net;
+    int D = tn->facts.hidden, nl = panels(b->labels);
+    tn->model->layout(tn->model_state, net, tb->b.np, train);
+    b->h = net_keep(net, MEM_SCRATCH, nl, D);
+    b->nll = net_keep(net, MEM_SCRATCH, nl, 1);
+    if (!train) return;
+    b->dh = net_keep(net, MEM_SCRATCH, nl, D);
+    b->dhidden = net_keep(net, MEM_SCRATCH, tb->b.np, D);
+}
+
+static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale,
+                     void (*each)(void *arg, int row, double loss, double weight), void *arg) {
+    (void)state;
+    struct lm_batch *b = (struct lm_batch *)tb;
+    struct net *net = tn->net;
+    struct param *head = tn->facts.head, *bias = tn->facts.head_bias;
+    int D = tn->facts.hidden;
+    const float *hidden = tn->model->forward(tn->model_state, net, &tb->b);
+    panel_gather(net->team, b->h, D, hidden, D, D, b->at, b->labels);
+    xent(net->team, b->nll, NULL, train ? b->dh : NULL, D, train ? head->grad : NULL, train && bias ? bias->grad : NULL,
+         &head->w, bias ? bias->value : NULL, b->h, D, b->labels, b->target, (float)scale);
+    double sum = 0;
+    for (int i = 0; i < b->rows; i++) {
+        double row = 0;
+        for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) row += b->nll[j];
+        if (each) each(arg, i, row, b->row_labels[i + 1] - b->row_labels[i]);
+        sum += row;
+    }
+    if (!train) return sum;
+    panel_scatter(net->team, b->dhidden, D, tb->b.np, b->dh, D, D, b->at, b->labels);
+    tn->model->backward(tn->model_state, net, &tb->b, b->dhidden);
+    return sum;
+}
+
+const struct task task_lm = {
+    .name = "lm",
+    .summary = "language modelling: prompt -> completion, loss per completion token",
+    .opts = lm_opts,
+    .default_metric = "eval/loss",
+    .default_goal = "minimize",
+    .open = lm_open,
+    .free = lm_free,
+    .rows = lm_rows,
+    .row_tokens = lm_row_tokens,
+    .batch = lm_batch,
+    .batch_free = lm_batch_free,
+    .layout = lm_layout,
+    .run = lm_run,
+    .skipped = lm_skipped,
+};

@@ -1,0 +1,27 @@
+/* tasks.c - the registry of tasks. */
+#include <string.h>
+
+#include "harness/task.h"
+
+#define TASK(name) extern const struct task task_##name;
+#include "experiments/tasks/tasks.def"
+#undef TASK
+
+#define TASK(name) &task_##name,
+const struct task *const task_list[] = {
+#include "experiments/tasks/tasks.def"
+    NULL,
+};
+#undef TASK
+
+const struct task *task_find(const char *name) {
+    for (int i = 0; task_list[i]; i++)
+        if (!strcmp(task_list[i]->name, name)) return task_list[i];
+    return NULL;
+}
+
+const char *split_name(enum split s) {
+    static const char *const names[SPLIT_COUNT] = {"train", "eval", "test"};
+    BUG_ON((unsigned)s >= SPLIT_COUNT, "split=%d", (int)s);
+    return names[s];
+}
