@@ -43,6 +43,8 @@ ALL_CFLAGS  += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitiz
 ALL_LDFLAGS += -fsanitize=address,undefined
 endif
 
+# Everything is written beside and renamed: a build that is stopped, or two at once, leave nothing half done.
+
 # ---- sources ---------------------------------------------------------------------------------------------------
 SRC  := $(sort $(wildcard harness/*.c harness/nn/*.c methods/*.c) $(shell find experiments -name '*.c'))
 SRC  := $(filter-out %/_template.c %.inc.c,$(SRC))
@@ -59,20 +61,20 @@ all: $(BIN) $(if $(wildcard $(SMOKE)),build/share/.made)
 
 $(BIN): $(OBJ)
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $(OBJ) -o $@ $(ALL_LDFLAGS) $(ALL_LIBS)
+	@$(CC) $(ALL_CFLAGS) $(OBJ) -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) && mv $@.$$$$ $@
 
 $(BUILD)/%.o: %.c | need-pkgs build/schema.inc build/version.h
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
-	@$(CC) $(ALL_CFLAGS) -c $< -o $@
+	@$(CC) $(ALL_CFLAGS) -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$ && mv $@.$$$$ $@
 
 # Tests link what they use of everything but main.c.
 $(BUILD)/libbench.a: $(CORE)
-	@rm -f $@; ar rcs $@ $(CORE)
+	@ar rcs $@.$$$$ $(CORE) && mv $@.$$$$ $@
 
 $(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libbench.a
 	@echo "  link $@"
-	@$(CC) $(ALL_CFLAGS) $^ -o $@ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka
+	@$(CC) $(ALL_CFLAGS) $^ -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka && mv $@.$$$$ $@
 .SECONDARY:
 
 need-pkgs:

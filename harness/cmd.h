@@ -1,0 +1,22 @@
+/* cmd.h - the commands. One per file, cmd_<name>.c; main.c holds the table of them.
+ *
+ * argv[0] is the command's own name. Each returns the exit code of the process: 0 done, 1 a run failed, 2 bad
+ * usage or bad file, 3 missing resource or database busy, 130 after Ctrl-C. Only these files and main.c
+ * print. */
+#ifndef BENCH_CMD_H
+#define BENCH_CMD_H
+
+int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_tokenize(int argc, char **argv);
+int cmd_logits(int argc, char **argv);
+int cmd_pull(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_worker(int argc,
+               char **argv); /* one run for `bench run`; speaks worker.h's protocol, no user calls it */
+
+#endif
