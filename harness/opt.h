@@ -5,6 +5,11 @@
 #ifndef BENCH_OPT_H
 #define BENCH_OPT_H
 
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "harness/err.h"
+
 enum opt_type {
     OPT_INT,
     OPT_NUM,
@@ -30,5 +35,20 @@ struct opt {
 
 /* The core's rows (model, task, method, train.*, eval.*, target_modules, threads, ...). Ends with key NULL. */
 extern const struct opt opt_core[];
+
+struct ynode;
+
+/* The row of `key` in a table that ends with key NULL (NULL table: no rows), or NULL. */
+const struct opt *opt_find(const struct opt *table, const char *key);
+/* A number for which a derived value ("2*r") may stand? */
+bool opt_is_number(const struct opt *o);
+/* Check a value as a sweep file has it and bring it into the row's form: INT and SIZE integers, NUM and TIME reals, NUMS a list of reals, STR and
+ * ENUM strings (a number or a word as written will do). null is taken where the row has no default. *ret: new reference. Error: ERR_USER, a
+ * message that begins with the key, without a file position. */
+int opt_parse(const struct opt *o, const struct ynode *value, json_t **ret, struct err *e);
+/* The same for a number that was computed: INT or NUM. */
+int opt_number(const struct opt *o, double value, json_t **ret, struct err *e);
+/* The default in the row's form; null where it has none. New reference. A default that its own row refuses is a bug. */
+json_t *opt_default(const struct opt *o);
 
 #endif
