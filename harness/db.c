@@ -199,7 +199,7 @@ static int open_immutable(struct db *db) {
     char *wal = xasprintf("%s-wal", db->path);
     bool has_wal = file_exists(wal);
     free(wal);
-    if (has_wal) return SQLITE_CANTOPEN;
+    if (has_wal) return SQLITE_READONLY;
     strbuf_adds(&uri, "file:");
     for (const unsigned char *p = (const unsigned char *)db->path; *p; p++)
         strbuf_addf(&uri, isalnum(*p) || strchr("/._-", *p) ? "%c" : "%%%02X", *p);
@@ -215,11 +215,9 @@ static int db_connect(struct db *db, struct err *e) {
     int rc = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
     BUG_ON(!db->sql, "out of memory opening %s", db->path);
     if (rc) return db_fail(db, e);
-    if (!db->write) { /* the file is only looked at now: does it work? */
-        sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
-        if (db_number(db, "PRAGMA schema_version") < 0 &&
-            (sqlite3_errcode(db->sql) & 0xff) == SQLITE_CANTOPEN && open_immutable(db))
-            return db_fail(db, e);
+    if (!db->write && db_number(db, "PRAGMA schema_version") < 0) { /* only now the file is looked at */
+        int code = sqlite3_errcode(db->sql) & 0xff;
+        if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && open_immutable(db)) return db_fail(db, e);
     }
     rc = db_settings(db, e);
     return rc ? rc : schema_check(db, e);
