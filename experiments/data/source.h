@@ -1,0 +1,23 @@
+/* source.h - what a built-in data set is: one struct per file, one line in data.def. */
+#ifndef BENCH_DATA_SOURCE_H
+#define BENCH_DATA_SOURCE_H
+
+#include "harness/data.h"
+
+#define DATA_MAX_FILES 8
+
+struct data_source {
+    const char *name, *summary;
+    const char *prompt, *completion; /* default templates */
+    /* Fill d->train, eval, test (d is zeroed; what is there on error is freed by the caller). */
+    int (*open)(struct dataset *d, struct err *e);
+    /* The files whose contents decide the rows: paths (freed by the caller) into path[], their number
+     * returned; negative: error. */
+    int (*files)(char *path[DATA_MAX_FILES], struct err *e);
+};
+
+#define DATA(id) extern const struct data_source data_##id;
+#include "experiments/data/data.def"
+#undef DATA
+
+#endif
