@@ -1,0 +1,204 @@
+/* kernels_ops.inc.c - elementwise operations, norms, rotations, reductions over tokens, optimizers. Part of
+ * kernels.inc.c. */
+
+static void add(float *y, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i += VL) st(y + i, ld(y + i) + ld(x + i));
+}
+
+INLINE vec sigmoid_v(vec g) { return 1.0f / (1.0f + exp_v(-g)); }
+
+static void silu(float *h, const float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec gv = ld(g + i);
+        st(h + i, gv * sigmoid_v(gv) * ld(u + i));
+    }
+}
+
+static void silu_grad(float *dg, float *du, const float *dh, const float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec gv = ld(g + i), uv = ld(u + i), d = ld(dh + i);
+        vec s = sigmoid_v(gv), y = gv * s;
+        st(du + i, d * y);
+        st(dg + i, d * uv * (s + y * (1.0f - s)));
+    }
+}
+
+static void row_scale(float *y, const float *x, const float *v, float s, int m, bool addto) {
+    for (int i = 0; i < m; i++) {
+        float c = v ? v[i] * s : s;
+#pragma GCC unroll 8
+        for (int j = 0; j < PANEL; j += VL) {
+            size_t o = (size_t)i * PANEL + j;
+            vec r = ld(x + o) * c;
+            st(y + o, addto ? ld(y + o) + r : r);
+        }
+    }
+}
+
+static void lane_scale(float *y, const float *f, int m) {
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < PANEL; j += VL)
+            st(y + (size_t)i * PANEL + j, ld(y + (size_t)i * PANEL + j) * ld(f + j));
+}
+
+static void lane_axpy(float *y, const float *x, const float *f, int m) {
+    for (int i = 0; i < m; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < PANEL; j += VL) {
+            size_t o = (size_t)i * PANEL + j;
+            st(y + o, ld(y + o) + ld(x + o) * ld(f + j));
+        }
+}
+
+/* ---- RMSNorm ------------------------------------------------------------------------------------------ */
+
+/* Sum over features of x*x (or of x*gamma*dy) for VL lanes, four partial sums to hide the latency. */
+INLINE vec square_sum(const float *x, int d) {
+    vec a[4] = {{0}, {0}, {0}, {0}};
+    int f = 0;
+    for (; f + 4 <= d; f += 4)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            vec v = ld(x + (size_t)(f + j) * PANEL);
+            a[j] += v * v;
+        }
+    for (; f < d; f++) {
+        vec v = ld(x + (size_t)f * PANEL);
+        a[0] += v * v;
+    }
+    return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
+INLINE vec inverse_rms(const float *x, int d, float eps) {
+    return 1.0f / sqrt_v(square_sum(x, d) / (float)d + eps);
+}
+
+static void rmsnorm(float *y, const float *x, const float *gamma, int d, float eps) {
+    for (int j = 0; j < PANEL; j += VL, x += VL, y += VL) {
+        vec inv = inverse_rms(x, d, eps);
+        for (int f = 0; f < d; f++) st(y + (size_t)f * PANEL, ld(x + (size_t)f * PANEL) * inv * gamma[f]);
+    }
+}
+
+/* dx += inv gamma dy - x inv^3 / d sum(gamma dy x); inv[lane] = 1/rms is returned. */
+static void rmsnorm_grad(float *dx, float *inv, const float *x, const float *gamma, const float *dy, int d,
+                         float eps) {
+    for (int j = 0; j < PANEL; j += VL, x += VL, dy += VL, dx += VL) {
+        vec r = inverse_rms(x, d, eps), s[2] = {{0}, {0}};
+        st(inv + j, r);
+        for (int f = 0; f < d; f++) {
+            size_t o = (size_t)f * PANEL;
+            s[f & 1] += ld(x + o) * (ld(dy + o) * gamma[f]);
+        }
+        vec c = (s[0] + s[1]) * r * r * r / (float)d;
+        for (int f = 0; f < d; f++) {
+            size_t o = (size_t)f * PANEL;
+            st(dx + o, ld(dx + o) + (ld(dy + o) * gamma[f] * r - ld(x + o) * c));
+        }
+    }
+}
+
+static void rope(float *x, const float *c, const float *s, int half, bool inverse) {
+    float *hi = x + (size_t)half * PANEL;
+    for (size_t i = 0; i < (size_t)half * PANEL; i += VL) {
+        vec a = ld(x + i), b = ld(hi + i), cv = ld(c + i), sv = ld(s + i);
+        if (inverse) sv = -sv;
+        st(x + i, a * cv - b * sv);
+        st(hi + i, b * cv + a * sv);
+    }
+}
+
+/* ---- sums over tokens ------------------------------------------------------------------------------------
+ */
+
+static float sum(const float *a, ptrdiff_t sa, int np) {
+    vec s[NV] = {{0}};
+    for (int p = 0; p < np; p++, a += sa)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) s[j] += ld(a + j * VL);
+    for (int h = NV / 2; h > 0; h /= 2)
+        for (int j = 0; j < h; j++) s[j] += s[j + h];
+    return hsum(s[0]);
+}
+
+static float dot(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, int np) {
+    vec s[NV] = {{0}};
+    for (int p = 0; p < np; p++, a += sa, b += sb)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) s[j] += ld(a + j * VL) * ld(b + j * VL);
+    for (int h = NV / 2; h > 0; h /= 2)
+        for (int j = 0; j < h; j++) s[j] += s[j + h];
+    return hsum(s[0]);
+}
+
+static float dot3(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, const float *c, int np) {
+    vec s[NV] = {{0}};
+    for (int p = 0; p < np; p++, a += sa, b += sb, c += PANEL)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) s[j] += ld(a + j * VL) * (ld(b + j * VL) * ld(c + j * VL));
+    for (int h = NV / 2; h > 0; h /= 2)
+        for (int j = 0; j < h; j++) s[j] += s[j + h];
+    return hsum(s[0]);
+}
+
+/* ---- vectors --------------------------------------------------------------------------------------------
+ */
+
+static double sum_squares(const float *x, size_t n) {
+    double a[16] = {0}, t = 0;
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) a[j] += (double)x[i + j] * (double)x[i + j];
+    for (; i < n; i++) t += (double)x[i] * (double)x[i];
+    for (int h = 8; h > 0; h /= 2)
+        for (int j = 0; j < h; j++) a[j] += a[j + h];
+    return a[0] + t;
+}
+
+static void scale(float *x, size_t n, float s) {
+    for (size_t i = 0; i < n; i++) x[i] *= s;
+}
+
+struct adamw_f {
+    float keep, b1, a1, b2, a2, step, rbc2, eps, gs;
+};
+
+INLINE void adamw_v(float *p, float *m, float *v, const float *g, const struct adamw_f *c) {
+    vec gv = ld(g) * c->gs, mv = ld(m) * c->b1 + gv * c->a1, vv = ld(v) * c->b2 + gv * gv * c->a2;
+    st(m, mv);
+    st(v, vv);
+    st(p, ld(p) * c->keep - mv / (sqrt_v(vv) / c->rbc2 + c->eps) * c->step);
+}
+
+static void adamw(float *p, float *m, float *v, const float *g, size_t n, const struct adamw *h) {
+    double bc1 = 1.0 - pow(h->beta1, (double)h->step), bc2 = 1.0 - pow(h->beta2, (double)h->step);
+    struct adamw_f c = {
+        .keep = (float)(1.0 - h->lr * h->weight_decay),
+        .b1 = (float)h->beta1,
+        .a1 = (float)(1.0 - h->beta1),
+        .b2 = (float)h->beta2,
+        .a2 = (float)(1.0 - h->beta2),
+        .step = (float)(h->lr / bc1),
+        .rbc2 = (float)sqrt(bc2),
+        .eps = (float)h->eps,
+        .gs = (float)h->gscale,
+    };
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) adamw_v(p + i, m + i, v + i, g + i, &c);
+    if (i == n) return;
+    float t[4][VL] = {{0}}; /* the tail takes the same path, so its bits do not depend on where it lies */
+    size_t b = (n - i) * sizeof(float);
+    memcpy(t[0], p + i, b), memcpy(t[1], m + i, b), memcpy(t[2], v + i, b), memcpy(t[3], g + i, b);
+    adamw_v(t[0], t[1], t[2], t[3], &c);
+    memcpy(p + i, t[0], b), memcpy(m + i, t[1], b), memcpy(v + i, t[2], b);
+}
+
+static void sgd(float *p, float *buf, const float *g, size_t n, float lr, float mu, float wd, float gs,
+                bool first) {
+    for (size_t i = 0; i < n; i++) {
+        float d = g[i] * gs + wd * p[i];
+        if (buf) d = buf[i] = first ? d : mu * buf[i] + d;
+        p[i] -= lr * d;
+    }
+}

@@ -1,0 +1,73 @@
+/* weight.c - stored matrices and their expansion to float32 (see weight.h; the block formats are in
+ * kernels_expand.inc.c). */
+#include "harness/nn/weight.h"
+
+#include <string.h>
+
+#include "harness/err.h"
+#include "harness/nn/kernels.h"
+
+static const struct {
+    const char *name;
+    int block, bytes; /* elements and bytes of a block */
+} types[DT_COUNT] = {
+    [DT_F32] = {"F32", 1, 4},     [DT_F16] = {"F16", 1, 2},     [DT_BF16] = {"BF16", 1, 2},
+    [DT_Q8_0] = {"Q8_0", 32, 34}, [DT_Q4_0] = {"Q4_0", 32, 18}, [DT_Q4_1] = {"Q4_1", 32, 20},
+};
+
+const char *dtype_name(enum dtype t) { return types[t].name; }
+
+int dtype_block(enum dtype t) { return types[t].block; }
+
+size_t dtype_bytes(enum dtype t, size_t n) {
+    BUG_ON(n % (size_t)types[t].block, "%s: %zu elements", types[t].name, n);
+    return n / (size_t)types[t].block * (size_t)types[t].bytes;
+}
+
+struct weight weight_f32(const float *data, int rows, int cols, int ld) {
+    return (struct weight){
+        .dtype = DT_F32, .rows = rows, .cols = cols, .data = data, .row_bytes = (size_t)ld * sizeof(float)};
+}
+
+bool weight_is_plain(const struct weight *w, const float **data, int *ld) {
+    if (w->dtype != DT_F32 || w->rope_heads || w->row_bytes % sizeof(float) ||
+        (uintptr_t)w->data % sizeof(float))
+        return false;
+    *data = w->data;
+    *ld = (int)(w->row_bytes / sizeof(float));
+    return true;
+}
+
+/* Where logical row i is stored. */
+static const char *stored_row(const struct weight *w, int i) {
+    if (w->rope_heads) {
+        int hd = w->rows / w->rope_heads, h = i / hd, j = i % hd;
+        i = h * hd + (j % (hd / 2)) * 2 + j / (hd / 2);
+    }
+    return (const char *)w->data + (size_t)i * w->row_bytes;
+}
+
+void weight_expand(const struct weight *w, int row0, int nrows, int col0, int ncols, float *dst, int ld) {
+    int block = types[w->dtype].block;
+    BUG_ON(row0 < 0 || nrows < 0 || row0 + nrows > w->rows || col0 < 0 || ncols < 0 ||
+               col0 + ncols > w->cols || col0 % block,
+           "rows %d+%d of %d, columns %d+%d of %d, %s", row0, nrows, w->rows, col0, ncols, w->cols,
+           types[w->dtype].name);
+    size_t skip = (size_t)(col0 / block) * (size_t)types[w->dtype].bytes;
+    if (w->dtype == DT_F32) {
+        for (int i = 0; i < nrows; i++)
+            memcpy(dst + (size_t)i * ld, stored_row(w, row0 + i) + skip, (size_t)ncols * sizeof(float));
+        return;
+    }
+    void (*expand)(float *, const void *, size_t) = kernels_get()->expand[w->dtype];
+    int whole = ncols - ncols % block;
+    for (int i = 0; i < nrows; i++) {
+        const char *src = stored_row(w, row0 + i) + skip;
+        float *to = dst + (size_t)i * ld;
+        expand(to, src, (size_t)whole);
+        if (whole == ncols) continue;
+        float last[32];
+        expand(last, src + dtype_bytes(w->dtype, (size_t)whole), 32);
+        memcpy(to + whole, last, (size_t)(ncols - whole) * sizeof(float));
+    }
+}
