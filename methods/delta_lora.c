@@ -48,6 +48,8 @@ static void delta_setup(struct net *net) {
     lowrank_setup(net);
     run->lambda = (float)cfg_num(net->config, "delta_lambda");
     run->start = cfg_int(net->config, "delta_start");
+    /* A plan takes no steps but must know what will be saved. */
+    run->started = net->mem->counting && run->start < cfg_int(net->config, "train.steps");
 }
 
 static struct param *snapshot(struct net *net, struct site *s, const struct param *of, const char *when) {

@@ -56,6 +56,8 @@ struct tensor_out {
     const void *data;
 };
 int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata, struct err *e);
+/* How many bytes that file has or would have. The data is not read. */
+size_t safetensors_size(const struct tensor_out *t, int n, const json_t *metadata);
 /* NumPy .npy version 1.0, little-endian float32, C order. */
 int npy_write(const char *path, const float *data, int ndim, const int64_t *shape, struct err *e);
 

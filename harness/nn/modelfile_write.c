@@ -100,6 +100,14 @@ static char *out_header(const struct tensor_out *t, int n, const json_t *metadat
     return text;
 }
 
+size_t safetensors_size(const struct tensor_out *t, int n, const json_t *metadata) {
+    size_t bytes;
+    free(out_header(t, n, metadata, &bytes));
+    bytes += sizeof(uint64_t);
+    for (int i = 0; i < n; i++) bytes += out_bytes(&t[i]);
+    return bytes;
+}
+
 int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata,
                       struct err *e) {
     struct outfile o;

@@ -1,0 +1,26 @@
+/* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and adapter_config.json. */
+#ifndef BENCH_ADAPTER_H
+#define BENCH_ADAPTER_H
+
+#include <jansson.h>
+
+#include "harness/net.h"
+
+struct adapter_saved {
+    size_t file_bytes; /* adapter_model.safetensors */
+    size_t min_bytes;  /* tensors without the regenerable ones, which count one seed (8 bytes) each */
+    char sha256[65];
+};
+
+/* Write the adapter of a bound net into folder `dir` (made when missing). `base_model` goes into base_model_name_or_path, `task_type` is
+ * PEFT's ("CAUSAL_LM"). With dir NULL or in counting mode nothing is written and only the sizes are filled. Error: disk. */
+int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type, struct adapter_saved *ret,
+                 struct err *e);
+
+/* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form of a run's configuration, to be put over a
+ * base configuration. Errors name the file and what is not implemented. Caller decrefs. */
+json_t *adapter_config(const char *dir, struct err *e);
+/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. */
+int adapter_load(struct net *net, const char *dir, struct err *e);
+
+#endif

@@ -1,0 +1,494 @@
+/* train.c - one run: build, train, evaluate, save; and the same in counting mode. See train.h.
+ *
+ * A plan and a run are the same code: in counting mode every allocation is made and no value is touched, so the
+ * predicted peak is the measured one. Order within a run: [train, evaluate every eval.every steps] ... evaluate, test,
+ * save. The gate's refusal comes back through longjmp: allocations happen on the training thread, outside parallel regions. */
+#include "harness/train.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/adapter.h"
+#include "harness/cfg.h"
+#include "harness/method.h"
+#include "harness/task.h"
+#include "harness/util.h"
+
+/* Tokens per evaluation batch: enough for the kernels, and below what training a few rows takes in memory. */
+enum { EVAL_TOKENS = 512 };
+
+struct run {
+    const struct train_job *job;
+    const struct train_report *rep;
+    struct train_result *res;
+    struct err *e;
+    const json_t *cfg;
+    bool counting;
+    struct mem mem;
+    struct team *team;
+    struct net net;
+    struct task_net tn;
+    struct modelfile *file;
+    struct tokenizer *tok;
+    const struct task *task;
+    void *task_state;
+    const struct method *method;
+    int *order; /* this epoch's permutation of the training rows */
+    long rows, cursor, epoch;
+    long steps, step;
+    double started, loss_sum; /* of the last tenth of the steps */
+    long loss_count;
+    jmp_buf denied;
+};
+
+/* ---- reports ------------------------------------------------------------------------------------------- */
+
+static void tell_metric(struct run *r, const char *key, long step, double value) {
+    if (!r->counting && r->rep && r->rep->metric) r->rep->metric(r->rep->arg, key, step, value);
+}
+
+static void tell_event(struct run *r, const char *kind, const char *text) {
+    if (!r->counting && r->rep && r->rep->event) r->rep->event(r->rep->arg, kind, text);
+}
+
+/* Remaining time: the steps at their speed so far, and the evaluations still to come at theirs. */
+static double eta(const struct run *r) {
+    const struct train_result *res = r->res;
+    if (!res->steps) return NAN;
+    long every = cfg_int(r->cfg, "eval.every");
+    long evals_done = every ? r->step / every : 0, evals = (every ? r->steps / every : 0) + 1;
+    double per_eval = evals_done ? res->eval_s / (double)evals_done : 0;
+    return res->train_s / (double)res->steps * (double)(r->steps - r->step) + per_eval * (double)(evals - evals_done);
+}
+
+static void tell_progress(struct run *r, const char *phase, double loss) {
+    if (r->counting || !r->rep || !r->rep->progress) return;
+    struct train_progress p = {.step = r->step, .steps = r->steps, .loss = loss, .phase = phase};
+    p.tokens_per_s = r->res->train_s > 0 ? (double)r->res->tokens / r->res->train_s : NAN;
+    p.eta_s = eta(r);
+    r->rep->progress(r->rep->arg, &p);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
+    struct run *r = arg;
+    snprintf(r->res->error, sizeof r->res->error,
+             "memory limit: %.1f MiB more for %s on top of %.1f MiB would exceed %.1f MiB; raise limits.memory or lower "
+             "train.batch_size, train.max_length or r",
+             (double)bytes / 1048576, mem_cat_name(cat), (double)m->total / 1048576, (double)m->limit / 1048576);
+    longjmp(r->denied, 1);
+}
+
+static const char *metric_key(enum split s) { return s == SPLIT_TEST ? "test/loss" : "eval/loss"; }
+
+static int open_net(struct run *r) {
+    const char *name = cfg_str(r->cfg, "method");
+    r->method = method_find(name);
+    BUG_ON(!r->method, "method %s", name);
+    bool trains = strcmp(name, "none") != 0;
+    r->steps = trains ? cfg_int(r->cfg, "train.steps") : 0;
+    r->team = team_new(&r->mem, r->job->threads > 0 ? r->job->threads : 1);
+    net_init(&r->net, &r->mem, r->team, r->cfg, r->job->seed, trains);
+    r->tn.net = &r->net;
+    r->tn.model = model_of(r->file, r->e);
+    if (!r->tn.model) return ERR_USER;
+    if (r->tn.model->build(&r->net, r->file, &r->tn.model_state, r->e)) return ERR_USER;
+    size_t total = 0, adapted = 0;
+    for (int i = 0; i < r->net.nparams; i++) total += param_size(r->net.params[i]);
+    if (net_bind(&r->net, r->method, r->e)) return ERR_USER;
+    r->tn.model->bound(r->tn.model_state, &r->net);
+    r->tn.model->facts(r->tn.model_state, &r->tn.facts);
+    for (int i = 0; i < r->net.nsites; i++)
+        if (r->net.sites[i]->adapted) adapted += param_size(r->net.sites[i]->W);
+    r->res->total_params = (long)total;
+    r->res->adapted_params = r->method->flags & METHOD_FULL ? (long)total : (long)adapted;
+    r->res->trainable = (long)net_trainable(&r->net);
+    return 0;
+}
+
+static int run_open(struct run *r) {
+    const char *path = cfg_str(r->cfg, "model_path");
+    r->task = task_find(cfg_str(r->cfg, "task"));
+    BUG_ON(!r->task, "task %s", cfg_str(r->cfg, "task"));
+    int rc = modelfile_open(&r->file, path, r->e);
+    if (!rc) rc = modelfile_tokenizer(r->file, &r->tok, r->e);
+    if (!rc) rc = open_net(r);
+    if (!rc && cfg_int(r->cfg, "train.max_length") > r->tn.facts.max_positions)
+        rc = err_set(r->e, ERR_USER, "train.max_length %ld exceeds the %d positions of model %s",
+                     cfg_int(r->cfg, "train.max_length"), r->tn.facts.max_positions, path);
+    if (!rc) rc = r->task->open(&r->task_state, r->cfg, &r->mem, r->tok, &r->tn.facts, r->e);
+    if (rc) return rc;
+    r->rows = r->task->rows(r->task_state, SPLIT_TRAIN);
+    if (r->steps && !r->rows) return err_set(r->e, ERR_USER, "no training rows: the data has no train split");
+    if (r->steps) r->order = mem_alloc(&r->mem, MEM_DATA, (size_t)r->rows * sizeof *r->order);
+    r->cursor = r->rows; /* the first step opens the first epoch */
+    r->epoch = -1;
+    return 0;
+}
+
+static void run_close(struct run *r) {
+    if (r->order) mem_free(&r->mem, MEM_DATA, r->order, (size_t)r->rows * sizeof *r->order);
+    if (r->task && r->task_state) r->task->free(r->task_state);
+    if (r->tn.model && r->tn.model_state) r->tn.model->free(r->tn.model_state);
+    if (r->tn.net) net_release(&r->net);
+    if (r->team) team_free(r->team);
+    tokenizer_free(r->tok);
+    modelfile_close(r->file);
+}
+
+/* ---- data order ---------------------------------------------------------------------------------------- */
+
+/* The next training row: epoch after epoch, each a permutation drawn from the seed, steps crossing epochs. */
+static long next_row(struct run *r) {
+    if (r->cursor == r->rows) {
+        r->cursor = 0;
+        r->epoch++;
+        if (cfg_bool(r->cfg, "train.shuffle"))
+            rng_permute(rng_make(r->job->seed, "shuffle", (uint64_t)r->epoch), r->order, (int)r->rows);
+        else
+            for (long i = 0; i < r->rows; i++) r->order[i] = (int)i;
+    }
+    return r->order[r->cursor++];
+}
+
+/* ---- a training step ------------------------------------------------------------------------------------- */
+
+/* The schedule's multiplier at 0-based step t: warm-up t/W, then constant, linear or cosine down to 0 at the end. */
+static double schedule(const struct run *r, long t) {
+    double w = cfg_num(r->cfg, "train.warmup"), T = (double)r->steps;
+    double W = w < 1 ? ceil(w * T) : w;
+    const char *kind = cfg_str(r->cfg, "train.schedule");
+    if ((double)t < W) return (double)t / W;
+    if (!strcmp(kind, "constant")) return 1;
+    double done = ((double)t - W) / fmax(1, T - W);
+    return !strcmp(kind, "linear") ? fmax(0, 1 - done) : 0.5 * (1 + cos(M_PI * fmin(1, done)));
+}
+
+/* torch.nn.utils.clip_grad_norm_: the factor for all gradients. */
+static double clip(struct run *r) {
+    double limit = cfg_num(r->cfg, "train.grad_clip"), sum = 0;
+    if (limit <= 0) return 1;
+    for (int i = 0; i < r->net.nparams; i++) {
+        struct param *p = r->net.params[i];
+        if (p->grad) sum += vec_sum_squares(r->team, p->grad, param_size(p));
+    }
+    double norm = sqrt(sum), c = limit / (norm + 1e-6);
+    tell_metric(r, "train/grad_norm", r->step, norm);
+    return c < 1 ? c : isnan(c) ? c : 1;
+}
+
+static void update(struct run *r, double lr, double gscale) {
+    bool adam = !strcmp(cfg_str(r->cfg, "train.optimizer"), "adamw");
+    const json_t *betas = cfg_get(r->cfg, "train.adam_betas");
+    double wd = cfg_num(r->cfg, "train.weight_decay"), mu = cfg_num(r->cfg, "train.momentum");
+    struct adamw h = {.beta1 = json_number_value(json_array_get(betas, 0)),
+                      .beta2 = json_number_value(json_array_get(betas, 1)),
+                      .eps = cfg_num(r->cfg, "train.adam_eps"),
+                      .weight_decay = wd,
+                      .gscale = gscale,
+                      .step = r->step + 1};
+    if (r->method->pre_step) r->method->pre_step(&r->net, r->step);
+    for (int i = 0; i < r->net.nparams; i++) {
+        struct param *p = r->net.params[i];
+        if (!p->grad) continue;
+        h.lr = lr * (double)p->lr_mult;
+        if (adam)
+            vec_adamw(r->team, p->value, p->m, p->v, p->grad, param_size(p), &h);
+        else
+            vec_sgd(r->team, p->value, p->m, p->grad, param_size(p), h.lr, mu, wd, gscale, r->step == 0);
+    }
+    if (r->method->post_step) r->method->post_step(&r->net, r->step);
+}
+
+/* One micro-batch after the other; the loss is normalised by the labelled tokens of them all. */
+static int train_batches(struct run *r, struct task_batch **batch, long n, double *loss) {
+    double weight = 0, sum = 0;
+    for (long i = 0; i < n; i++) weight += batch[i]->weight;
+    for (long i = 0; i < n; i++) {
+        if (batch[i]->weight == 0) continue;
+        arena_reset(&r->net.tape);
+        r->task->layout(r->task_state, &r->tn, batch[i], true);
+        r->res->tokens += batch[i]->tokens;
+        if (!r->counting) sum += r->task->run(r->task_state, &r->tn, batch[i], true, 1.0 / weight, NULL, NULL);
+    }
+    arena_reset(&r->net.tape);
+    *loss = sum / weight; /* NaN when no row of the step has a label: nothing to learn from */
+    return weight > 0;
+}
+
+static int train_step(struct run *r, double *loss) {
+    long accum = cfg_int(r->cfg, "train.grad_accum"), size = cfg_int(r->cfg, "train.batch_size");
+    struct task_batch **batch = xcalloc((size_t)accum, sizeof *batch);
+    long *rows = xcalloc((size_t)size, sizeof *rows);
+    int rc = 0, learned = 0;
+    double t0 = now_seconds();
+    for (long i = 0; i < accum && !rc; i++) {
+        for (long k = 0; k < size; k++) rows[k] = next_row(r);
+        batch[i] = r->task->batch(r->task_state, SPLIT_TRAIN, rows, (int)size, r->e);
+        if (!batch[i]) rc = ERR_USER;
+    }
+    if (!rc) {
+        if (!r->counting) net_zero_grad(&r->net);
+        learned = train_batches(r, batch, accum, loss);
+    }
+    if (!rc && learned && !r->counting) {
+        double lr = cfg_num(r->cfg, "train.lr") * schedule(r, r->step);
+        tell_metric(r, "train/loss", r->step, *loss);
+        tell_metric(r, "train/lr", r->step, lr);
+        update(r, lr, clip(r));
+    }
+    for (long i = 0; i < accum; i++)
+        if (batch[i]) r->task->batch_free(r->task_state, batch[i]);
+    free(rows);
+    free(batch);
+    r->res->train_s += now_seconds() - t0;
+    return rc ? rc : learned ? 0 : 1;
+}
+
+/* ---- evaluation ------------------------------------------------------------------------------------------ */
+
+struct each_row {
+    struct run *r;
+    const long *rows;
+    const char *key;
+    bool items;
+};
+
+static void each_row(void *arg, int row, double loss, double weight) {
+    struct each_row *x = arg;
+    if (x->items && weight > 0 && x->r->rep && x->r->rep->item)
+        x->r->rep->item(x->r->rep->arg, x->key, x->rows[row], loss / weight);
+}
+
+/* The rows from *next on that fit into one batch. */
+static int take_rows(struct run *r, enum split s, long *next, long limit, long *rows, int cap) {
+    long tokens = 0;
+    int n = 0;
+    while (*next < limit && n < cap) {
+        long t = r->task->row_tokens(r->task_state, s, *next, r->e);
+        if (t < 0) return -1;
+        if (n && tokens + t > EVAL_TOKENS) break;
+        tokens += t;
+        rows[n++] = (*next)++;
+    }
+    return n;
+}
+
+/* Token-weighted mean loss over the first eval.rows rows of a split. `items`: also report each row's. */
+static int evaluate(struct run *r, enum split s, bool items, double *ret) {
+    enum { CAP = 512 };
+    long rows[CAP], limit = r->task->rows(r->task_state, s), wanted = cfg_int(r->cfg, "eval.rows");
+    if (wanted > 0 && wanted < limit) limit = wanted;
+    double sum = 0, weight = 0, t0 = now_seconds();
+    *ret = NAN;
+    for (long next = 0; next < limit;) {
+        int n = take_rows(r, s, &next, limit, rows, CAP);
+        struct task_batch *b = n < 0 ? NULL : r->task->batch(r->task_state, s, rows, n, r->e);
+        if (!b) return ERR_USER;
+        arena_reset(&r->net.tape);
+        if (b->weight > 0) {
+            struct each_row x = {r, rows, metric_key(s), items};
+            r->task->layout(r->task_state, &r->tn, b, false);
+            if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, false, 0, each_row, &x);
+            weight += b->weight;
+        }
+        arena_reset(&r->net.tape);
+        r->task->batch_free(r->task_state, b);
+        if (r->job->stop && *r->job->stop) return ERR_STOP;
+        tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
+    }
+    if (weight > 0) *ret = sum / weight;
+    r->res->eval_s += now_seconds() - t0;
+    return 0;
+}
+
+/* Evaluate and keep the best. Returns 1 when the value is not finite. */
+static int evaluate_step(struct run *r, bool last) {
+    if (!r->task->rows(r->task_state, SPLIT_EVAL)) return 0;
+    double loss;
+    int rc = evaluate(r, SPLIT_EVAL, last, &loss);
+    if (rc || r->counting) return rc;
+    tell_metric(r, "eval/loss", r->step, loss);
+    tell_metric(r, "eval/perplexity", r->step, exp(loss));
+    r->res->eval_loss = r->res->metric = loss;
+    if (isnan(r->res->best_metric) || loss < r->res->best_metric) {
+        r->res->best_metric = loss;
+        r->res->best_step = r->step;
+    }
+    return !isfinite(loss);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------- */
+
+static bool over_time(const struct run *r) {
+    return r->job->time_limit > 0 && now_seconds() - r->started > r->job->time_limit;
+}
+
+/* Ends with res->state when something other than completion ended it. */
+static int ended(struct run *r, const char *state, const char *why) {
+    snprintf(r->res->state, sizeof r->res->state, "%s", state);
+    if (why) snprintf(r->res->error, sizeof r->res->error, "%s", why);
+    return 1;
+}
+
+static int not_finite(struct run *r, const char *what) {
+    char why[96];
+    snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
+    return ended(r, "nan", why);
+}
+
+static void add_loss(struct run *r, double loss) {
+    long tail = MAX_OF(1, r->steps / 10);
+    if (r->step < r->steps - tail) return;
+    r->loss_sum += loss;
+    r->res->train_loss = r->loss_sum / (double)++r->loss_count;
+}
+
+static int after_step(struct run *r, int rc, double loss) {
+    if (rc < 0 || r->counting) return rc < 0 ? rc : 0;
+    if (rc == 0) {
+        if (!isfinite(loss)) return not_finite(r, "the training loss");
+        add_loss(r, loss);
+    }
+    return 0;
+}
+
+static int should_end(struct run *r) {
+    if (r->counting) return 0;
+    if (r->job->stop && *r->job->stop) return ended(r, "interrupted", NULL);
+    if (over_time(r)) {
+        char why[96];
+        snprintf(why, sizeof why, "over the time limit of %.0f s at step %ld of %ld", r->job->time_limit, r->step, r->steps);
+        return ended(r, "timeout", why);
+    }
+    return 0;
+}
+
+static int loop_steps(struct run *r) {
+    long every = cfg_int(r->cfg, "eval.every");
+    for (r->step = 0; r->step < r->steps;) {
+        double loss = NAN;
+        int rc = after_step(r, train_step(r, &loss), loss);
+        if (rc) return rc;
+        r->step++;
+        r->res->steps = r->step;
+        tell_progress(r, "train", loss);
+        if ((rc = should_end(r))) return rc;
+        if (every > 0 && r->step % every == 0 && r->step < r->steps && (rc = evaluate_step(r, false)))
+            return rc < 0 ? rc : not_finite(r, "the evaluation loss");
+    }
+    return 0;
+}
+
+static void warn_skipped(struct run *r) {
+    for (int s = 0; s < SPLIT_COUNT; s++) {
+        long n = r->task->skipped(r->task_state, (enum split)s);
+        char text[160];
+        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out", n,
+                 split_name((enum split)s));
+        if (n > 0) tell_event(r, "skipped", text);
+    }
+}
+
+static int save(struct run *r) {
+    const char *how = r->job->save ? r->job->save : "none";
+    bool wanted = r->job->out_dir && strcmp(how, "none") != 0;
+    if (r->method->flags & METHOD_FULL) {
+        /* What a checkpoint of the model would be: float32, tied tensors once. */
+        r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
+        return 0;
+    }
+    if (!r->method->save_config) return 0;
+    struct adapter_saved saved;
+    tell_progress(r, "save", NAN);
+    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, cfg_str(r->cfg, "model"), "CAUSAL_LM", &saved, r->e);
+    if (rc) return rc;
+    r->res->checkpoint_bytes = (long)saved.file_bytes;
+    r->res->checkpoint_bytes_min = (long)saved.min_bytes;
+    if (!wanted || r->counting) return 0;
+    memcpy(r->res->checkpoint_sha256, saved.sha256, sizeof saved.sha256);
+    char *full = realpath(r->job->out_dir, NULL);
+    snprintf(r->res->checkpoint_path, sizeof r->res->checkpoint_path, "%s", full ? full : r->job->out_dir);
+    free(full);
+    return 0;
+}
+
+static int loop(struct run *r) {
+    int rc = loop_steps(r);
+    if (!rc && (rc = evaluate_step(r, true)) > 0) rc = not_finite(r, "the evaluation loss");
+    if (!rc && r->task->rows(r->task_state, SPLIT_TEST)) {
+        double loss;
+        rc = evaluate(r, SPLIT_TEST, true, &loss);
+        if (!rc) r->res->test_metric = loss;
+        if (!rc) tell_metric(r, "test/loss", r->step, loss);
+    }
+    if (!rc) warn_skipped(r);
+    return rc ? rc : save(r);
+}
+
+/* ---- entry points ---------------------------------------------------------------------------------------- */
+
+static void result_init(struct train_result *res) {
+    memset(res, 0, sizeof *res);
+    snprintf(res->state, sizeof res->state, "failed");
+    res->trainable = res->total_params = res->adapted_params = -1;
+    res->train_loss = res->eval_loss = res->metric = res->best_metric = res->test_metric = NAN;
+    res->best_step = res->checkpoint_bytes = res->checkpoint_bytes_min = -1;
+}
+
+static int go(const struct train_job *job, const struct train_report *rep, struct train_result *res, bool counting,
+              struct err *e) {
+    struct run *r = xcalloc(1, sizeof *r); /* on the heap: longjmp keeps it intact */
+    *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
+    r->started = now_seconds();
+    mem_init(&r->mem, counting, job->memory_limit);
+    r->mem.deny = deny;
+    r->mem.deny_arg = r;
+    volatile int rc = 0;
+    if (setjmp(r->denied)) {
+        rc = ended(r, "oom", NULL);
+    } else {
+        tell_progress(r, "load", NAN);
+        rc = run_open(r);
+        if (!rc) rc = loop(r);
+    }
+    if (rc == ERR_STOP) rc = ended(r, "interrupted", NULL);
+    if (rc == 0) snprintf(res->state, sizeof res->state, "complete");
+    if (rc < 0 && e) snprintf(res->error, sizeof res->error, "%s", e->msg);
+    if (counting)
+        res->peak_bytes_predicted = r->mem.total_peak;
+    else
+        res->peak_bytes = r->mem.total_peak;
+    memcpy(res->mem_peak, r->mem.peak, sizeof res->mem_peak);
+    memcpy(res->mem_at_peak, r->mem.at_peak, sizeof res->mem_at_peak);
+    res->rss_bytes = rss_peak_bytes();
+    res->total_s = now_seconds() - r->started;
+    run_close(r);
+    free(r);
+    return rc < 0 ? rc : 0;
+}
+
+int train_plan(const struct train_job *job, struct train_result *res, struct err *e) {
+    result_init(res);
+    struct train_job quiet = *job;
+    quiet.stop = NULL;
+    return go(&quiet, NULL, res, true, e);
+}
+
+int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res, struct err *e) {
+    struct train_result plan;
+    double t0 = now_seconds();
+    int rc = train_plan(job, &plan, e);
+    result_init(res);
+    if (rc) {
+        snprintf(res->error, sizeof res->error, "%s", e ? e->msg : "");
+        return rc;
+    }
+    rc = go(job, rep, res, false, e);
+    res->peak_bytes_predicted = plan.peak_bytes_predicted;
+    res->total_s = now_seconds() - t0;
+    return rc;
+}
