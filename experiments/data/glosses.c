@@ -104,7 +104,7 @@ static const char *trim_end(const char *s, const char *end) {
     }
 }
 
-/* Where the first example begins: a quotation behind ';' ':' ',' or ')' that is not inside parentheses.
+/* Where the first example begins: a quotation behind ';' ':' ',' ')' or "e.g." that is not inside parentheses.
  * Quotations within a definition ('in the phrase "make strides"') are stepped over. */
 static const char *example_start(const char *s, const char *end) {
     int depth = 0;
@@ -113,7 +113,7 @@ static const char *example_start(const char *s, const char *end) {
         if (*p != '"') continue;
         const char *q = p;
         while (q > s && q[-1] == ' ') q--;
-        if (depth == 0 && (q == s || strchr(";:,)", q[-1]))) return p;
+        if (depth == 0 && (q == s || strchr(";:,)", q[-1]) || ends_with(s, q, " e.g."))) return p;
         const char *close = memchr(p + 1, '"', (size_t)(end - p - 1));
         if (!close) return end;
         p = close;
@@ -133,7 +133,7 @@ static struct cell definition(struct line gloss) {
 }
 
 static struct cell keep(struct rows *r, const char *s, size_t n) {
-    s = arena_keep(&r->arena, s, n);
+    s = pool_keep(&r->pool, s, n);
     return slice(s, s + n);
 }
 
@@ -179,7 +179,7 @@ static int synset_parse(struct rows *r, long i, struct row **ret, struct err *e)
     const char *p = (const char *)m->data + place_byte(r->at[i]), *end = (const char *)m->data + m->size;
     const char *nl = memchr(p, '\n', (size_t)(end - p));
     if (nl) end = nl;
-    struct row *row = arena_alloc(&r->arena, sizeof *row + COLUMNS * sizeof row->cell[0]);
+    struct row *row = pool_alloc(&r->pool, sizeof *row + COLUMNS * sizeof row->cell[0]);
     row->n = COLUMNS;
     size_t n = (size_t)(end - p);
     const char *why = utf8_valid_prefix(p, n) != n || memchr(p, 0, n)

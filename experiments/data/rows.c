@@ -1,7 +1,7 @@
 /* rows.c - tables of records: what every table shares. The makers are textrows.c (JSONL, CSV, TSV) and
  * glosses.c.
  *
- * Owns the columns, the lazily filled cells and the arena that holds what could not stay in the mapping. */
+ * Owns the columns, the lazily filled cells and the pool that holds what could not stay in the mapping. */
 #include "experiments/data/rows.h"
 
 #include <limits.h>
@@ -10,23 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- arena ---- */
+/* ---- pool ---- */
 
-struct arena_block {
-    struct arena_block *next;
+struct pool_block {
+    struct pool_block *next;
     size_t used, cap;
     char bytes[];
 };
 
 #define ARENA_BLOCK ((size_t)64 << 10)
 
-void *arena_alloc(struct arena *a, size_t n) {
+void *pool_alloc(struct pool *a, size_t n) {
     BUG_ON(n > SIZE_MAX / 2, "n=%zu", n);
     n = (n + 7) & ~(size_t)7;
-    struct arena_block *b = a->head;
+    struct pool_block *b = a->head;
     if (!b || b->cap - b->used < n) {
         size_t cap = MAX_OF(n, ARENA_BLOCK);
-        struct arena_block *fresh = xmalloc(sizeof *fresh + cap);
+        struct pool_block *fresh = xmalloc(sizeof *fresh + cap);
         fresh->used = 0;
         fresh->cap = cap;
         a->bytes += cap;
@@ -44,19 +44,19 @@ void *arena_alloc(struct arena *a, size_t n) {
     return p;
 }
 
-char *arena_keep(struct arena *a, const char *s, size_t n) {
-    char *p = arena_alloc(a, n + 1);
+char *pool_keep(struct pool *a, const char *s, size_t n) {
+    char *p = pool_alloc(a, n + 1);
     memcpy(p, s, n);
     p[n] = '\0';
     return p;
 }
 
-void arena_release(struct arena *a) {
-    for (struct arena_block *b = a->head, *next; b; b = next) {
+void pool_release(struct pool *a) {
+    for (struct pool_block *b = a->head, *next; b; b = next) {
         next = b->next;
         free(b);
     }
-    *a = (struct arena){0};
+    *a = (struct pool){0};
 }
 
 /* ---- the table ---- */
@@ -74,7 +74,7 @@ struct rows *rows_new(const struct rows_ops *ops, void *impl, uint64_t *at, long
 void rows_free(struct rows *r) {
     if (!r) return;
     if (r->ops->release) r->ops->release(r);
-    arena_release(&r->arena);
+    pool_release(&r->pool);
     for (int c = 0; c < r->columns; c++) free(r->column[c]);
     free(r->column);
     free(r->row);
@@ -91,11 +91,11 @@ int rows_add_column(struct rows *r, const char *name, size_t len) {
 
 void rows_drop_cells(const struct rows *cr) {
     struct rows *r = (struct rows *)(uintptr_t)cr;
-    arena_release(&r->arena);
+    pool_release(&r->pool);
     memset(r->row, 0, (size_t)r->n * sizeof(struct row *));
 }
 
-size_t rows_cell_bytes(const struct rows *r) { return r->arena.bytes; }
+size_t rows_cell_bytes(const struct rows *r) { return r->pool.bytes; }
 
 long rows_count(const struct rows *r) { return r->n; }
 int rows_columns(const struct rows *r) { return r->columns; }

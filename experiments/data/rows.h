@@ -2,7 +2,7 @@
  *
  * A table is an array of places `at[i]` (what a place means is its maker's affair: mostly a byte offset) and
  * a parser that turns a place into cells when row i is first asked for. Cells point into the mapping where
- * the text stands there as it is, else into the table's arena. */
+ * the text stands there as it is, else into the table's pool. */
 #ifndef BENCH_DATA_ROWS_H
 #define BENCH_DATA_ROWS_H
 
@@ -24,17 +24,17 @@ struct row {
 };
 
 /* Memory that dies at once: blocks of 64 KB, larger ones for larger needs. */
-struct arena_block;
-struct arena {
-    struct arena_block *head;
+struct pool_block;
+struct pool {
+    struct pool_block *head;
     size_t bytes; /* allocated in all */
 };
-void *arena_alloc(struct arena *a, size_t n);
-char *arena_keep(struct arena *a, const char *s, size_t n); /* a copy, NUL-terminated */
-void arena_release(struct arena *a);
+void *pool_alloc(struct pool *a, size_t n);
+char *pool_keep(struct pool *a, const char *s, size_t n); /* a copy, NUL-terminated */
+void pool_release(struct pool *a);
 
 struct rows_ops {
-    /* Cells of row i, in the arena, into *ret. May add columns (JSONL). Error: "file:line: ...". */
+    /* Cells of row i, in the pool, into *ret. May add columns (JSONL). Error: "file:line: ...". */
     int (*parse)(struct rows *r, long i, struct row **ret, struct err *e);
     const char *(*source)(const struct rows *r, long i);
     long (*line)(const struct rows *r, long i);
@@ -50,7 +50,7 @@ struct rows {
     char **column;    /* names */
     int columns, columns_cap;
     bool open_ended; /* rows not yet parsed may bring more columns (JSONL) */
-    struct arena arena;
+    struct pool pool;
 };
 
 #define ROWS_MAX_COLUMNS 4096

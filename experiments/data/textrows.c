@@ -128,7 +128,7 @@ static struct cell field_cell(struct rows *r, const struct field *f) {
     size_t n = (size_t)(f->end - f->s);
     struct cell cell = {f->s, (uint32_t)n, CELL_TEXT};
     if (!f->doubled) return cell;
-    char *out = arena_alloc(&r->arena, n), *o = out;
+    char *out = pool_alloc(&r->pool, n), *o = out;
     for (const char *p = f->s; p < f->end; p++) {
         *o++ = *p;
         if (*p == '"') p++;
@@ -153,7 +153,7 @@ static int delimited_parse(struct rows *r, long i, struct row **ret, struct err 
     int n = record_fields(t, t->start + r->at[i], f, e);
     if (n < 0) return ERR_USER;
     n = MIN_OF(n, r->columns);
-    struct row *row = arena_alloc(&r->arena, sizeof *row + (size_t)n * sizeof row->cell[0]);
+    struct row *row = pool_alloc(&r->pool, sizeof *row + (size_t)n * sizeof row->cell[0]);
     row->n = n;
     for (int c = 0; c < n; c++) row->cell[c] = field_cell(r, &f[c]);
     *ret = row;
@@ -189,7 +189,7 @@ static struct cell json_cell(struct rows *r, const struct json_slice *v) {
     if (v->kind == JSON_NULL_SLICE) cell.len = 0;
     if (v->kind == JSON_NESTED_SLICE) cell.kind = CELL_NESTED;
     if (v->kind == JSON_STRING_SLICE && v->escaped) {
-        char *out = arena_alloc(&r->arena, v->len);
+        char *out = pool_alloc(&r->pool, v->len);
         cell.len = (uint32_t)jsonrow_unescape(v, out);
         cell.s = out;
     }
@@ -231,7 +231,7 @@ static int json_parse(struct rows *r, long i, struct row **ret, struct err *e) {
         return rows_error(
             r, i, e, "not JSONL: the file is one JSON list; write one object per line ('jq -c .[]' does)");
     if (why) return rows_error(r, i, e, "not JSON at byte %zu of the line: %s", at + 1, why);
-    struct row *row = arena_alloc(&r->arena, sizeof *row + (size_t)fill.n * sizeof row->cell[0]);
+    struct row *row = pool_alloc(&r->pool, sizeof *row + (size_t)fill.n * sizeof row->cell[0]);
     row->n = fill.n;
     memcpy(row->cell, fill.cell, (size_t)fill.n * sizeof row->cell[0]);
     *ret = row;

@@ -211,3 +211,13 @@ int tokenizer_id(const struct tokenizer *t, const char *token) {
 }
 int tokenizer_bos_to_add(const struct tokenizer *t) { return t->bos; }
 int tokenizer_eos(const struct tokenizer *t) { return t->eos; }
+
+int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len) {
+    for (size_t i = 0; t->raw.any_special && i < n; i++) {
+        int k = trie_longest(&t->raw, text + i, n - i, len);
+        if (k < 0 || !t->added[k].special) continue;
+        *at = i;
+        return t->added[k].id;
+    }
+    return -1;
+}
