@@ -33,6 +33,9 @@ struct vera_site {
     float *u;           /* A x, kept: r features */
 };
 
+/* torch.nn.init.kaiming_uniform_ with a = 0: gain sqrt 2, in the order that Python computes it. */
+static float kaiming_bound(int fan_in) { return (float)(sqrt(3.0) * (sqrt(2.0) / sqrt((double)fan_in))); }
+
 static void vera_setup(struct net *net) {
     struct vera_run *run = net->method_state;
     run->r = (int)cfg_int(net->config, "r");
@@ -49,8 +52,8 @@ static void vera_setup(struct net *net) {
     if (net->mem->counting) return;
     struct mt19937 mt;
     mt19937_seed(&mt, (uint32_t)cfg_int(net->config, "projection_prng_key"));
-    mt19937_fill_uniform(&mt, run->A->value, param_size(run->A), (float)sqrt(6.0 / run->max_in));
-    mt19937_fill_uniform(&mt, run->B->value, param_size(run->B), (float)sqrt(6.0 / run->r));
+    mt19937_fill_uniform(&mt, run->A->value, param_size(run->A), kaiming_bound(run->max_in));
+    mt19937_fill_uniform(&mt, run->B->value, param_size(run->B), kaiming_bound(run->r));
 }
 
 static struct param *vera_vector(struct net *net, struct site *s, const char *part, int n, double value) {

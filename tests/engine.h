@@ -1,0 +1,153 @@
+/* engine.h - for tests: a model folder bound to a method, a packed batch of ids, and steps on it, without task or files of text. */
+#ifndef BENCH_TESTS_ENGINE_H
+#define BENCH_TESTS_ENGINE_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "harness/cfg.h"
+#include "harness/method.h"
+#include "harness/model.h"
+#include "harness/util.h"
+
+struct engine {
+    struct mem mem;
+    struct team *team;
+    struct net net;
+    const struct model *model;
+    void *state;
+    struct model_facts facts;
+    struct modelfile *file;
+    json_t *config;
+    long step;
+};
+
+/* The core's keys that nets read, with the options of `method` at their defaults, and `over` (JSON text, may be NULL) on top. */
+static inline json_t *engine_config(const char *method, const char *over) {
+    json_t *c = json_loads("{\"target_modules\":\"all-linear\",\"r\":4,\"lora_alpha\":8,\"loraplus_lr_ratio\":16,\"delta_lambda\":2,"
+                           "\"delta_start\":3,\"d_initial\":0.1,\"projection_prng_key\":0,"
+                           "\"train\":{\"optimizer\":\"adamw\",\"momentum\":0,\"steps\":10,\"lr\":1e-3,\"weight_decay\":0.01,"
+                           "\"adam_eps\":1e-8,\"max_length\":128}}",
+                           0, NULL);
+    json_object_set_new(c, "method", json_string(method));
+    if (over) {
+        json_t *o = json_loads(over, 0, NULL);
+        assert_non_null(o);
+        const char *key;
+        json_t *value;
+        json_object_foreach(o, key, value) cfg_set(c, key, json_incref(value));
+        json_decref(o);
+    }
+    return c;
+}
+
+static inline void engine_open(struct engine *g, const char *folder, const char *method, const char *over, int threads,
+                               uint64_t seed, bool counting) {
+    struct err e = {0};
+    memset(g, 0, sizeof *g);
+    g->config = engine_config(method, over);
+    mem_init(&g->mem, counting, 0);
+    g->team = team_new(&g->mem, threads);
+    if (modelfile_open(&g->file, folder, &e)) fail_msg("%s", e.msg);
+    bool trains = strcmp(method, "none") != 0;
+    net_init(&g->net, &g->mem, g->team, g->config, seed, trains);
+    g->model = model_of(g->file, &e);
+    if (!g->model) fail_msg("%s", e.msg);
+    if (g->model->build(&g->net, g->file, &g->state, &e)) fail_msg("%s", e.msg);
+    if (net_bind(&g->net, method_find(method), &e)) fail_msg("%s", e.msg);
+    g->model->bound(g->state, &g->net);
+    g->model->facts(g->state, &g->facts);
+}
+
+static inline void engine_close(struct engine *g) {
+    g->model->free(g->state);
+    net_release(&g->net);
+    team_free(g->team);
+    modelfile_close(g->file);
+    json_decref(g->config);
+}
+
+/* ---- a packed batch ------------------------------------------------------------------------------------ */
+
+struct engine_batch {
+    struct batch b;
+    int labels;
+    int32_t *ids, *pos, *start, *end, *at, *target;
+};
+
+/* labels[t]: -100 or the token's id, predicted from t-1. offsets: nseq + 1 entries. */
+static inline void engine_batch_init(struct engine_batch *x, const int *ids, const int *labels, const int *offsets, int nseq) {
+    int n = offsets[nseq], np = panels(n);
+    memset(x, 0, sizeof *x);
+    int32_t **arrays[] = {&x->ids, &x->pos, &x->start, &x->end, &x->at, &x->target};
+    for (size_t i = 0; i < ARRAY_LEN(arrays); i++) *arrays[i] = xcalloc((size_t)np * PANEL, sizeof(int32_t));
+    for (int s = 0; s < nseq; s++)
+        for (int t = offsets[s]; t < offsets[s + 1]; t++) {
+            x->ids[t] = ids[t];
+            x->pos[t] = t - offsets[s];
+            x->start[t] = offsets[s];
+            x->end[t] = offsets[s + 1];
+            if (labels[t] < 0) continue;
+            x->at[x->labels] = t - 1;
+            x->target[x->labels++] = labels[t];
+        }
+    x->b = (struct batch){.n = n, .np = np, .ids = x->ids, .pos = x->pos, .start = x->start, .end = x->end};
+}
+
+static inline void engine_batch_release(struct engine_batch *x) {
+    free(x->ids), free(x->pos), free(x->start), free(x->end), free(x->at), free(x->target);
+}
+
+/* Mean loss over the labels; with `train` gradients are zeroed first and then hold those of scale * the mean. logits: [n, V] or NULL. */
+static inline double engine_loss_scaled(struct engine *g, struct engine_batch *x, bool train, double scale, float *logits) {
+    int D = g->facts.hidden, nl = panels(x->labels);
+    struct net *net = &g->net;
+    arena_reset(&net->tape);
+    g->model->layout(g->state, net, x->b.np, train);
+    float *h = net_keep(net, MEM_SCRATCH, nl, D), *dh = net_keep(net, MEM_SCRATCH, nl, D);
+    float *all = net_keep(net, MEM_SCRATCH, x->b.np, D), *nll = net_keep(net, MEM_SCRATCH, nl, 1);
+    const float *hidden = g->model->forward(g->state, net, &x->b);
+    if (logits) logits_rows(g->team, logits, &g->facts.head->w, NULL, hidden, D, x->b.n);
+    panel_gather(g->team, h, D, hidden, D, D, x->at, x->labels);
+    if (train) net_zero_grad(net);
+    xent(g->team, nll, NULL, train ? dh : NULL, D, train ? g->facts.head->grad : NULL, NULL, &g->facts.head->w, NULL, h, D,
+         x->labels, x->target, (float)(scale / x->labels));
+    if (train) {
+        panel_scatter(g->team, all, D, x->b.np, dh, D, D, x->at, x->labels);
+        g->model->backward(g->state, net, &x->b, all);
+    }
+    double sum = 0;
+    for (int i = 0; i < x->labels; i++) sum += nll[i];
+    return sum / x->labels;
+}
+
+static inline double engine_loss(struct engine *g, struct engine_batch *x, bool train, float *logits) {
+    return engine_loss_scaled(g, x, train, 1, logits);
+}
+
+/* One AdamW (or SGD) step with the gradients at hand. */
+static inline void engine_update(struct engine *g) {
+    const struct method *m = g->net.method;
+    bool adam = !strcmp(cfg_str(g->config, "train.optimizer"), "adamw");
+    double wd = cfg_num(g->config, "train.weight_decay"), lr = cfg_num(g->config, "train.lr");
+    if (m->pre_step) m->pre_step(&g->net, g->step);
+    for (int i = 0; i < g->net.nparams; i++) {
+        struct param *p = g->net.params[i];
+        if (!p->grad) continue;
+        struct adamw h = {lr * (double)p->lr_mult, 0.9, 0.999, cfg_num(g->config, "train.adam_eps"), wd, 1, g->step + 1};
+        if (adam)
+            vec_adamw(g->team, p->value, p->m, p->v, p->grad, param_size(p), &h);
+        else
+            vec_sgd(g->team, p->value, NULL, p->grad, param_size(p), h.lr, 0, wd, 1, g->step == 0);
+    }
+    if (m->post_step) m->post_step(&g->net, g->step);
+    g->step++;
+}
+
+#endif
