@@ -104,8 +104,8 @@ static const char *trim_end(const char *s, const char *end) {
     }
 }
 
-/* Where the first example begins: a quotation behind ';' ':' ',' ')' or "e.g." that is not inside parentheses.
- * Quotations within a definition ('in the phrase "make strides"') are stepped over. */
+/* Where the first example begins: a quotation behind ';' ':' ',' ')' or "e.g." that is not inside
+ * parentheses. Quotations within a definition ('in the phrase "make strides"') are stepped over. */
 static const char *example_start(const char *s, const char *end) {
     int depth = 0;
     for (const char *p = s; p < end; p++) {
