@@ -322,7 +322,7 @@ static void bad_encodings_name_the_line(void **state) {
     expect_refused("{\"a\":1}\n{\"a\":\"caf\xe9\"}\n", &jsonl, "mem:2: invalid UTF-8");
     expect_refused("{\"a\":\"\xed\xa0\x80\"}\n", &jsonl, "mem:1: invalid UTF-8");
     expect_refused("a,b\n1,2\n3,\xc3", &csv, "mem:3: invalid UTF-8");
-    expect_refused_n("{\"a\":1}\n{\"a\":\"x\0y\"}\n", 22, &jsonl, "mem:2: a NUL byte");
+    expect_refused_n("{\"a\":1}\n{\"a\":\"x\0y\"}\n", 20, &jsonl, "mem:2: a NUL byte");
     expect_refused_n("\xff\xfe{\0\"\0", 6, &jsonl, "UTF-16");
     expect_refused_n("\x1f\x8b\x08\0\0", 5, &csv, "compressed");
     expect_refused_n("PAR1\x15\0", 6, &csv, "Parquet");
