@@ -156,21 +156,23 @@ const struct catalog_model *catalog_find(const struct catalog *c, const char *na
 
 /* ---- places ---- */
 
+/* A source tree has a folder of the same name with the script that makes the model: the config tells them
+ * apart. */
+static bool has_model(const char *folder) {
+    char *config = path_join(folder, "config.json");
+    bool yes = file_exists(config);
+    free(config);
+    return yes;
+}
+
 /* A shipped folder: installed beside the sweeps; in a source tree in build/share, where `make` puts it. */
 static char *shipped_place(const struct catalog_model *m) {
-    char *share = share_dir(), *installed = path_join(share, m->folder), *place = installed;
-    if (!dir_exists(installed)) {
-        char *top = path_dir(share), *build = path_join(top, "build/share"),
-             *built = path_join(build, m->folder);
-        if (dir_exists(built))
-            place = built;
-        else
-            free(built);
-        free(top), free(build);
-    }
-    if (place != installed) free(installed);
-    free(share);
-    return place;
+    char *share = share_dir(), *installed = path_join(share, m->folder);
+    char *top = path_dir(share), *build = path_join(top, "build/share"), *built = path_join(build, m->folder);
+    char *keep = !has_model(installed) && has_model(built) ? built : installed;
+    free(keep == built ? installed : built);
+    free(build), free(top), free(share);
+    return keep;
 }
 
 char *catalog_model_place(const struct catalog_model *m) {
@@ -185,11 +187,9 @@ char *catalog_model_place(const struct catalog_model *m) {
 bool catalog_model_present(const struct catalog_model *m) {
     char *place = catalog_model_place(m);
     struct stat st;
-    bool there = stat(place, &st) == 0;
-    if (m->kind == CATALOG_SHIPPED)
-        there = there && S_ISDIR(st.st_mode);
-    else
-        there = there && S_ISREG(st.st_mode) && st.st_size == m->bytes;
+    bool there = m->kind == CATALOG_SHIPPED
+                     ? has_model(place)
+                     : stat(place, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == m->bytes;
     free(place);
     return there;
 }
