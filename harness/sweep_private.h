@@ -1,0 +1,105 @@
+/* sweep_private.h - a sweep file while it is read: shared by sweep.c (the file), sweep_expand.c (points) and
+ * ident.c (identity).
+ *
+ * A setting is a key with the node that holds its value; a key is always the string of an option table. Lines
+ * of --set arguments are negative: -1 is the first of them. Nothing here owns nodes; the documents live in
+ * struct load until sweep_load returns. */
+#ifndef BENCH_SWEEP_PRIVATE_H
+#define BENCH_SWEEP_PRIVATE_H
+
+#include "harness/method.h"
+#include "harness/sweep.h"
+#include "harness/task.h"
+#include "harness/util.h"
+#include "harness/yaml.h"
+
+struct setting {
+    const char *key;
+    const struct ynode *value;
+    int line;
+};
+
+struct settings {
+    struct setting *v;
+    int n, cap;
+};
+
+/* Rows that are tried one after the other; each sets the same keys (one, or those of `paired`). */
+struct axis {
+    struct settings *rows;
+    int n, cap;
+};
+
+struct axes {
+    struct axis *v;
+    int n, cap;
+};
+
+/* A variant, or the whole file where there are none. */
+struct space {
+    struct settings methods; /* key "method", one each */
+    struct settings fixed;   /* replaces base */
+    struct axes axes;        /* its own */
+    int line;
+};
+
+struct keyset {
+    const char **v;
+    size_t n, cap;
+};
+
+struct load {
+    struct sweep *s;
+    const struct sweep_lookup *lookup;
+    char *dir; /* of the sweep file */
+    const char *const *sets;
+    int nsets;
+    struct ynode *doc, **set_docs;
+    struct keyset top_keys, base_keys;
+    struct settings top, base;
+    struct axes axes;              /* of `parameters` and `paired` */
+    struct settings param_methods; /* parameters: {method: [...]} */
+    struct space *spaces;
+    int nspaces, spaces_cap;
+    int base_line;
+    struct strbuf errors;
+    int nerrors, nhidden;
+    int code;           /* of the worst error */
+    json_t *path_cache; /* model as written -> {path, digest} */
+    json_t *data_cache; /* dump of the data configuration -> digest */
+};
+
+/* One mistake at a line (positive: of the file, negative: of a --set argument, 0: the whole file). The same
+ * line twice is kept once. */
+void load_fail(struct load *l, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void load_warn(struct load *l, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+const struct setting *settings_find(const struct settings *s, const char *key);
+void settings_add(struct settings *s, const char *key, const struct ynode *value, int line);
+bool settings_remove(struct settings *s, const char *key); /* was it there? */
+void settings_release(struct settings *s);
+void axes_release(struct axes *a);
+void axis_add(struct axis *a, struct settings row); /* takes the row */
+void axes_add(struct axes *a, struct axis axis);    /* takes the axis */
+/* A copy of `src` with the keys that `keep` says; rows that become equal are kept once; false (and nothing to
+ * release) when no key is left. */
+bool axis_filter(struct axis *dst, const struct axis *src, bool (*keep)(const char *key, const void *arg),
+                 const void *arg);
+/* For a word that is none of the names: " (did you mean 'x'?)" or "" (static storage, until the next call).
+ */
+const char *load_suggest(const char *word, const char *const *names, size_t n);
+
+bool method_is_base(const struct method *m);
+/* Does the untouched base ignore this key? */
+bool ident_base_ignores(const char *key);
+
+/* sweep_read.c: l->doc and --set -> settings, axes, spaces. Mistakes through load_fail. */
+void sweep_read(struct load *l);
+/* sweep_expand.c: spaces -> s->points, without hashes. Mistakes through load_fail. */
+void sweep_expand(struct load *l);
+/* ident.c: digests and hashes for all points; equal ones are merged. */
+void sweep_identify(struct load *l);
+/* sweep_label.c: fills s->varying. */
+void sweep_find_varying(struct sweep *s);
+
+#endif
