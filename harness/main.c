@@ -19,6 +19,9 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"eval", cmd_eval, "score a model, with or without an adapter", true},
+    {"tokenize", cmd_tokenize, "text to token ids", false},
+    {"logits", cmd_logits, "the logits of a text, as a NumPy array", true},
     {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", true},
 };
 

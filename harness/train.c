@@ -88,7 +88,7 @@ static int open_net(struct run *r) {
     const char *name = cfg_str(r->cfg, "method");
     r->method = method_find(name);
     BUG_ON(!r->method, "method %s", name);
-    bool trains = strcmp(name, "none") != 0;
+    bool trains = strcmp(name, "none") != 0 && !r->job->adapter;
     r->steps = trains ? cfg_int(r->cfg, "train.steps") : 0;
     r->team = team_new(&r->mem, r->job->threads > 0 ? r->job->threads : 1);
     net_init(&r->net, &r->mem, r->team, r->cfg, r->job->seed, trains);
@@ -99,6 +99,7 @@ static int open_net(struct run *r) {
     size_t total = 0, adapted = 0;
     for (int i = 0; i < r->net.nparams; i++) total += param_size(r->net.params[i]);
     if (net_bind(&r->net, r->method, r->e)) return ERR_USER;
+    if (r->job->adapter && !r->counting && adapter_load(&r->net, r->job->adapter, r->e)) return r->e->code;
     r->tn.model->bound(r->tn.model_state, &r->net);
     r->tn.model->facts(r->tn.model_state, &r->tn.facts);
     for (int i = 0; i < r->net.nsites; i++)
@@ -401,7 +402,7 @@ static int save(struct run *r) {
         r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
         return 0;
     }
-    if (!r->method->save_config) return 0;
+    if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
     tell_progress(r, "save", NAN);
     int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, cfg_str(r->cfg, "model"), "CAUSAL_LM", &saved, r->e);

@@ -36,6 +36,7 @@ struct train_job {
     int threads;
     size_t memory_limit; /* bytes, 0: none; BASE counts */
     double time_limit;   /* seconds, 0: none */
+    const char *adapter; /* folder of a saved adapter to evaluate: loaded after binding, nothing trains; NULL: none */
     const char *out_dir; /* where a checkpoint goes (made when needed); NULL: save nothing */
     const char *save;    /* "adapter" | "all" | "none" */
     const volatile sig_atomic_t *stop; /* becomes nonzero: end after this step with state "interrupted"; may be NULL */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "experiments/models/transformer.h"
+#include "harness/cfg.h"
 #include "harness/util.h"
 
 /* ---- options from either kind of file ------------------------------------------------------------------ */
@@ -209,7 +210,7 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
         hf_options(&r, &o);
     check_options(&r, &o);
     if (r.failed) return r.e->code;
-    struct transformer *t = transformer_new(&o, net->mem);
+    struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
     t->embed = take(&r, net, "model.embed_tokens.weight", "token_embd.weight", o.vocab, o.hidden, 0);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     t->final_norm = take(&r, net, "model.norm.weight", "output_norm.weight", 0, o.hidden, 0);

@@ -7,17 +7,16 @@
 
 #include "harness/util.h"
 
-struct transformer *transformer_new(const struct transformer_options *o, struct mem *m) {
+struct transformer *transformer_new(const struct transformer_options *o, struct mem *m, long positions) {
     struct transformer *t = xcalloc(1, sizeof *t);
     t->o = *o;
     t->mem = m;
     t->layer = xcalloc((size_t)o->layers, sizeof *t->layer);
-    /* Rotary tables for every position the model knows: small, and the same in a plan and in a run. */
-    t->table_positions = o->max_positions;
-    size_t bytes = (size_t)o->max_positions * (size_t)(o->head_dim / 2) * sizeof(float);
+    t->table_positions = (int)MIN_OF(positions, (long)o->max_positions);
+    size_t bytes = (size_t)t->table_positions * (size_t)(o->head_dim / 2) * sizeof(float);
     t->cos_table = mem_alloc(m, MEM_MISC, bytes);
     t->sin_table = mem_alloc(m, MEM_MISC, bytes);
-    if (!m->counting) rope_table(t->cos_table, t->sin_table, o->max_positions, o->head_dim, o->rope_theta);
+    if (!m->counting) rope_table(t->cos_table, t->sin_table, t->table_positions, o->head_dim, o->rope_theta);
     return t;
 }
 

@@ -35,15 +35,15 @@ struct transformer {
     struct param *embed, *final_norm, *head;
     struct transformer_layer *layer; /* [layers] */
     int lowest; /* lowest layer with a trained parameter; -1: the embedding trains; layers: none but the head or final norm */
-    float *cos_table, *sin_table;    /* [max_pos][head_dim/2], as long as the longest batch so far */
+    float *cos_table, *sin_table;    /* [table_positions][head_dim/2] */
     struct mem *mem;
     int table_positions;
     float *x_last, *hidden;                                      /* after the last layer, and normed */
     float *dx, *dn, *dq, *dk, *dv, *delta, *dao, *dh;            /* backward scratch */
 };
 
-/* Made by the architecture file: options set, layers allocated. */
-struct transformer *transformer_new(const struct transformer_options *o, struct mem *m);
+/* Made by the architecture file: options set, layers allocated, rotary tables for sequences of up to `positions` tokens. */
+struct transformer *transformer_new(const struct transformer_options *o, struct mem *m, long positions);
 void transformer_free(void *t);
 void transformer_facts(const void *t, struct model_facts *f);
 void transformer_bound(void *t, struct net *net);

@@ -1,0 +1,193 @@
+/* cmd_eval.c - `bench eval`: score a model, with or without an adapter, on a data set. Nothing trains. */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/adapter.h"
+#include "harness/catalog.h"
+#include "harness/cfg.h"
+#include "harness/cmd.h"
+#include "harness/infer.h"
+#include "harness/machine.h"
+#include "harness/method.h"
+#include "harness/task.h"
+#include "harness/train.h"
+#include "harness/util.h"
+
+static const char help[] =
+    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE [--prompt T --completion T]\n"
+    "                  [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
+    "\n"
+    "Score a model on the evaluation rows of a data set: the mean loss per completion token, in nats.\n"
+    "\n"
+    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data and\n"
+    "                   templates are that run's unless given\n"
+    "  --data D         a name of `bench ls data`, or a file (.jsonl, .csv, .tsv)\n"
+    "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} references\n"
+    "  --rows N         how many rows, from the start (default: all)\n"
+    "  --max-length N   tokens at which a row is cut (default 256)\n"
+    "\n"
+    "examples:\n"
+    "  bench eval --model smollm2-135m --data glosses --rows 200\n"
+    "  bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
+    "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n";
+
+struct options {
+    const char *model, *adapter, *task, *data, *prompt, *completion, *db;
+    long rows, max_length, threads;
+    bool json;
+};
+
+/* "\n" and "\t" as a shell user writes them. */
+static char *unescape(const char *s) {
+    struct strbuf b = {0};
+    for (; *s; s++) {
+        if (*s == '\\' && (s[1] == 'n' || s[1] == 't' || s[1] == '\\'))
+            strbuf_addc(&b, *++s == 'n' ? '\n' : *s == 't' ? '\t' : '\\');
+        else
+            strbuf_addc(&b, *s);
+    }
+    return strbuf_detach(&b);
+}
+
+static int set_data(json_t *c, const struct options *o, struct err *e) {
+    if (o->data) {
+        static const char *const keys[] = {"data.name", "data.train", "data.eval", "data.test"};
+        for (size_t i = 0; i < ARRAY_LEN(keys); i++) cfg_set(c, keys[i], json_null());
+        char *full = realpath(o->data, NULL);
+        cfg_set(c, full ? "data.eval" : "data.name", json_string(full ? full : o->data));
+        free(full);
+    }
+    const char *texts[] = {o->prompt, o->completion}, *keys[] = {"data.prompt", "data.completion"};
+    for (int i = 0; i < 2; i++) {
+        if (!texts[i]) continue;
+        char *text = unescape(texts[i]);
+        json_t *v = json_string(text);
+        free(text);
+        if (!v) return err_set(e, ERR_USER, "%s is not valid UTF-8", keys[i]);
+        cfg_set(c, keys[i], v);
+    }
+    return 0;
+}
+
+/* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
+static int configure(json_t **ret, const struct options *o, const char *adapter, json_t *recorded, struct err *e) {
+    json_t *over = adapter ? adapter_config(adapter, e) : json_pack("{ss}", "method", "none");
+    if (!over) return e->code;
+    const char *task = o->task ? o->task : cfg_str(recorded, "task");
+    if (!task) task = task_list[0]->name;
+    int rc = task_find(task) ? 0 : err_set(e, ERR_USER, "unknown task '%s'; `bench ls tasks` lists them", task);
+    const char *model = o->model ? o->model : cfg_str(recorded, "model");
+    if (!rc && !model) rc = err_set(e, ERR_USER, "--model is missing");
+    char *path = rc ? NULL : catalog_model_path(model, e);
+    if (!rc && !path) rc = e->code;
+    if (!rc) {
+        json_t *c = *ret = infer_config(task, json_string_value(json_object_get(over, "method")));
+        json_t *data = cfg_get(recorded, "data");
+        if (data) cfg_set(c, "data", json_deep_copy(data));
+        if (cfg_get(recorded, "train.max_length")) cfg_set(c, "train.max_length", json_incref(cfg_get(recorded, "train.max_length")));
+        json_object_update(c, over);
+        cfg_set(c, "model", json_string(model));
+        cfg_set(c, "model_path", json_string(path));
+        cfg_set(c, "eval.rows", json_integer(o->rows));
+        if (o->max_length) cfg_set(c, "train.max_length", json_integer(o->max_length));
+        rc = set_data(c, o, e);
+        if (!rc && !o->data && !data) rc = err_set(e, ERR_USER, "--data is missing");
+    }
+    free(path);
+    json_decref(over);
+    return rc;
+}
+
+static void print_value(const char *key, double v) {
+    if (!isnan(v)) printf("%-18s %.6f\n", key, v);
+}
+
+static void print_result(const struct train_result *r, const struct options *o) {
+    if (!o->json) {
+        print_value("eval/loss", r->eval_loss);
+        print_value("eval/perplexity", exp(r->eval_loss));
+        print_value("test/loss", r->test_metric);
+        printf("%-18s %.2f\n%-18s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)", (double)r->rss_bytes / 1048576);
+        return;
+    }
+    json_t *j = json_object();
+    if (isfinite(r->eval_loss)) json_object_set_new(j, "eval/loss", json_real(r->eval_loss));
+    if (isfinite(r->eval_loss)) json_object_set_new(j, "eval/perplexity", json_real(exp(r->eval_loss)));
+    if (isfinite(r->test_metric)) json_object_set_new(j, "test/loss", json_real(r->test_metric));
+    json_object_set_new(j, "state", json_string(r->state));
+    json_object_set_new(j, "seconds", json_real(r->total_s));
+    json_object_set_new(j, "peak_bytes", json_integer((json_int_t)r->peak_bytes));
+    json_object_set_new(j, "rss_bytes", json_integer((json_int_t)r->rss_bytes));
+    json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(j);
+}
+
+static int run(const struct options *o, struct err *e) {
+    json_t *recorded = NULL, *config = NULL;
+    char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
+    if (o->adapter && !adapter) return e->code;
+    struct machine here;
+    machine_read(&here);
+    struct train_result res;
+    int rc = configure(&config, o, adapter, recorded, e);
+    struct train_job job = {.config = config,
+                            .threads = o->threads > 0 ? (int)o->threads : MIN_OF(here.cores, 64),
+                            .adapter = adapter,
+                            .save = "none"};
+    if (!rc) rc = train_run(&job, NULL, &res, e);
+    if (!rc && isnan(res.eval_loss) && isnan(res.test_metric) && !strcmp(res.state, "complete"))
+        rc = err_set(e, ERR_USER, "no row could be scored: none has a label within %ld tokens", cfg_int(config, "train.max_length"));
+    if (!rc) print_result(&res, o);
+    json_decref(config);
+    json_decref(recorded);
+    free(adapter);
+    return rc;
+}
+
+/* A positive whole number, or -1. */
+static long positive(const char *s) {
+    char *end;
+    long n = strtol(s, &end, 10);
+    return *s && !*end && n > 0 && n < 1 << 30 ? n : -1;
+}
+
+int cmd_eval(int argc, char **argv) {
+    static const struct option longs[] = {
+        {"model", required_argument, NULL, 'm'},      {"adapter", required_argument, NULL, 'a'},
+        {"task", required_argument, NULL, 't'},       {"data", required_argument, NULL, 'd'},
+        {"prompt", required_argument, NULL, 'p'},     {"completion", required_argument, NULL, 'c'},
+        {"rows", required_argument, NULL, 'r'},       {"max-length", required_argument, NULL, 'l'},
+        {"threads", required_argument, NULL, 'T'},    {"db", required_argument, NULL, 'D'},
+        {"json", no_argument, NULL, 'j'},             {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
+    struct options o = {0};
+    struct err e = {0};
+    for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'm': o.model = optarg; break;
+        case 'a': o.adapter = optarg; break;
+        case 't': o.task = optarg; break;
+        case 'd': o.data = optarg; break;
+        case 'p': o.prompt = optarg; break;
+        case 'c': o.completion = optarg; break;
+        case 'r': o.rows = positive(optarg); break;
+        case 'l': o.max_length = positive(optarg); break;
+        case 'T': o.threads = positive(optarg); break;
+        case 'D': o.db = optarg; break;
+        case 'j': o.json = true; break;
+        case 'h': fputs(help, stdout); return 0;
+        default: fputs("see `bench eval --help`\n", stderr); return 2;
+        }
+    }
+    if (optind < argc || o.rows < 0 || o.max_length < 0 || o.threads < 0 || o.threads > 64) {
+        fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval --help`\n", stderr);
+        return 2;
+    }
+    if (run(&o, &e) == 0) return 0;
+    fprintf(stderr, "bench eval: %s\n", e.msg);
+    return err_exit_code(&e);
+}

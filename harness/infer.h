@@ -1,0 +1,35 @@
+/* infer.h - a model for use rather than for training: opened, an adapter loaded, forward passes only. */
+#ifndef BENCH_INFER_H
+#define BENCH_INFER_H
+
+#include "harness/model.h"
+
+struct infer {
+    struct mem mem;
+    struct team *team;
+    struct net net;
+    struct modelfile *file;
+    struct tokenizer *tok;
+    const struct model *model;
+    void *state;
+    struct model_facts facts;
+    json_t *config;
+};
+
+/* `model`: a name of the catalog, a folder or a .gguf file. `adapter`: a folder, or NULL. `positions`: the longest sequence that will be asked
+ * for (0: the model's own limit). threads 0: all usable cores. On error everything is released. */
+int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions, struct err *e);
+void infer_close(struct infer *m);
+
+/* Hidden states of one sequence, panels of facts.hidden on the tape, valid until the next call. n >= 1 ids below facts.vocab. */
+const float *infer_hidden(struct infer *m, const int32_t *ids, int n);
+
+/* A resolved configuration in which every row of the core, of `task` and of `method` has its default. Caller decrefs. */
+json_t *infer_config(const char *task, const char *method);
+
+/* The folder of an adapter that the user names: a folder, or the id of a run in the database `db` (NULL: the default one) that saved one. Absolute;
+ * caller frees. *config (may be NULL) receives the run's configuration as recorded, or NULL for a folder; caller decrefs. NULL with e filled: says
+ * what to do. */
+char *infer_adapter(const char *run_or_dir, const char *db, json_t **config, struct err *e);
+
+#endif
