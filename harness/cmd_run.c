@@ -1,0 +1,488 @@
+/* cmd_run.c - `bench run SWEEP.yaml`: the runs that are missing, recorded, and the plots.
+ *
+ * Order: read and check the sweep (sweep.h) - lock the record (db.h) - find what is missing and plan it
+ * (todo.h) - let the scheduler run it (sched.h), writing down what the workers tell - draw. Nothing is
+ * written about a run before its sweep has been checked whole. Ctrl-C: once - the workers end after their
+ * step; twice - they are killed. Rows are always closed; the same command continues. Exit codes: 0 done, 1 a
+ * run failed, 2 bad usage or file, 3 missing resource or record busy, 130 after Ctrl-C. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "build/version.h"
+#include "harness/blas.h"
+#include "harness/cfg.h"
+#include "harness/cmd.h"
+#include "harness/nn/panel.h"
+#include "harness/progress.h"
+#include "harness/sched.h"
+#include "harness/todo.h"
+#include "harness/util.h"
+
+struct options {
+    const char *file, *db;
+    const char **sets;
+    int nsets, workers, threads;
+    bool dry_run, wait, again;
+};
+
+/* One command, from the lock to the last plot. */
+struct command {
+    const struct options *o;
+    struct sweep *sweep;
+    struct db *db;
+    struct machine machine;
+    struct todo todo;
+    struct sched_job *jobs; /* those of todo that can run */
+    int *items;             /* job -> index into todo.v */
+    int njobs;
+    int64_t sweep_id, env_id, *run_ids; /* run_ids: by item; 0: not started */
+    struct progress progress;
+    int counts[8];  /* by state, see states[] */
+    int concurrent; /* some runs shared the machine */
+    bool tty;
+    int drawn; /* lines of the block on the terminal */
+    double flushed;
+    struct err db_err; /* the first failure to write a metric */
+};
+
+static const char *const states[] = {"complete", "nan", "failed", "oom", "timeout", "interrupted"};
+
+static volatile sig_atomic_t stops;
+
+static void on_stop(int sig) {
+    (void)sig;
+    if (stops < 2) stops++;
+}
+
+static void catch_signals(void) {
+    struct sigaction sa = {.sa_handler = on_stop}, old;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, NULL, &old);
+    if (old.sa_handler != SIG_IGN) sigaction(SIGHUP, &sa, NULL); /* nohup means it */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- the terminal -------------------------------------------------------------------------------------- */
+
+static void terminal_size(int *width, int *height) {
+    struct winsize w;
+    *width = 80;
+    *height = 24;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) != 0) return;
+    if (w.ws_col > 1) *width = w.ws_col;
+    if (w.ws_row > 2) *height = w.ws_row;
+}
+
+/* Replace the block by `line` (NULL: nothing) and, when `again`, a new block. One write: no flicker. */
+static void redraw(struct command *c, const char *line, bool again) {
+    struct strbuf out = {0};
+    if (c->drawn) strbuf_addf(&out, "\r\033[%dA\033[J", c->drawn);
+    c->drawn = 0;
+    if (line) strbuf_addf(&out, "%s\n", line);
+    if (again) {
+        int width, height;
+        terminal_size(&width, &height);
+        progress_draw(&c->progress, now_seconds(), width - 1, height - 1, &out, &c->drawn);
+    }
+    if (out.len) fwrite(out.s, 1, out.len, stdout);
+    fflush(stdout);
+    strbuf_release(&out);
+}
+
+static void say(struct command *c, const char *line) {
+    if (c->tty) {
+        redraw(c, line, c->progress.done < c->progress.total);
+        return;
+    }
+    printf("%s\n", line);
+    fflush(stdout);
+}
+
+/* ---- what the scheduler tells -------------------------------------------------------------------------- */
+
+static char *beside_db(const struct command *c, const char *name) {
+    char *dir = path_dir(db_path(c->db)), *path = path_join(dir, name);
+    free(dir);
+    return path;
+}
+
+static int open_run(struct command *c, int item, int threads, struct err *e) {
+    const struct todo_item *x = &c->todo.v[item];
+    struct db_run r = {
+        .sweep = c->sweep_id, .point = x->point, .env = c->env_id, .seed = x->seed, .threads = threads};
+    return db_run_new(c->db, &r, &c->run_ids[item], e);
+}
+
+static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
+    struct command *c = arg;
+    int item = c->items[job], rc = open_run(c, item, threads, e);
+    if (rc) return rc;
+    if (strcmp(c->sweep->save, "none") != 0) {
+        char name[64];
+        snprintf(name, sizeof name, "checkpoints/%lld", (long long)c->run_ids[item]);
+        *out_dir = beside_db(c, name);
+    }
+    progress_start(&c->progress, job, c->todo.v[item].label, now_seconds());
+    if (c->tty) redraw(c, NULL, true);
+    return 0;
+}
+
+/* Rows of a run; a failure to write them (a full disk) ends the command at the next tick. */
+static void on_metric(void *arg, int job, const char *key, long step, double value) {
+    struct command *c = arg;
+    if (!c->db_err.code) db_metric(c->db, c->run_ids[c->items[job]], key, step, value, &c->db_err);
+}
+
+static void on_item(void *arg, int job, const char *key, long i, double value) {
+    struct command *c = arg;
+    if (!c->db_err.code) db_item(c->db, c->run_ids[c->items[job]], key, i, value, &c->db_err);
+}
+
+static void on_event(void *arg, int job, const char *kind, const char *text) {
+    struct command *c = arg;
+    if (!c->db_err.code) db_event(c->db, c->run_ids[c->items[job]], kind, text, &c->db_err);
+    char *line = xasprintf("%s: %s: %s", c->todo.v[c->items[job]].label, kind, text);
+    if (!strcmp(kind, "warning")) say(c, line);
+    free(line);
+}
+
+static void on_progress(void *arg, int job, const struct train_progress *p) {
+    struct command *c = arg;
+    progress_update(&c->progress, job, p);
+}
+
+static int close_run(struct command *c, int item, const struct train_result *res, int concurrent,
+                     struct err *e) {
+    int rc = db_run_finish(c->db, c->run_ids[item], res, concurrent, e);
+    if (rc) return rc;
+    for (size_t i = 0; i < ARRAY_LEN(states); i++)
+        if (!strcmp(res->state, states[i])) c->counts[i]++;
+    struct strbuf line = {0};
+    progress_line(&c->progress, c->todo.v[item].label, c->sweep->metric, res, &line);
+    say(c, line.s);
+    strbuf_release(&line);
+    return 0;
+}
+
+static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
+    struct command *c = arg;
+    progress_end(&c->progress, job, now_seconds());
+    if (c->db_err.code) {
+        *e = c->db_err;
+        return e->code;
+    }
+    return close_run(c, c->items[job], res, concurrent, e);
+}
+
+static int on_tick(void *arg, struct err *e) {
+    struct command *c = arg;
+    if (c->tty) redraw(c, NULL, true);
+    if (c->db_err.code) {
+        *e = c->db_err;
+        return e->code;
+    }
+    double now = now_seconds();
+    if (now - c->flushed < 1) return 0;
+    c->flushed = now;
+    return db_flush(c->db, e);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------- */
+
+static int record_env(struct command *c, struct err *e) {
+    char *cpu = xasprintf("%s (%s)", c->machine.cpu, panel_cpu());
+    /* The workers' kernel, which may be another than this process loaded. */
+    const char *kernel = getenv("OPENBLAS_CORETYPE");
+    char *blas = xasprintf("%.*s%s", (int)(strrchr(blas_name(), ' ') - blas_name() + 1), blas_name(),
+                           kernel ? kernel : blas_kernel());
+    struct db_env env = {.build = BENCH_VERSION,
+                         .compiler = "gcc " __VERSION__,
+                         .cflags = BENCH_CFLAGS,
+                         .cpu = cpu,
+                         .blas = blas,
+                         .os = c->machine.os,
+                         .host = c->machine.host,
+                         .cores = c->machine.cores};
+    int rc = db_env(c->db, &env, &c->env_id, e);
+    free(cpu);
+    free(blas);
+    return rc;
+}
+
+/* Runs that can never fit become rows at once; the others become jobs. */
+static int make_jobs(struct command *c, struct err *e) {
+    const struct todo *t = &c->todo;
+    c->jobs = xcalloc((size_t)t->n + 1, sizeof *c->jobs);
+    c->items = xcalloc((size_t)t->n + 1, sizeof *c->items);
+    c->run_ids = xcalloc((size_t)t->n + 1, sizeof *c->run_ids);
+    for (int i = 0; i < t->n; i++) {
+        const struct todo_item *x = &t->v[i];
+        if (*x->refused) {
+            struct train_result res = x->plan;
+            snprintf(res.state, sizeof res.state, "oom");
+            snprintf(res.error, sizeof res.error, "%s", x->refused);
+            res.steps = res.tokens = 0;
+            res.peak_bytes = 0;
+            res.checkpoint_bytes = res.checkpoint_bytes_min = -1;
+            res.total_s = 0;
+            int rc = open_run(c, i, 0, e);
+            progress_end(&c->progress, -2, now_seconds());
+            if (!rc) rc = close_run(c, i, &res, 0, e);
+            if (rc) return rc;
+            continue;
+        }
+        size_t base = x->plan.mem_at_peak[MEM_BASE];
+        c->items[c->njobs] = i;
+        c->jobs[c->njobs++] = (struct sched_job){
+            .job = {.config = x->config,
+                    .seed = x->seed,
+                    .memory_limit = c->sweep->memory_limit,
+                    .time_limit = c->sweep->time_limit,
+                    .save = c->sweep->save},
+            .index = x->cell,
+            .threads = (int)cfg_int(x->config, "threads"),
+            .base_key = cfg_str(x->config, "model_path"),
+            .base_bytes = base,
+            .own_bytes = x->plan.peak_bytes_predicted - base,
+        };
+    }
+    return 0;
+}
+
+static int run_jobs(struct command *c, struct err *e) {
+    struct sched_room room = {.cores = c->machine.cores,
+                              .workers = c->o->workers,
+                              .threads = c->o->threads,
+                              .memory = (size_t)((double)c->machine.mem_free * 0.95)};
+    struct sched_hooks hooks = {c, on_start, on_metric, on_item, on_event, on_progress, on_finish, on_tick};
+    blas_set_env();
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    int rc = sched_run(&room, c->jobs, c->njobs, &hooks, &stops, e);
+    if (c->tty) redraw(c, NULL, false);
+    return rc;
+}
+
+/* ---- before and after ---------------------------------------------------------------------------------- */
+
+static void print_warnings(const struct sweep *s) {
+    for (int i = 0; i < s->nwarnings; i++) fprintf(stderr, "bench: warning: %s\n", s->warnings[i]);
+}
+
+static void print_start(const struct command *c) {
+    const struct sweep *s = c->sweep;
+    int bases = c->todo.n + c->todo.finished - s->nruns;
+    if (c->todo.finished)
+        printf("%s: %d of %d runs are done already", s->name, c->todo.finished, s->nruns);
+    else
+        printf("%s: %d run%s", s->name, s->nruns, s->nruns == 1 ? "" : "s");
+    if (bases > 0) printf(", and the untouched base");
+    if (s->nruns_all > s->nruns) printf("; %d more stay behind run_cap", s->nruns_all - s->nruns);
+    if (c->todo.n) {
+        char b[32];
+        printf("; %d core%s, %s free", c->machine.cores, c->machine.cores == 1 ? "" : "s",
+               progress_bytes((double)c->machine.mem_free, b));
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static void print_end(const struct command *c, double seconds) {
+    char t[32];
+    const char *sep = "";
+    printf("%s: ", c->sweep->name);
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        if (!c->counts[i]) continue;
+        printf("%s%d %s", sep, c->counts[i], !strcmp(states[i], "nan") ? "diverged (nan)" : states[i]);
+        sep = ", ";
+    }
+    if (!*sep) printf("nothing to do");
+    printf("; %s\n", progress_time(seconds, t));
+}
+
+static void print_continue(const struct command *c) {
+    int left = c->todo.n;
+    for (int i = 0; i < 5; i++) left -= c->counts[i]; /* all but the interrupted */
+    printf("Stopped; %d run%s left. The same command continues: bench run %s", left,
+           left == 1 ? " is" : "s are", c->o->file);
+    if (strcmp(c->o->db, DB_DEFAULT) != 0) printf(" --db %s", c->o->db);
+    for (int i = 0; i < c->o->nsets; i++) printf(" --set '%s'", c->o->sets[i]);
+    printf("\n");
+}
+
+/* The whole sweep, also where --new would repeat it; `done` as the record knows it, if there is one. */
+static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
+    struct db *db = NULL;
+    if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
+    int done = 0;
+    for (int i = 0; i < s->nruns_all; i++) {
+        const struct sweep_point *p = s->points[s->runs[i].point];
+        int64_t run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
+        if (run < 0) {
+            db_close(db);
+            return (int)run;
+        }
+        char *label = sweep_run_label(s, i);
+        done += run > 0;
+        printf("%4d  %s%s\n", i + 1, label, run > 0 ? "  (done)" : i >= s->nruns ? "  (behind run_cap)" : "");
+        free(label);
+    }
+    printf("%s: %d runs, %d done, %d to run\n", s->name, s->nruns_all, done,
+           s->nruns - MIN_OF(done, s->nruns));
+    db_close(db);
+    return 0;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------- */
+
+static int usage(int rc) {
+    fprintf(rc ? stderr : stdout,
+            "usage: bench run SWEEP.yaml [options]\n"
+            "Runs what is missing of a sweep and draws it. The same command again continues.\n\n"
+            "  --db FILE        the record (default " DB_DEFAULT "); checkpoints and plots go beside it\n"
+            "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
+            "  --threads N      threads per run (default: cores divided by runs)\n"
+            "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
+            "  --dry-run        list the runs, run nothing\n"
+            "  --wait           wait while another `bench run` uses the record\n"
+            "  --new            repeat also what is finished, as new attempts\n");
+    return rc;
+}
+
+/* A whole number in 1..most, or -1. */
+static int positive(const char *s, int most) {
+    char *end;
+    errno = 0;
+    long v = strtol(s, &end, 10);
+    return errno || end == s || *end || v < 1 || v > most ? -1 : (int)v;
+}
+
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
+                                          {"workers", required_argument, NULL, 'j'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"set", required_argument, NULL, 's'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {"wait", no_argument, NULL, 'w'},
+                                          {"new", no_argument, NULL, 'N'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    *o = (struct options){.db = DB_DEFAULT};
+    o->sets = xcalloc((size_t)argc, sizeof *o->sets);
+    for (int ch; (ch = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
+        switch (ch) {
+        case 'd':
+            o->db = optarg;
+            break;
+        case 'j':
+            o->workers = positive(optarg, 1024);
+            break;
+        case 't':
+            o->threads = positive(optarg, SCHED_MAX_THREADS);
+            break;
+        case 's':
+            o->sets[o->nsets++] = optarg;
+            break;
+        case 'n':
+            o->dry_run = true;
+            break;
+        case 'w':
+            o->wait = true;
+            break;
+        case 'N':
+            o->again = true;
+            break;
+        case 'h':
+            return usage(0);
+        default:
+            return usage(2);
+        }
+        if (o->workers < 0 || o->threads < 0) {
+            fprintf(stderr, "bench run: '%s' is not a number from 1 to %d\n", optarg,
+                    o->workers < 0 ? 1024 : SCHED_MAX_THREADS);
+            return 2;
+        }
+    }
+    if (optind != argc - 1) return usage(2);
+    o->file = argv[optind];
+    return -1; /* go on */
+}
+
+/* From the lock to the last run. */
+static int work(struct command *c, struct err *e) {
+    int rc = db_open(&c->db, c->o->db, true, e);
+    if (!rc) rc = db_lock(c->db, c->o->wait, &stops, e);
+    if (!rc) rc = todo_find(&c->todo, c->sweep, c->db, c->o->again, e);
+    if (rc) return rc;
+    print_start(c);
+    int threads = c->o->threads ? c->o->threads : 1;
+    rc = todo_plan(&c->todo, c->sweep, &c->machine, threads, &stops, e);
+    if (!rc) rc = record_env(c, e);
+    if (!rc) rc = todo_record(&c->todo, c->sweep, c->db, &c->sweep_id, e);
+    if (rc) return rc;
+    progress_init(&c->progress, c->sweep->name, c->todo.n, c->todo.finished, now_seconds());
+    rc = make_jobs(c, e);
+    return rc ? rc : run_jobs(c, e);
+}
+
+static void command_release(struct command *c) {
+    db_close(c->db);
+    todo_release(&c->todo);
+    progress_release(&c->progress);
+    free(c->jobs);
+    free(c->items);
+    free(c->run_ids);
+}
+
+static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
+    struct command c = {.o = o, .sweep = s};
+    const char *term = getenv("TERM");
+    c.tty = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+    machine_read(&c.machine);
+    catch_signals();
+    double begun = now_seconds();
+    int rc = work(&c, e), code;
+    if (rc && rc != ERR_STOP) {
+        command_release(&c);
+        return rc;
+    }
+    print_end(&c, now_seconds() - begun);
+    if (rc == ERR_STOP) print_continue(&c);
+    printf("Record: %s\n", db_path(c.db));
+    code = rc == ERR_STOP ? 130 : c.counts[2] + c.counts[3] + c.counts[4] ? 1 : 0;
+    command_release(&c);
+    return code;
+}
+
+int cmd_run(int argc, char **argv) {
+    struct options o;
+    struct err e = {0};
+    int rc = parse(argc, argv, &o);
+    if (rc >= 0) {
+        free(o.sets);
+        return rc;
+    }
+    struct sweep *s = NULL;
+    char *path = sweep_find(o.file, &e);
+    rc = path ? sweep_load(&s, path, o.sets, o.nsets, NULL, &e) : e.code;
+    if (!rc) {
+        print_warnings(s);
+        rc = o.dry_run ? dry_run(&o, s, &e) : run_sweep(&o, s, &e);
+    }
+    if (rc < 0) {
+        fprintf(stderr, "bench run: %s\n", e.msg);
+        rc = err_exit_code(&e);
+    }
+    sweep_free(s);
+    free(path);
+    free(o.sets);
+    return rc;
+}

@@ -1,0 +1,274 @@
+/* todo.c - from a sweep's cells to the runs that are missing (see todo.h). */
+#include "harness/todo.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cfg.h"
+#include "harness/data.h"
+#include "harness/nn/modelfile.h"
+#include "harness/progress.h"
+#include "harness/util.h"
+
+/* ---- finding ------------------------------------------------------------------------------------------- */
+
+static struct todo_item *item_new(struct todo *t) {
+    GROW(t->v, t->n, t->cap);
+    struct todo_item *x = &t->v[t->n++];
+    memset(x, 0, sizeof *x);
+    return x;
+}
+
+static int find_cells(struct todo *t, const struct sweep *s, struct db *db, bool again, bool bases,
+                      struct err *e) {
+    for (int i = 0; i < s->nruns; i++) {
+        const struct sweep_point *p = s->points[s->runs[i].point];
+        if (p->is_base != bases) continue;
+        uint64_t seed = (uint64_t)s->runs[i].seed;
+        int64_t done = db && !again ? db_run_done(db, p->hash, seed, e) : 0;
+        if (done < 0) return (int)done;
+        if (done > 0) {
+            t->finished++;
+            continue;
+        }
+        struct todo_item *x = item_new(t);
+        x->cell = i;
+        x->config = p->config;
+        x->hash = p->hash;
+        x->seed = seed;
+        x->is_base = p->is_base;
+        x->label = sweep_run_label(s, i);
+        x->line = p->line;
+    }
+    return 0;
+}
+
+/* Does some cell of the sweep that may run evaluate the base of this hash? */
+static bool has_base(const struct sweep *s, const char *base_hash) {
+    for (int i = 0; i < s->nruns; i++) {
+        const struct sweep_point *p = s->points[s->runs[i].point];
+        if (p->is_base && !strcmp(p->hash, base_hash)) return true;
+    }
+    return false;
+}
+
+static bool listed(const struct todo *t, const char *hash) {
+    for (int i = 0; i < t->n; i++)
+        if (!strcmp(t->v[i].hash, hash)) return true;
+    return false;
+}
+
+static int add_bases(struct todo *t, const struct sweep *s, struct db *db, struct err *e) {
+    for (int i = 0; i < s->nruns; i++) {
+        const struct sweep_point *p = s->points[s->runs[i].point];
+        if (!*p->base_hash || listed(t, p->base_hash) || has_base(s, p->base_hash)) continue;
+        int64_t done = db ? db_run_done(db, p->base_hash, 0, e) : 0;
+        if (done < 0) return (int)done;
+        json_t *base = done ? NULL : ident_base(p->config);
+        if (!base) continue;
+        struct todo_item *x = item_new(t);
+        x->cell = -1;
+        x->config = x->own = base;
+        x->hash = p->base_hash;
+        x->is_base = true;
+        x->label = xasprintf("%s (the untouched base)", cfg_str(base, "method"));
+    }
+    return 0;
+}
+
+int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
+    memset(t, 0, sizeof *t);
+    int rc = find_cells(t, s, db, again, true, e);
+    if (!rc) rc = add_bases(t, s, db, e);
+    if (!rc) rc = find_cells(t, s, db, again, false, e);
+    if (rc) todo_release(t);
+    return rc;
+}
+
+void todo_release(struct todo *t) {
+    for (int i = 0; i < t->n; i++) {
+        json_decref(t->v[i].own);
+        free(t->v[i].label);
+    }
+    free(t->v);
+    memset(t, 0, sizeof *t);
+}
+
+/* ---- planning ------------------------------------------------------------------------------------------ */
+
+/* "rank.yaml:12: lora r=8: " before what is wrong with a point. */
+static int blame(const struct sweep *s, const struct todo_item *x, struct err *e) {
+    if (x->line > 0) return err_wrap(e, "%s:%d: %s", s->path, x->line, x->label);
+    return err_wrap(e, "%s: %s", s->path, x->label);
+}
+
+/* The largest category at the peak, for people. */
+static const char *largest(const struct train_result *r, char buf[64]) {
+    int c = 0;
+    char b[32];
+    for (int i = 1; i < MEM_NCAT; i++)
+        if (r->mem_at_peak[i] > r->mem_at_peak[c]) c = i;
+    snprintf(buf, 64, "%s %s", mem_cat_name((enum mem_cat)c), progress_bytes((double)r->mem_at_peak[c], b));
+    return buf;
+}
+
+static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, const struct machine *m) {
+    size_t need = x->plan.peak_bytes_predicted, machine = m->mem_limit ? m->mem_limit : m->mem_total;
+    char a[32], b[32], c[64];
+    if (s->memory_limit && need > s->memory_limit)
+        snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
+                 progress_bytes((double)need, a), largest(&x->plan, c),
+                 progress_bytes((double)s->memory_limit, b));
+    else if (machine && need > machine)
+        snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), this machine has %s; not started",
+                 progress_bytes((double)need, a), largest(&x->plan, c), progress_bytes((double)machine, b));
+}
+
+/* Rows are checked once per data set: built-in ones are ours. */
+static int check_data(const struct todo_item *x, const char **checked, struct err *e) {
+    const json_t *data = cfg_get(x->config, "data");
+    const char *digest = cfg_str(x->config, "data_digest");
+    if (!data || cfg_str(data, "name") || (digest && *checked && !strcmp(digest, *checked))) return 0;
+    struct dataset *d = NULL;
+    int rc = data_open(&d, data, e);
+    if (!rc) rc = data_check(d, e);
+    if (!rc) *checked = digest;
+    data_free(d);
+    return rc;
+}
+
+static const struct todo_item *same_point(const struct todo *t, int i) {
+    for (int k = 0; k < i; k++)
+        if (!strcmp(t->v[k].hash, t->v[i].hash)) return &t->v[k];
+    return NULL;
+}
+
+int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
+              const volatile sig_atomic_t *stop, struct err *e) {
+    const char *checked = NULL;
+    for (int i = 0; i < t->n; i++) {
+        struct todo_item *x = &t->v[i];
+        const struct todo_item *same = same_point(t, i);
+        if (same) {
+            x->plan = same->plan;
+            memcpy(x->refused, same->refused, sizeof x->refused);
+            continue;
+        }
+        if (stop && *stop) return err_set(e, ERR_STOP, "stopped by the user");
+        int rc = check_data(x, &checked, e);
+        if (rc) return rc;
+        struct train_job job = {.config = x->config, .seed = x->seed, .threads = threads, .save = s->save};
+        rc = train_plan(&job, &x->plan, e);
+        if (rc) return blame(s, x, e);
+        refuse_what_cannot_fit(x, s, m);
+    }
+    return 0;
+}
+
+/* ---- recording ----------------------------------------------------------------------------------------- */
+
+/* Ids that successive points share, so that a model file is opened once. */
+struct known {
+    const char *model_digest, *data_digest;
+    int64_t model, dataset;
+};
+
+static int64_t weight_bytes(const char *path) {
+    struct modelfile *f;
+    if (modelfile_open(&f, path, NULL) != 0) return -1;
+    int64_t n = (int64_t)modelfile_weight_bytes(f);
+    modelfile_close(f);
+    return n;
+}
+
+static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
+
+static int record_model(struct db *db, const json_t *config, struct known *k, struct err *e) {
+    const char *digest = cfg_str(config, "model_digest"), *path = cfg_str(config, "model_path");
+    if (same(digest, k->model_digest)) return 0;
+    struct db_model m = {cfg_str(config, "model"), path, digest, path ? weight_bytes(path) : -1};
+    k->model_digest = digest;
+    return db_model(db, &m, &k->model, e);
+}
+
+/* "glosses", or the training file's name without folder and extension. */
+static char *data_name(const json_t *config, const char **path) {
+    const char *name = cfg_str(config, "data.name");
+    *path = NULL;
+    if (name) return xstrdup(name);
+    const char *const keys[] = {"data.train", "data.eval", "data.test"};
+    for (size_t i = 0; i < ARRAY_LEN(keys) && !*path; i++) *path = cfg_str(config, keys[i]);
+    if (!*path) return xstrdup("data");
+    const char *slash = strrchr(*path, '/'), *file = slash ? slash + 1 : *path, *dot = strrchr(file, '.');
+    return xstrndup(file, dot && dot > file ? (size_t)(dot - file) : strlen(file));
+}
+
+static int record_data(struct db *db, const json_t *config, struct known *k, struct err *e) {
+    const char *digest = cfg_str(config, "data_digest"), *path;
+    if (same(digest, k->data_digest)) return 0;
+    char *name = data_name(config, &path);
+    struct db_dataset d = {name, path, digest};
+    int rc = db_dataset(db, &d, &k->dataset, e);
+    k->data_digest = digest;
+    free(name);
+    return rc;
+}
+
+static int record_point(struct db *db, const json_t *config, const char *hash, const char *base_hash,
+                        struct known *k, int64_t *id, struct err *e) {
+    int rc = record_model(db, config, k, e);
+    if (!rc) rc = record_data(db, config, k, e);
+    struct db_point p = {hash, *base_hash ? base_hash : NULL, config, k->model, k->dataset};
+    return rc ? rc : db_point(db, &p, id, e);
+}
+
+/* Every cell, also those that ran elsewhere or stay behind run_cap; points[i]: row of sweep->points[i]. */
+static int record_cells(const struct sweep *s, struct db *db, int64_t sweep, int64_t *points, struct known *k,
+                        struct err *e) {
+    for (int i = 0; i < s->npoints; i++) {
+        const struct sweep_point *p = s->points[i];
+        int rc = record_point(db, p->config, p->hash, p->base_hash, k, &points[i], e);
+        if (rc) return rc;
+    }
+    for (int i = 0; i < s->nruns_all; i++) {
+        int rc = db_cell(db, sweep, points[s->runs[i].point], (uint64_t)s->runs[i].seed, i, e);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static int record_items(struct todo *t, const struct sweep *s, struct db *db, const int64_t *points,
+                        struct known *k, struct err *e) {
+    for (int i = 0; i < t->n; i++) {
+        struct todo_item *x = &t->v[i];
+        if (x->cell >= 0) {
+            x->point = points[s->runs[x->cell].point];
+            continue;
+        }
+        int rc = record_point(db, x->config, x->hash, x->hash, k, &x->point, e);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+int todo_record(struct todo *t, const struct sweep *s, struct db *db, int64_t *sweep, struct err *e) {
+    char *path = realpath(s->path, NULL);
+    struct db_sweep row = {s->name,
+                           path ? path : s->path,
+                           s->yaml,
+                           s->overrides,
+                           s->metric,
+                           s->goal,
+                           s->run_cap > INT_MAX ? INT_MAX : (int)s->run_cap};
+    int64_t *points = xcalloc((size_t)s->npoints + 1, sizeof *points);
+    struct known k = {0};
+    int rc = db_sweep_begin(db, &row, sweep, e);
+    if (!rc) rc = record_cells(s, db, *sweep, points, &k, e);
+    if (!rc) rc = record_items(t, s, db, points, &k, e);
+    if (!rc) rc = db_sweep_ready(db, e);
+    free(points);
+    free(path);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* todo.h - what a sweep still has to do: its cells, less what is in the record, plus the untouched bases it
+ * needs, each with a plan.
+ *
+ * Between the sweep file (sweep.h) and the scheduler (sched.h). A cell whose run is finished is not repeated,
+ * whoever ran it. A base that no cell evaluates, and that the record does not hold, is added once per set of
+ * data, so that every run has a base_eval_loss. */
+#ifndef BENCH_TODO_H
+#define BENCH_TODO_H
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/db.h"
+#include "harness/machine.h"
+#include "harness/sweep.h"
+#include "harness/train.h"
+
+struct todo_item {
+    int cell;             /* index into sweep->runs; -1: an added base */
+    const json_t *config; /* borrowed, or `own` */
+    json_t *own;
+    const char *hash; /* borrowed */
+    uint64_t seed;
+    bool is_base;
+    char *label;
+    int line;                 /* where its point stands in the sweep file; 0: none */
+    struct train_result plan; /* after todo_plan */
+    char refused[256];        /* why it cannot run: too much memory; "": it can */
+    int64_t point;            /* row of the record, after todo_record */
+};
+
+struct todo {
+    struct todo_item *v; /* to run, in order: bases first */
+    int n, cap;
+    int finished; /* cells that are done already */
+};
+
+/* What is missing. db NULL: everything. again: also what is finished. Borrows from `s`. */
+int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e);
+void todo_release(struct todo *t);
+
+/* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
+ * or this machine. An error names the sweep file and line: a point that cannot run as it is written. ERR_STOP
+ * when *stop becomes nonzero. */
+int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
+              const volatile sig_atomic_t *stop, struct err *e);
+
+/* Enter the sweep, its points and cells into the record; sets item->point. *sweep: the sweep's row. */
+int todo_record(struct todo *t, const struct sweep *s, struct db *db, int64_t *sweep, struct err *e);
+
+#endif
