@@ -138,7 +138,7 @@ static int open_regular(const char *path, off_t *size, struct err *e) {
 
 int map_open(struct map *m, const char *path, struct err *e) {
     *m = (struct map){0};
-    off_t size;
+    off_t size = 0;
     int fd = open_regular(path, &size, e);
     if (fd < 0) return fd;
     if (size < 0) {
@@ -166,7 +166,7 @@ void map_close(struct map *m) {
 }
 
 int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
-    off_t size;
+    off_t size = 0;
     int fd = open_regular(path, &size, e);
     if (fd < 0) return fd;
     size_t start = b->len;
@@ -339,7 +339,7 @@ void sha256_hex(const void *bytes, size_t n, char out[65]) {
 }
 
 int sha256_file(const char *path, char out[65], struct err *e) {
-    off_t size;
+    off_t size = 0;
     int fd = open_regular(path, &size, e);
     if (fd < 0) return fd;
     EVP_MD_CTX *c = sha_begin();
