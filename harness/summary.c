@@ -142,7 +142,9 @@ static int read_axis(struct load *l, int a, const char *key, struct err *e) {
             l->cell[i].extra[a] = xstrdup(l->cell[i - 1].extra[a]);
             continue;
         }
-        int rc = db_query(l->db, &q, "SELECT coalesce(txt, num) FROM param WHERE point = ?1 AND key = ?2", e);
+        int rc = db_query(
+            l->db, &q, "SELECT coalesce(txt, printf('%.10g', num)) FROM param WHERE point = ?1 AND key = ?2",
+            e);
         if (rc) return rc;
         db_query_bind_int(q, 1, l->cell[i].point);
         db_query_bind_text(q, 2, key);
@@ -174,7 +176,7 @@ static void axis_drop(struct load *l, int a) {
 
 static int read_axes(struct load *l, int64_t sweep, struct err *e) {
     struct db_query *q;
-    /* names before paths, so that a model's name is the one of the two that is kept */
+    /* names before paths before digests: of keys that change together the first is kept */
     int rc =
         db_query(l->db, &q,
                  "WITH pt AS (SELECT DISTINCT p.* FROM sweep_point c JOIN point p ON p.id = c.point"
@@ -182,7 +184,7 @@ static int read_axes(struct load *l, int64_t sweep, struct err *e) {
                  " SELECT key FROM (SELECT v.key, max(v.txt) AS txt FROM pt JOIN param v ON v.point = pt.id"
                  " GROUP BY v.key, method, r, target_modules, lr"
                  " HAVING count(DISTINCT coalesce(v.txt, v.num, '')) > 1)"
-                 " GROUP BY key ORDER BY max(txt) LIKE '/%', key",
+                 " GROUP BY key ORDER BY key LIKE '%\\_digest' ESCAPE '\\', max(txt) LIKE '/%', key",
                  e);
     if (rc) return rc;
     db_query_bind_int(q, 1, sweep);
@@ -340,12 +342,12 @@ static void num_add(struct table *t, double v) {
         table_num(t, v);
 }
 
-/* "3 of 3", or what became of the others: "1 of 3, 1 diverged, 1 oom". */
+/* "3/3", or what became of the others: "1/3, 1 diverged, 1 oom". */
 static void states_add(struct table *t, struct cell *const *c, size_t n) {
     int count[SUMMARY_NSTATE] = {0};
     struct strbuf b = {0};
     for (size_t i = 0; i < n; i++) count[c[i]->state]++;
-    strbuf_addf(&b, "%d of %zu", count[SUMMARY_COMPLETE], n);
+    strbuf_addf(&b, "%d/%zu", count[SUMMARY_COMPLETE], n);
     for (int i = 1; i < SUMMARY_NSTATE; i++)
         if (count[i]) strbuf_addf(&b, ", %d %s", count[i], state_names[i]);
     table_text(t, b.s);
@@ -401,6 +403,14 @@ static void costs_add(struct load *l, const struct arm *a, struct cell *const *c
     count_add(t, f ? f->run : -1);
 }
 
+/* Is this the untouched base, and the axis nothing that tells several of them apart? */
+static bool base_alike(const struct load *l, const struct cell *c, int a) {
+    if (!c->untouched) return false;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->cell[i].untouched && strcmp(l->cell[i].extra[a], c->extra[a])) return false;
+    return true;
+}
+
 static void row_add(struct load *l, struct cell *const *c, size_t n) {
     struct table *t = l->s->table;
     int narm;
@@ -408,7 +418,14 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
     table_text(t, c[0]->method);
     count_add(t, c[0]->r);
     table_text(t, c[0]->targets);
-    for (int a = 0; a < l->naxis; a++) table_text(t, c[0]->extra[a]);
+    for (int a = 0; a < l->naxis; a++) {
+        const char *v = c[0]->extra[a], *slash = *v == '/' ? strrchr(v, '/') : NULL;
+        table_text(t, v);
+        if (base_alike(l, c[0], a))
+            table_shown(t, "-"); /* a default that means nothing to it */
+        else if (slash)
+            table_shown(t, "%s", slash + 1);
+    }
     num_add(t, best.lr);
     if (isnan(best.lr))
         table_null(t);

@@ -1,7 +1,7 @@
 /* table.c - tables as aligned text, Markdown, CSV and JSON. See table.h.
  *
  * Cells live in one growing array, row by row; what people see is made when it is written. Text wider than
- * the terminal gives up width in its TABLE_TEXT columns, widest first, down to 12 columns each, and then
+ * the terminal gives up width in its TABLE_TEXT columns, widest first, down to 14 columns each, and then
  * simply runs over: nothing else is ever cut. */
 #include "harness/table.h"
 
@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <utf8proc.h>
 
-#define SHRUNK_MIN 12
+#define SHRUNK_MIN 14
 
 struct column {
     char *key, *title;
@@ -312,7 +314,8 @@ static void shown_init(struct shown *s, const struct table *t) {
         s->text[k] = table_clean(t->col[c].title);
         for (size_t r = 1; r < s->rows; r++) {
             s->text[r * s->cols + k] = cell_shown(t, r - 1, c);
-            if (t->cell[(r - 1) * t->ncol + c].type == DB_TEXT) s->left[k] = true;
+            if (t->cell[(r - 1) * t->ncol + c].type == DB_TEXT && t->col[c].kind == TABLE_PLAIN)
+                s->left[k] = true;
         }
         for (size_t r = 0; r < s->rows; r++)
             s->width[k] = MAX_OF(s->width[k], table_width(s->text[r * s->cols + k]));
@@ -501,6 +504,12 @@ static void add_json(struct strbuf *out, const json_t *v, int depth) {
 void table_json_write(const json_t *v, struct strbuf *out) {
     add_json(out, v, 0);
     strbuf_addc(out, '\n');
+}
+
+int table_terminal(void) {
+    struct winsize w;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || w.ws_col < 40) return 100;
+    return w.ws_col;
 }
 
 void table_write(const struct table *t, enum table_format f, int width, struct strbuf *out) {

@@ -66,6 +66,8 @@ void table_format_num(char out[TABLE_FORMAT_MAX], enum table_kind kind, double v
 /* Text that is safe on a terminal and in a line: control characters become spaces, invalid UTF-8 '?'. Caller
  * frees. */
 char *table_clean(const char *s);
+/* The width to give table_write for standard output: the terminal's, 100 where there is none. */
+int table_terminal(void);
 /* Columns that UTF-8 text takes on a terminal. */
 int table_width(const char *s);
 

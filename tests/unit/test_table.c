@@ -136,7 +136,7 @@ static void test_wide_text_is_shortened_but_ids_and_numbers_never(void **state) 
     table_text(t, "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj");
     table_int(t, 1234567890123456789);
     table_write(t, TABLE_AS_TEXT, 60, &b);
-    assert_non_null(strstr(b.s, "0123456789012345678901234567890123456789  q_proj,k_pr\xe2\x80\xa6"));
+    assert_non_null(strstr(b.s, "0123456789012345678901234567890123456789  q_proj,k_proj\xe2\x80\xa6"));
     assert_non_null(strstr(b.s, "1234567890123456789"));
     strbuf_reset(&b);
     table_write(t, TABLE_AS_TEXT, 0, &b);

@@ -1,0 +1,190 @@
+/* cmd_show.c - `bench show [RUN | SWEEP]`: a run as a page, a sweep as the table of its results.
+ *
+ * RUN is a number or the beginning of a point's hash; SWEEP a name or a sweep file; without either, the last
+ * sweep. A number is a run. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cmd.h"
+#include "harness/runpage.h"
+#include "harness/summary.h"
+
+static int usage(int code) {
+    fputs(
+        "usage: bench show [RUN | SWEEP] [--db FILE] [--json | --csv | --markdown]\n\n"
+        "  RUN            a run's number, or the first characters of its point's hash: a page (text or --json)\n"
+        "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last sweep\n"
+        "  --db FILE      the database (" DB_DEFAULT ")\n\n"
+        "  bench show rank --markdown\n"
+        "  bench show 12\n",
+        code ? stderr : stdout);
+    return code;
+}
+
+static int print_buffer(struct strbuf *b) {
+    fwrite(b->s, 1, b->len, stdout);
+    strbuf_release(b);
+    return 0;
+}
+
+/* ---- a sweep ----------------------------------------------------------------------------------------------
+ */
+
+static void add_states(const struct summary *s, struct strbuf *out) {
+    strbuf_addf(out, "%d run%s", s->cells, s->cells == 1 ? "" : "s");
+    const char *sep = ": ";
+    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+        if (!s->count[i]) continue;
+        strbuf_addf(out, "%s%d %s", sep, s->count[i], summary_state_name((enum summary_state)i));
+        sep = ", ";
+    }
+}
+
+static void add_budget(const struct summary *s, struct strbuf *out) {
+    if (s->steps && s->batch_size)
+        strbuf_addf(out, "; budget per run: %ld steps of %ld rows", s->steps, s->batch_size);
+    else if (s->steps)
+        strbuf_addf(out, "; budget per run: %ld steps", s->steps);
+}
+
+static void write_text(const struct summary *s, struct strbuf *out) {
+    char *name = table_clean(s->name);
+    strbuf_addf(out, "sweep %s, %s (%s); ", name, s->metric, s->goal);
+    add_states(s, out);
+    add_budget(s, out);
+    strbuf_adds(out, "\n\n");
+    free(name);
+    table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
+    strbuf_adds(
+        out,
+        "\nbest lr: best mean over the seeds, of so many tried; n: seeds in the mean; \xc2\xb1: 95 % interval\n");
+    if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
+}
+
+static void write_json(const struct summary *s, struct strbuf *out) {
+    json_t *states = json_object();
+    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+        char *key = xstrdup(summary_state_name((enum summary_state)i));
+        if (strchr(key, ' ')) *strchr(key, ' ') = '_';
+        json_object_set_new(states, key, json_integer(s->count[i]));
+        free(key);
+    }
+    json_t *v =
+        json_pack("{s:s, s:s?, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "sweep", s->name, "path", s->path,
+                  "begun", s->begun, "metric", s->metric, "goal", s->goal, "runs", s->cells, "states", states,
+                  "steps", s->steps ? json_integer(s->steps) : json_null(), "batch_size",
+                  s->batch_size ? json_integer(s->batch_size) : json_null(), "rows", table_json(s->table));
+    table_json_write(v, out);
+    json_decref(v);
+}
+
+static int show_sweep(struct db *db, int64_t sweep, enum table_format format, struct err *e) {
+    struct summary s;
+    struct strbuf out = {0};
+    int rc = summary_read(&s, db, sweep, e);
+    if (rc) return rc;
+    if (format == TABLE_AS_TEXT)
+        write_text(&s, &out);
+    else if (format == TABLE_AS_JSON)
+        write_json(&s, &out);
+    else
+        table_write(s.table, format, 0, &out);
+    summary_release(&s);
+    return print_buffer(&out);
+}
+
+/* ---- a run
+ * -------------------------------------------------------------------------------------------------- */
+
+static int show_run(struct db *db, int64_t run, enum table_format format, struct err *e) {
+    struct strbuf out = {0};
+    if (format == TABLE_AS_CSV || format == TABLE_AS_MARKDOWN)
+        return err_set(e, ERR_USER,
+                       "a run is shown as text or with --json; `bench ls runs` has --csv and --markdown");
+    if (format == TABLE_AS_TEXT) {
+        int rc = runpage_text(db, run, table_terminal(), &out, e);
+        if (rc) strbuf_release(&out);
+        return rc ? rc : print_buffer(&out);
+    }
+    json_t *page = runpage_json(db, run, e);
+    if (!page) return e->code;
+    table_json_write(page, &out);
+    json_decref(page);
+    return print_buffer(&out);
+}
+
+/* ---- the command
+ * ---------------------------------------------------------------------------------------------- */
+
+/* "no run and no sweep 'rnak' (did you mean ...?)" with what there is. */
+static int unknown(struct db *db, const char *word, struct err *e) {
+    struct db_query *q;
+    const char *names[64];
+    size_t n = 0;
+    struct strbuf list = {0};
+    int rc = db_query(db, &q, "SELECT name FROM sweep GROUP BY name ORDER BY max(id) DESC", e);
+    if (rc) return rc;
+    while ((rc = db_query_next(q, e)) == 1 && n < ARRAY_LEN(names)) {
+        strbuf_addf(&list, "%s%s", n ? ", " : "", db_query_text(q, 0));
+        names[n++] = xstrdup(db_query_text(q, 0));
+    }
+    db_query_close(q);
+    if (rc >= 0) {
+        const char *close = str_closest(word, names, n);
+        rc = err_set(e, ERR_USER, "%s holds no run and no sweep '%s'%s%s%s; its sweeps: %s", db_path(db),
+                     word, close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "",
+                     n ? list.s : "none");
+    }
+    for (size_t i = 0; i < n; i++) free((char *)(uintptr_t)names[i]);
+    strbuf_release(&list);
+    return rc;
+}
+
+static int show(struct db *db, const char *word, enum table_format format, struct err *e) {
+    int64_t id = word ? runpage_find(db, word, e) : 0;
+    if (id > 0) return show_run(db, id, format, e);
+    if (id < 0) return (int)id;
+    if ((id = db_sweep_find(db, word, e)) > 0) return show_sweep(db, id, format, e);
+    if (id < 0) return (int)id;
+    if (word) return unknown(db, word, e);
+    return err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`",
+                   db_path(db));
+}
+
+int cmd_show(int argc, char **argv) {
+    static const struct option longs[] = {
+        {"json", no_argument, NULL, 'j'},     {"csv", no_argument, NULL, 'c'},
+        {"markdown", no_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},     {0}};
+    enum table_format format = TABLE_AS_TEXT;
+    const char *path = DB_DEFAULT;
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'j':
+            format = TABLE_AS_JSON;
+            break;
+        case 'c':
+            format = TABLE_AS_CSV;
+            break;
+        case 'm':
+            format = TABLE_AS_MARKDOWN;
+            break;
+        case 'd':
+            path = optarg;
+            break;
+        default:
+            return usage(c == 'h' ? 0 : 2);
+        }
+    }
+    if (optind + 1 < argc) return usage(2);
+    struct err e = {0};
+    struct db *db;
+    int rc = db_open(&db, path, false, &e);
+    if (!rc) rc = show(db, optind < argc ? argv[optind] : NULL, format, &e);
+    db_close(db);
+    if (!rc) return 0;
+    fprintf(stderr, "bench show: %s\n", e.msg);
+    return err_exit_code(&e);
+}
