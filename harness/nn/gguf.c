@@ -197,7 +197,7 @@ static bool key_is(const struct str *key, const char *name) {
 
 /* One key and its value. `seen`: an object of all keys so far, also of those that the config leaves out. */
 static int read_kv(struct modelfile *f, struct cur *c, json_t *seen, struct err *e) {
-    struct str key, s;
+    struct str key = {"", 0}, s = {"", 0};
     uint32_t type;
     int code = take_name(c, "a metadata key", &key, e);
     if (code) return code;
@@ -307,7 +307,7 @@ static int tensor_shape(struct cur *c, struct tensor *t, uint64_t size, uint64_t
 
 /* One entry of the tensor list; its offset goes to *offset. */
 static int read_tensor(struct modelfile *f, struct cur *c, uint64_t size, uint64_t *offset, struct err *e) {
-    struct str name;
+    struct str name = {"", 0};
     uint32_t ndim, type;
     uint64_t dims[4] = {0};
     int code = take_name(c, "a tensor's name", &name, e);

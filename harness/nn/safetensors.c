@@ -128,7 +128,7 @@ static int read_entry(struct st *s, const char *name, const json_t *entry, bool 
     if (!type) return ERR_USER;
     keep = keep && type->dtype >= 0;
     struct tensor shape = {0};
-    uint64_t bytes;
+    uint64_t bytes = 0;
     int code =
         entry_shape(s, name, json_object_get(entry, "shape"), type->bytes, keep ? &shape : NULL, &bytes, e);
     if (!code) code = entry_span(s, name, entry, bytes, e);
