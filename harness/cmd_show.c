@@ -49,6 +49,45 @@ static void add_budget(const struct summary *s, struct strbuf *out) {
         strbuf_addf(out, "; budget per run: %ld steps", s->steps);
 }
 
+#define NOTES 12 /* runs that are not complete, told one by one */
+
+/* The runs that did not end well, with their reasons. */
+static int add_notes(struct db *db, const struct summary *s, enum table_format format, struct strbuf *out,
+                     struct err *e) {
+    struct db_query *q;
+    int n = 0,
+        rc = db_query(
+            db, &q,
+            "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed, u.error FROM sweep_runs c"
+            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND u.state NOT IN ('complete', 'running', 'waiting')"
+            " ORDER BY u.state = 'nan', c.ord",
+            e);
+    if (rc) return rc;
+    db_query_bind_text(q, 1, s->name);
+    while ((rc = db_query_next(q, e)) == 1) {
+        struct strbuf b = {0};
+        const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7);
+        if (n++ >= NOTES) continue;
+        strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0),
+                    strcmp(db_query_text(q, 1), "nan") ? db_query_text(q, 1) : "diverged",
+                    db_query_text(q, 2));
+        if (db_query_type(q, 3) != DB_NULL) strbuf_addf(&b, " r=%lld", (long long)db_query_int(q, 3));
+        if (targets) strbuf_addf(&b, " %s", targets);
+        if (db_query_type(q, 5) != DB_NULL) strbuf_addf(&b, " lr=%g", db_query_num(q, 5));
+        strbuf_addf(&b, " seed %lld%s%s", (long long)db_query_int(q, 6), error ? ": " : "",
+                    error ? error : "");
+        char *clean = table_clean(b.s);
+        strbuf_addf(out, "%s%s%s\n", n == 1 ? "\n" : "", format == TABLE_AS_MARKDOWN ? "- " : "", clean);
+        free(clean);
+        strbuf_release(&b);
+    }
+    db_query_close(q);
+    if (n > NOTES)
+        strbuf_addf(out, "... and %d more: bench ls runs --sweep %s --where \"state <> 'complete'\"\n",
+                    n - NOTES, s->name);
+    return rc;
+}
+
 static void write_text(const struct summary *s, struct strbuf *out) {
     char *name = table_clean(s->name);
     strbuf_addf(out, "sweep %s, %s (%s); ", name, s->metric, s->goal);
@@ -59,7 +98,8 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
     strbuf_adds(
         out,
-        "\nbest lr: best mean over the seeds, of so many tried; n: seeds in the mean; \xc2\xb1: 95 % interval\n");
+        "\nbest lr: with the best mean over the seeds, (of so many tried); n: seeds in the mean; \xc2\xb1: 95 % "
+        "interval\n");
     if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
 }
 
@@ -91,8 +131,10 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
         write_json(&s, &out);
     else
         table_write(s.table, format, 0, &out);
+    if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_notes(db, &s, format, &out, e);
     summary_release(&s);
-    return print_buffer(&out);
+    print_buffer(&out);
+    return rc;
 }
 
 /* ---- a run

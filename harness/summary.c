@@ -307,7 +307,7 @@ static void columns_add(struct load *l) {
         table_column(t, l->axis[a], dot ? dot + 1 : l->axis[a], TABLE_TEXT, TABLE_BOTH);
     }
     table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
-    table_column(t, "lr_tried", "of", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "lr_tried", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "metric", l->s->metric, TABLE_LOSS, TABLE_BOTH);
     table_column(t, "ci95", "", TABLE_LOSS, TABLE_DATA);
     table_column(t, "n", "n", TABLE_PLAIN, TABLE_BOTH);
@@ -319,7 +319,7 @@ static void columns_add(struct load *l) {
     table_column(t, "train_s", "train", TABLE_SECONDS, TABLE_BOTH);
     table_column(t, "concurrent", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "run_id", "", TABLE_PLAIN, TABLE_DATA);
-    table_column(t, "runs", "runs", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "runs", "runs", TABLE_PLAIN, TABLE_BOTH);
     for (int i = 0; i < SUMMARY_NSTATE; i++) {
         char *key = xstrdup(state_names[i]);
         if (strchr(key, ' ')) *strchr(key, ' ') = '_';
@@ -342,16 +342,12 @@ static void num_add(struct table *t, double v) {
         table_num(t, v);
 }
 
-/* "3/3", or what became of the others: "1/3, 1 diverged, 1 oom". */
+/* "3/3": complete of all; how many came to which end follows for data. */
 static void states_add(struct table *t, struct cell *const *c, size_t n) {
     int count[SUMMARY_NSTATE] = {0};
-    struct strbuf b = {0};
     for (size_t i = 0; i < n; i++) count[c[i]->state]++;
-    strbuf_addf(&b, "%d/%zu", count[SUMMARY_COMPLETE], n);
-    for (int i = 1; i < SUMMARY_NSTATE; i++)
-        if (count[i]) strbuf_addf(&b, ", %d %s", count[i], state_names[i]);
-    table_text(t, b.s);
-    strbuf_release(&b);
+    table_int(t, (int64_t)n);
+    table_shown(t, "%d/%zu", count[SUMMARY_COMPLETE], n);
     for (int i = 0; i < SUMMARY_NSTATE; i++) table_int(t, count[i]);
 }
 
@@ -427,6 +423,11 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
             table_shown(t, "%s", slash + 1);
     }
     num_add(t, best.lr);
+    if (narm > 1) {
+        char text[TABLE_FORMAT_MAX];
+        table_format_num(text, TABLE_RATE, best.lr);
+        table_shown(t, "%s (%d)", text, narm);
+    }
     if (isnan(best.lr))
         table_null(t);
     else

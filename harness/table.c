@@ -168,7 +168,7 @@ static void format_scaled(char *out, double v, double base, const char *const *u
         snprintf(out, TABLE_FORMAT_MAX, v == floor(v) ? "%.0f%s%s" : "%.1f%s%s", v, *unit[0] ? " " : "",
                  unit[0]);
     else
-        snprintf(out, TABLE_FORMAT_MAX, "%.1f %s", v, unit[u]);
+        snprintf(out, TABLE_FORMAT_MAX, base == 1024 && v >= 99.95 ? "%.0f %s" : "%.1f %s", v, unit[u]);
 }
 
 static void format_seconds(char *out, double v) {
