@@ -19,10 +19,17 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"run", cmd_run, "run what is missing of a sweep, record it, draw it", false},
+    {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", false},
+    {"eval", cmd_eval, "score a model, with or without an adapter, on data", true},
+    {"tokenize", cmd_tokenize, "text to token ids", false},
+    {"logits", cmd_logits, "a model's logits for given tokens, as .npy", true},
+    {"pull", cmd_pull, "fetch a pretrained model", false},
     {"eval", cmd_eval, "score a model, with or without an adapter", true},
     {"tokenize", cmd_tokenize, "text to token ids", false},
     {"logits", cmd_logits, "the logits of a text, as a NumPy array", true},
     {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", true},
+    {"worker", cmd_worker, NULL, true},
 };
 
 static void print_help(void) {
