@@ -283,7 +283,7 @@ static int runs_query(struct db *db, const struct options *o, struct db_query **
     int rc = db_query(db, q, sql, e);
     free(sql);
     if (rc) {
-        if (o->where && rc == ERR_USER) add_columns(db, e);
+        if (o->where && strstr(e->msg, "no such column")) add_columns(db, e);
         return rc;
     }
     if (o->sweep) db_query_bind_text(*q, 1, o->sweep);

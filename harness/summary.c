@@ -57,8 +57,10 @@ double summary_ci95(const double *v, int n) {
     for (int i = 0; i < n; i++) mean += v[i] / n;
     for (int i = 0; i < n; i++) ss += (v[i] - mean) * (v[i] - mean);
     int df = n - 1;
-    /* beyond the table: Student's t from the normal quantile, first two terms of Cornish and Fisher */
-    double z = 1.959964, q = df <= 30 ? t[df - 1] : z + (z * z * z + z) / (4.0 * df);
+    /* beyond the table: Student's quantile from the normal one, by the first terms of Cornish and Fisher's
+     * series */
+    double z = 1.959964, z3 = z * z * z, z5 = z3 * z * z, d = df;
+    double q = df <= 30 ? t[df - 1] : z + (z3 + z) / (4 * d) + (5 * z5 + 16 * z3 + 3 * z) / (96 * d * d);
     return q * sqrt(ss / df / n);
 }
 
@@ -351,12 +353,16 @@ static void states_add(struct table *t, struct cell *const *c, size_t n) {
     for (int i = 0; i < SUMMARY_NSTATE; i++) table_int(t, count[i]);
 }
 
-static void metric_add(struct table *t, const struct arm *a) {
+/* c[0..n): the group's cells; where no run gave a number, what became of them is told in its place. */
+static void metric_add(struct table *t, const struct arm *a, struct cell *const *c, size_t n) {
     if (a->n > 0)
         table_num(t, a->mean);
-    else
+    else {
+        enum summary_state first = SUMMARY_NOT_STARTED;
+        for (size_t i = 0; i < n; i++) first = MIN_OF(first, c[i]->state);
         table_null(t);
-    if (a->n == 0 && a->diverged) table_shown(t, "diverged");
+        if (first != SUMMARY_COMPLETE) table_shown(t, "%s", state_names[first]);
+    }
     if (a->n > 1) {
         char mean[TABLE_FORMAT_MAX], ci[TABLE_FORMAT_MAX];
         table_format_num(mean, TABLE_LOSS, a->mean);
@@ -432,7 +438,7 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
         table_null(t);
     else
         table_int(t, narm);
-    metric_add(t, &best);
+    metric_add(t, &best, c, n);
     costs_add(l, &best, c, n);
     states_add(t, c, n);
 }

@@ -231,7 +231,7 @@ void table_format_num(char out[TABLE_FORMAT_MAX], enum table_kind kind, double v
 
 /* The shortest form that reads back equal. */
 static void format_exact(char out[TABLE_FORMAT_MAX], double v) {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(out, TABLE_FORMAT_MAX, "%.*g", digits, v);
         if (strtod(out, NULL) == v) return;
     }
@@ -366,6 +366,11 @@ static void add_padded(struct strbuf *out, const char *s, int width, bool left) 
     if (!left) strbuf_adds(out, s);
 }
 
+static void end_line(struct strbuf *out) {
+    while (out->len && out->s[out->len - 1] == ' ') out->s[--out->len] = 0;
+    strbuf_addc(out, '\n');
+}
+
 static void write_text(const struct table *t, int width, struct strbuf *out) {
     struct shown s;
     shown_init(&s, t);
@@ -375,12 +380,13 @@ static void write_text(const struct table *t, int width, struct strbuf *out) {
             if (c) strbuf_adds(out, "  ");
             add_padded(out, s.text[r * s.cols + c], s.width[c], s.left[c]);
         }
-        while (out->len && out->s[out->len - 1] == ' ') out->s[--out->len] = 0;
-        strbuf_addc(out, '\n');
-        for (size_t c = 0; r == 0 && c < s.cols; c++) {
-            for (int i = 0; i < s.width[c]; i++) strbuf_addc(out, '-');
-            strbuf_adds(out, c + 1 < s.cols ? "  " : "\n");
+        end_line(out);
+        if (r > 0) continue;
+        for (size_t c = 0; c < s.cols; c++) { /* a rule below the titles */
+            for (int i = 0; i < s.width[c]; i++) strbuf_addc(out, *s.text[c] ? '-' : ' ');
+            strbuf_adds(out, "  ");
         }
+        end_line(out);
     }
     shown_release(&s);
 }

@@ -116,10 +116,11 @@ static void test_json_reads_back_the_same_values(void **state) {
     json_decref(v);
     strbuf_release(&b);
     table_free(t);
-    v = json_pack("{s:f,s:f,s:[],s:{},s:I}", "third", 1.0 / 3, "whole", 3.0, "list", "object", "big",
-                  (json_int_t)INT64_MAX);
+    v = json_pack("{s:f,s:f,s:f,s:[],s:{},s:I}", "third", 1.0 / 3, "whole", 40.0, "tiny", 5e-324, "list",
+                  "object", "big", (json_int_t)INT64_MAX);
     table_json_write(v, &b);
     json_t *back = json_loads(b.s, 0, NULL);
+    assert_non_null(strstr(b.s, "\"whole\": 40.0,"));
     assert_true(json_equal(v, back));
     json_decref(v);
     json_decref(back);
