@@ -118,7 +118,7 @@ static int run_program(struct job *j, const char *what, const char *const *argv)
     int status = -1;
     for (int tick = 0; waitpid(pid, &status, WNOHANG) == 0; tick++) {
         if (stopped) kill(pid, SIGTERM);
-        if (what && tick % 5 == 0) report(j, what);
+        if (what && tick % 25 == 0) report(j, what);
         nanosleep(&(struct timespec){.tv_nsec = TICK_NS}, NULL);
     }
     return !stopped && WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -172,10 +172,11 @@ int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
     size_t start = b->len;
     int code = 0;
     for (;;) {
-        /* One byte beyond the limit is asked for, so that a file that is too large shows; pipes have no size
-         * to ask. */
-        size_t left = limit - (b->len - start);
-        size_t want = MIN_OF(left, (size_t)1 << 20) + (left < ((size_t)1 << 20));
+        /* One byte beyond the size shows the end of the file, one beyond the limit a file that is too large;
+         * pipes have no size to ask. */
+        size_t left = limit - (b->len - start), got_so_far = b->len - start;
+        size_t chunk = size >= 0 && (size_t)size >= got_so_far ? (size_t)size - got_so_far : (size_t)1 << 16;
+        size_t want = MIN_OF(MIN_OF(left, chunk), (size_t)1 << 30) + 1;
         strbuf_reserve(b, want);
         ssize_t got = read(fd, b->s + b->len, want);
         if (got < 0 && errno == EINTR) continue;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,40 +184,46 @@ static void every_truncation_is_refused(void **state) {
     struct strbuf b = {0};
     struct modelfile *f;
     good_file(&b);
-    for (size_t n = 0; n < b.len; n++) {
-        write_file(&b, n);
+    write_file(&b, b.len);
+    for (size_t n = b.len; n-- > 0;) {
+        assert_int_equal(truncate(path, (off_t)n), 0);
         assert_int_equal(modelfile_open(&f, path, &e), ERR_USER);
     }
     strbuf_release(&b);
 }
 
+/* Touch both ends of every tensor: they are inside the mapping. */
+static void touch(const struct modelfile *f) {
+    for (int i = 0; i < modelfile_count(f); i++) {
+        const struct tensor *t = modelfile_at(f, i);
+        const volatile uint8_t *bytes = t->data;
+        if (t->bytes) (void)bytes[0], (void)bytes[t->bytes - 1];
+    }
+}
+
 static void any_changed_byte_is_read_or_refused_without_a_crash(void **state) {
     (void)state;
+    static const uint8_t values[] = {0, 9, 0xff};
     struct err e = {0};
     struct strbuf b = {0};
     good_file(&b);
-    static const uint8_t values[] = {0, 1, 9, 0x7f, 0x80, 0xff};
-    int opened = 0;
-    for (size_t i = 0; i < b.len; i++)
+    write_file(&b, b.len);
+    int fd = open(path, O_WRONLY), opened = 0;
+    for (size_t i = 0; i < b.len; i++) {
         for (size_t k = 0; k < sizeof values; k++) {
-            char was = b.s[i];
             struct modelfile *f;
             struct tokenizer *tok;
-            b.s[i] = (char)values[k];
-            write_file(&b, b.len);
-            if (modelfile_open(&f, path, &e) == 0) {
-                for (int t = 0; t < modelfile_count(f); t++) {
-                    const struct tensor *x = modelfile_at(f, t);
-                    const volatile uint8_t *bytes = x->data;
-                    if (x->bytes) (void)bytes[0], (void)bytes[x->bytes - 1]; /* inside the mapping */
-                    opened++;
-                }
-                assert_int_equal(modelfile_tokenizer(f, &tok, &e), ERR_USER);
-                modelfile_close(f);
-            }
-            b.s[i] = was;
+            assert_int_equal(pwrite(fd, &values[k], 1, (off_t)i), 1);
+            if (modelfile_open(&f, path, &e) < 0) continue;
+            opened++;
+            touch(f);
+            assert_int_equal(modelfile_tokenizer(f, &tok, &e), ERR_USER);
+            modelfile_close(f);
         }
+        assert_int_equal(pwrite(fd, b.s + i, 1, (off_t)i), 1);
+    }
     assert_true(opened > 0);
+    close(fd);
     strbuf_release(&b);
 }
 
