@@ -182,7 +182,7 @@ static void add_rows(struct point_build *b, const struct opt *table) {
     for (const struct opt *o = table; o && o->key; o++) {
         struct slot s = {.o = o, .from = row_of(b->m, o->key) ? chain_find(b, o->key) : NULL};
         struct err e;
-        if (!s.from)
+        if (!s.from || !strcmp(o->key, "method")) /* the method is the grid's, chosen already */
             s.v = opt_default(o);
         else if (!is_derived(o, s.from->value) && opt_parse(o, s.from->value, &s.v, &e)) {
             point_fail(b, s.from->line, "%s", e.msg);
@@ -388,25 +388,34 @@ static void add_if_used(struct axes *out, const struct axis *a, const struct met
     if (axis_filter(&kept, a, keep_for_method, m)) axes_add(out, kept);
 }
 
-/* The axes that apply, in the file's order: a variant's axis in the place of the one that it replaces. */
+static void add_global(struct axes *out, const struct axis *a, const struct space *sp,
+                       const struct method *m) {
+    struct axis kept;
+    struct axes one = {0};
+    if (!axis_filter(&kept, a, keep_global, sp)) return;
+    axes_add(&one, kept);
+    add_if_used(out, &one.v[0], m);
+    axes_release(&one);
+}
+
+/* The axes that apply: those of the file's `parameters`, a variant's axis in the place of the one that it
+ * replaces; the variant's others; `paired`. */
 static struct axes grid_axes(const struct load *l, const struct space *sp, const struct method *m) {
     struct axes out = {0};
     bool *used = xcalloc((size_t)sp->axes.n + 1, sizeof *used);
     for (int i = 0; i < l->axes.n; i++) {
-        const struct axis *own = own_axis(sp, &l->axes.v[i]);
-        struct axis kept;
+        const struct axis *a = &l->axes.v[i], *own = a->paired ? NULL : own_axis(sp, a);
         if (own) {
             used[own - sp->axes.v] = true;
             add_if_used(&out, own, m);
-        } else if (axis_filter(&kept, &l->axes.v[i], keep_global, sp)) {
-            struct axes one = {0};
-            axes_add(&one, kept);
-            add_if_used(&out, &one.v[0], m);
-            axes_release(&one);
+        } else if (!a->paired) {
+            add_global(&out, a, sp, m);
         }
     }
     for (int i = 0; i < sp->axes.n; i++)
         if (!used[i]) add_if_used(&out, &sp->axes.v[i], m);
+    for (int i = 0; i < l->axes.n; i++)
+        if (l->axes.v[i].paired) add_global(&out, &l->axes.v[i], sp, m);
     free(used);
     return out;
 }

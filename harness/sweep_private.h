@@ -28,6 +28,7 @@ struct settings {
 struct axis {
     struct settings *rows;
     int n, cap;
+    bool paired;
 };
 
 struct axes {

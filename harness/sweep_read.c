@@ -159,7 +159,7 @@ static bool row_equal(const struct settings *a, const struct settings *b) {
 bool axis_filter(struct axis *dst, const struct axis *src, bool (*keep)(const char *key, const void *arg),
                  const void *arg) {
     bool whole = true;
-    *dst = (struct axis){0};
+    *dst = (struct axis){.paired = src->paired};
     for (int i = 0; i < src->n; i++) {
         struct settings row = {0};
         for (int j = 0; j < src->rows[i].n; j++) {
@@ -272,7 +272,7 @@ static void flatten(struct load *l, const struct keyset *k, const char *key, con
 
 static bool want_map(struct load *l, const struct ynode *n, const char *what) {
     if (n->kind == YNODE_MAP) return true;
-    load_fail(l, n->line, "'%s' must be a map (key: value)", what);
+    load_fail(l, n->line, "%s must be a map (key: value)", what);
     return false;
 }
 
@@ -299,7 +299,7 @@ static bool axis_of(struct load *l, const struct setting *s, struct axis *ret) {
 static void read_parameters(struct load *l, const struct ynode *n, struct axes *axes,
                             struct settings *methods) {
     struct settings flat = {0};
-    if (ynode_is_null(n) || !want_map(l, n, "parameters")) return;
+    if (ynode_is_null(n) || !want_map(l, n, "'parameters'")) return;
     for (int i = 0; i < n->n; i++)
         flatten(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &flat);
     for (int i = 0; i < flat.n; i++) {
@@ -330,7 +330,7 @@ static void check_row(struct load *l, const struct settings *first, const struct
 }
 
 static void read_paired(struct load *l, const struct ynode *n) {
-    struct axis axis = {0};
+    struct axis axis = {.paired = true};
     if (ynode_is_null(n)) return;
     if (n->kind != YNODE_LIST)
         return load_fail(l, n->line, "'paired' must be a list of maps: - {a: 1, b: 2}");
@@ -408,7 +408,7 @@ static void complete_spaces(struct load *l) {
         for (int j = 0; j < l->param_methods.n; j++)
             settings_add(&sp->methods, "method", l->param_methods.v[j].value, l->param_methods.v[j].line);
         if (!sp->methods.n && base) add_methods(l, base, &sp->methods);
-        if (!sp->methods.n)
+        if (!sp->methods.n && !l->code) /* else it may be what another mistake hides */
             load_fail(l, sp->line,
                       "no method: write `method: lora` here or below 'base' (`bench ls methods` lists them)");
     }
@@ -529,7 +529,7 @@ static void make_keysets(struct load *l) {
 
 static void read_base(struct load *l, const struct ynode *n, int line) {
     l->base_line = line;
-    if (ynode_is_null(n) || !want_map(l, n, "base")) return;
+    if (ynode_is_null(n) || !want_map(l, n, "'base'")) return;
     for (int i = 0; i < n->n; i++)
         flatten(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &l->base);
 }
