@@ -32,6 +32,7 @@ struct att_job {
     const struct kernels *k;
     const int32_t *start, *lim;
     const struct reach *reach;
+    double pairs; /* about how many (query, key) pairs there are */
 };
 
 static struct att_job att_start(struct team *t, const struct attention *a) {
@@ -40,6 +41,7 @@ static struct att_job att_start(struct team *t, const struct attention *a) {
     BUG_ON(a->heads % a->kv_heads, "%d heads, %d kv heads", a->heads, a->kv_heads);
     int32_t *lim = (int32_t *)t->shared;
     struct reach *reach = (struct reach *)(lim + np * PANEL);
+    double pairs = 0;
     for (size_t p = 0; p < np; p++) {
         struct reach r = {INT32_MAX, 0, 0, INT32_MAX};
         for (size_t i = p * PANEL; i < (p + 1) * PANEL; i++) {
@@ -52,8 +54,9 @@ static struct att_job att_start(struct team *t, const struct attention *a) {
         }
         if (r.lo > r.hi) r.lo = r.hi = 0;
         reach[p] = r;
+        pairs += (double)(r.hi - r.lo) * PANEL;
     }
-    return (struct att_job){a, kernels_get(), a->start, lim, reach};
+    return (struct att_job){a, kernels_get(), a->start, lim, reach, pairs};
 }
 
 static bool is_masked(const struct reach *r, int key_panel) {
@@ -104,7 +107,7 @@ static void forward_piece(const struct att_job *j, float *o, float *max, float *
 void attention_forward(struct team *t, const struct attention *a, float *o, int ldo, float *lse,
                        const float *q, int ldq, const float *k, int ldk, const float *v, int ldv) {
     struct att_job j = att_start(t, a);
-    TEAM_PARALLEL(t, true) {
+    TEAM_PARALLEL(t, 0.03 * j.pairs * a->heads * a->hd) {
         float *s = team_local(t);
 #pragma omp for schedule(dynamic, 1)
         for (int item = a->np * a->heads - 1; item >= 0; item--) {
@@ -225,7 +228,7 @@ void attention_backward(struct team *t, const struct attention *a, float *dq, in
                         const float *q, int ldq, const float *k, int ldk, const float *v, int ldv) {
     struct att_job j = att_start(t, a);
     struct att_grad g = {q, k, v, d_o, lse, ldq, ldk, ldv, lddo, delta, dq, dk, dv, lddq, lddk, lddv};
-    TEAM_PARALLEL(t, true) {
+    TEAM_PARALLEL(t, 0.1 * j.pairs * a->heads * a->hd) {
         float *s = team_local(t), *dp = s + (size_t)KEYS * PANEL;
 #pragma omp for schedule(dynamic, 1)
         for (int item = a->np * a->heads - 1; item >= 0; item--)

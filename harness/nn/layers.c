@@ -22,7 +22,7 @@ static void rows_to_block(float *dst, const float *src, ptrdiff_t ss, int n, int
 
 void panel_from_rows(struct team *t, float *x, int ldx, const float *rows, int d, int n) {
     int np = panels(n);
-    TEAM_PARALLEL(t, (size_t)np * d * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
         long lo, hi;
         team_range(np, &lo, &hi);
         for (long p = lo; p < hi; p++)
@@ -43,7 +43,7 @@ void block_to_rows(float *dst, ptrdiff_t ds, const float *src, int n, int w) {
 
 void panel_to_rows(struct team *t, float *rows, const float *x, int ldx, int d, int n) {
     int np = panels(n);
-    TEAM_PARALLEL(t, (size_t)np * d * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
         long lo, hi;
         team_range(np, &lo, &hi);
         for (long p = lo; p < hi; p++)
@@ -60,7 +60,7 @@ static size_t token_offset(int32_t token, int ld) {
 void panel_gather(struct team *t, float *y, int ldy, const float *x, int ldx, int d, const int32_t *idx,
                   int n) {
     int np = panels(n);
-    TEAM_PARALLEL(t, (size_t)np * d * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 1.0 * np * d * PANEL) {
         long lo, hi;
         team_range(np, &lo, &hi);
         for (long p = lo; p < hi; p++) {
@@ -78,7 +78,7 @@ void panel_gather(struct team *t, float *y, int ldy, const float *x, int ldx, in
 void panel_scatter(struct team *t, float *y, int ldy, int np_y, const float *x, int ldx, int d,
                    const int32_t *idx, int n) {
     panel_zero(t, y, ldy, d, np_y);
-    TEAM_PARALLEL(t, (size_t)n * d > TEAM_TINY) {
+    TEAM_PARALLEL(t, 1.0 * n * d) {
         long lo, hi; /* over features: every token of y may be in any panel of x */
         team_range(d, &lo, &hi);
         for (int j = 0; j < n; j++) {
@@ -100,7 +100,7 @@ void embed_block(float *dst, const struct weight *E, const int32_t *ids, int n, 
 
 void embed_forward(struct team *t, float *x, int ldx, const struct weight *E, const int32_t *ids, int n) {
     int np = panels(n), d = E->cols;
-    TEAM_PARALLEL(t, (size_t)n * d > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.3 * n * d) {
         long lo, hi;
         team_range(np, &lo, &hi);
         for (long p = lo; p < hi; p++)
@@ -111,7 +111,7 @@ void embed_forward(struct team *t, float *x, int ldx, const struct weight *E, co
 }
 
 void embed_backward(struct team *t, float *dE, int d, const float *dx, int ldx, const int32_t *ids, int n) {
-    TEAM_PARALLEL(t, (size_t)n * d > TEAM_TINY) {
+    TEAM_PARALLEL(t, 1.0 * n * d) {
         float *rows = team_local(t);
         long lo, hi; /* over blocks of features: a row may be met in any panel */
         team_range((d + PANEL - 1) / PANEL, &lo, &hi);
@@ -132,7 +132,7 @@ void embed_backward(struct team *t, float *dE, int d, const float *dx, int ldx, 
 
 void rmsnorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma, int d,
                      int np, float eps) {
-    TEAM_PARALLEL(t, (size_t)np * d * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.15 * np * d * PANEL) {
         long lo, hi;
         team_range(np, &lo, &hi);
         for (long p = lo; p < hi; p++)
@@ -142,7 +142,7 @@ void rmsnorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx,
 
 static void rmsnorm_dgamma(struct team *t, float *dgamma, const float *x, int ldx, const float *dy, int lddy,
                            const float *inv, int d, int np) {
-    TEAM_PARALLEL(t, (size_t)np * d * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.15 * np * d * PANEL) {
         long lo, hi;
         team_range(d, &lo, &hi);
         for (long f = lo; f < hi; f++)
@@ -157,7 +157,7 @@ void rmsnorm_backward(struct team *t, float *dx, int lddx, float *dgamma, const 
     for (int p0 = 0; p0 < np; p0 += AT_ONCE) {
         int n = MIN_OF(AT_ONCE, np - p0);
         const float *xs = x + (size_t)p0 * ldx * PANEL, *dys = dy + (size_t)p0 * lddy * PANEL;
-        TEAM_PARALLEL(t, (size_t)n * d * PANEL > TEAM_TINY) {
+        TEAM_PARALLEL(t, 0.3 * n * d * PANEL) {
             long lo, hi;
             team_range(n, &lo, &hi);
             for (long p = lo; p < hi; p++)
@@ -188,7 +188,7 @@ void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int3
                 const float *sin_t, int np, bool inverse) {
     int half = hd / 2;
     BUG_ON(hd % 2 || hd > 2048, "hd=%d", hd);
-    TEAM_PARALLEL(t, (size_t)np * heads * hd * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.15 * np * heads * hd * PANEL) {
         float *c = team_local(t), *s = c + (size_t)half * PANEL;
         long lo, hi;
         team_range(np, &lo, &hi);
@@ -212,7 +212,7 @@ void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int3
 enum { VEC_CHUNK = 64 << 10 };
 
 #define FOR_CHUNKS(t, n)                                                                                     \
-    TEAM_PARALLEL(t, (n) > VEC_CHUNK)                                                                        \
+    TEAM_PARALLEL(t, 0.2 * (double)(n))                                                                      \
     for (long c_, hi_, once_ = 1;                                                                            \
          once_ && (team_range((long)(((n) + VEC_CHUNK - 1) / VEC_CHUNK), &c_, &hi_), 1); once_ = 0)          \
         for (size_t o, w; c_ < hi_ && (o = (size_t)c_ * VEC_CHUNK, w = MIN_OF((n)-o, (size_t)VEC_CHUNK), 1); \

@@ -136,7 +136,7 @@ void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct ter
     /* Few outputs: smaller groups, so that every thread has some. */
     int blocks = (m + ROWS - 1) / ROWS, groups = (np + GROUP - 1) / GROUP;
     if (groups * blocks < 2 * t->n) groups = MIN_OF(np, (2 * t->n + blocks - 1) / blocks);
-    TEAM_PARALLEL(t, (double)m * k * np > 2048) {
+    TEAM_PARALLEL(t, 0.4 * m * k * np) {
         struct mm_job j = {y, ldy, m, pieces, n, bias, accumulate, team_local(t), kernels_get()};
         mm_share(&j, np, groups);
     }
@@ -204,7 +204,7 @@ void panel_outer(struct team *t, float *dw, int ld, const float *dy, int ldy, in
                  int k, int np) {
     bool flip = k < PANEL && k < m; /* a narrow x is the one to broadcast */
     int wide = flip ? m : k;
-    TEAM_PARALLEL(t, (double)m * k * np > 2048) {
+    TEAM_PARALLEL(t, 0.6 * m * k * np) {
         long lo, hi;
         team_range((wide + PANEL - 1) / PANEL, &lo, &hi);
         for (long b = lo; b < hi; b += OUTER_WIDE / PANEL) {
@@ -218,7 +218,7 @@ void panel_outer(struct team *t, float *dw, int ld, const float *dy, int ldy, in
 }
 
 void panel_row_sum(struct team *t, float *db, const float *dy, int ldy, int m, int np) {
-    TEAM_PARALLEL(t, (size_t)m * np * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.15 * m * np * PANEL) {
         long lo, hi;
         team_range(m, &lo, &hi);
         for (long i = lo; i < hi; i++)
@@ -228,7 +228,7 @@ void panel_row_sum(struct team *t, float *db, const float *dy, int ldy, int m, i
 
 void panel_row_dot(struct team *t, float *d, const float *a, int lda, const float *b, int ldb, int m,
                    int np) {
-    TEAM_PARALLEL(t, (size_t)m * np * PANEL > TEAM_TINY) {
+    TEAM_PARALLEL(t, 0.15 * m * np * PANEL) {
         long lo, hi;
         team_range(m, &lo, &hi);
         for (long i = lo; i < hi; i++)
@@ -252,41 +252,41 @@ static int next_rows(long *at, long hi, int d, long *p, int *f) {
 }
 
 #define ROWS_OF(ld) (((size_t)p * (size_t)(ld) + (size_t)f) * PANEL)
-#define FOR_ROWS(t, d, np)                                                                                   \
-    TEAM_PARALLEL(t, (size_t)(d) * (size_t)(np)*PANEL > TEAM_TINY)                                           \
+#define FOR_ROWS(t, d, np, cost)                                                                             \
+    TEAM_PARALLEL(t, (double)(cost) * (d) * (np)*PANEL)                                                      \
     for (long at_, hi_, p, once_ = 1; once_ && (team_range((long)(np) * (d), &at_, &hi_), 1); once_ = 0)     \
         for (int f, n; (n = next_rows(&at_, hi_, d, &p, &f)) > 0;)
 
 void panel_row_scale(struct team *t, float *y, int ldy, const float *x, int ldx, const float *v, float s,
                      int m, int np, bool accumulate) {
-    FOR_ROWS(t, m, np)
+    FOR_ROWS(t, m, np, 0.1)
     kernels_get()->row_scale(y + ROWS_OF(ldy), x + ROWS_OF(ldx), v ? v + f : NULL, s, n, accumulate);
 }
 
 void panel_add(struct team *t, float *y, int ldy, const float *x, int ldx, int d, int np) {
-    FOR_ROWS(t, d, np)
+    FOR_ROWS(t, d, np, 0.1)
     kernels_get()->add(y + ROWS_OF(ldy), x + ROWS_OF(ldx), (size_t)n * PANEL);
 }
 
 void panel_zero(struct team *t, float *y, int ldy, int d, int np) {
-    FOR_ROWS(t, d, np)
+    FOR_ROWS(t, d, np, 0.1)
     memset(y + ROWS_OF(ldy), 0, (size_t)n * PANEL * sizeof(float));
 }
 
 void panel_copy(struct team *t, float *y, int ldy, const float *x, int ldx, int d, int np) {
-    FOR_ROWS(t, d, np)
+    FOR_ROWS(t, d, np, 0.1)
     memmove(y + ROWS_OF(ldy), x + ROWS_OF(ldx), (size_t)n * PANEL * sizeof(float));
 }
 
 void silu_mul_forward(struct team *t, float *h, int ldh, const float *g, int ldg, const float *u, int ldu,
                       int d, int np) {
-    FOR_ROWS(t, d, np)
+    FOR_ROWS(t, d, np, 0.3)
     kernels_get()->silu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), u + ROWS_OF(ldu), (size_t)n * PANEL);
 }
 
 void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu, const float *dh, int lddh,
                        const float *g, int ldg, const float *u, int ldu, int d, int np) {
-    FOR_ROWS(t, d, np)
+    FOR_ROWS(t, d, np, 0.3)
     kernels_get()->silu_grad(dg + ROWS_OF(lddg), du + ROWS_OF(lddu), dh + ROWS_OF(lddh), g + ROWS_OF(ldg),
                              u + ROWS_OF(ldu), (size_t)n * PANEL);
 }

@@ -12,6 +12,7 @@ struct team *team_new(struct mem *m, int nthreads) {
     struct team *t = xcalloc(1, sizeof *t);
     t->mem = m;
     t->n = nthreads;
+    t->wake_ns = TEAM_WAKE;
     t->local = mem_alloc(m, MEM_SCRATCH, (size_t)nthreads * TEAM_LOCAL * sizeof(float));
     t->shared = mem_alloc(m, MEM_SCRATCH, TEAM_SHARED * sizeof(float));
     kernels_get();

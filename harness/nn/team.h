@@ -1,9 +1,10 @@
 /* team.h - the threads of a run and the scratch they own (private to harness/nn).
  *
- * Every parallel function splits its own work: TEAM_PARALLEL(t, worthwhile) opens a region, team_range gives
- * a thread its contiguous share. Scratch is bounded and allocated once, so that the memory of a run does not
- * depend on which operations it calls: TEAM_LOCAL floats for each thread and TEAM_SHARED floats for all.
- * Functions that would need more split their work. */
+ * Every parallel function splits its own work: TEAM_PARALLEL(t, ns) opens a region when `ns`, the rough time
+ * of the work on one core, is worth waking threads for; team_range gives a thread its contiguous share.
+ * Scratch is bounded and allocated once, so that the memory of a run does not depend on which operations it
+ * calls: TEAM_LOCAL floats for each thread and TEAM_SHARED floats for all. Functions that would need more
+ * split their work. */
 #ifndef BENCH_NN_TEAM_H
 #define BENCH_NN_TEAM_H
 
@@ -14,13 +15,14 @@
 enum {
     TEAM_LOCAL = 320 << 10, /* 1.25 MiB for each thread */
     TEAM_SHARED = 2 << 20,  /* 8 MiB, touched only by the operations that need it */
-    TEAM_TINY = 16 << 10,   /* floats of elementwise work that are not worth waking threads for */
+    TEAM_WAKE = 20000,      /* ns; waking costs 5 (spinning) to 50 us (sleeping threads) */
 };
 
 struct team {
     struct mem *mem;
     int n;
     float *local, *shared;
+    double wake_ns; /* TEAM_WAKE; a test sets 0, so that every region is parallel */
 };
 
 static inline float *team_local(const struct team *t) {
@@ -54,7 +56,7 @@ void outer_serial(float *dw, int ld, const float *dy, int ldy, int m, const floa
                   float *local);
 
 #define TEAM_STR(x) #x
-#define TEAM_PARALLEL(t, worthwhile)                                                                         \
-    _Pragma(TEAM_STR(omp parallel num_threads((t)->n) if ((t)->n > 1 && (worthwhile))))
+#define TEAM_PARALLEL(t, ns)                                                                                 \
+    _Pragma(TEAM_STR(omp parallel num_threads((t)->n) if ((t)->n > 1 && (double)(ns) > (t)->wake_ns)))
 
 #endif

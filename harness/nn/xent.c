@@ -182,7 +182,7 @@ static void merge_dh(const struct job *j, int p, float factor[PARTS][PANEL], flo
 }
 
 static void forward_pass(struct team *t, const struct job *j, float *nll, int32_t *top1) {
-    TEAM_PARALLEL(t, (double)j->n * j->V * j->d > 32768) {
+    TEAM_PARALLEL(t, 0.02 * j->n * j->V * j->d) {
         float *local = team_local(t), factor[PARTS][PANEL];
         long lo, hi, at = 0;
         team_range((long)j->np * j->parts, &lo, &hi);
@@ -218,7 +218,7 @@ static void panel_dlogits(const struct job *j, int p, int v0, float *l) {
 
 /* Second pass: dE and dbias, each chunk of the vocabulary by one thread, tokens in order. */
 static void head_pass(struct team *t, const struct job *j, float *dE, float *dbias) {
-    TEAM_PARALLEL(t, (double)j->n * j->V * j->d > 32768) {
+    TEAM_PARALLEL(t, 0.02 * j->n * j->V * j->d) {
         float *e = team_local(t), *logits = e + (size_t)j->chunk * j->ld;
         float *local = logits + (size_t)j->chunk * PANEL * OUTER_PANELS;
         long lo, hi;
@@ -276,7 +276,7 @@ void logits_rows(struct team *t, float *rows, const struct weight *E, const floa
     struct job j = {
         .k = kernels_get(), .E = E, .bias = bias, .h = h, .ldh = ldh, .n = n, .d = E->cols, .V = E->rows};
     job_split(&j);
-    TEAM_PARALLEL(t, (double)n * j.V * j.d > 32768) {
+    TEAM_PARALLEL(t, 0.01 * n * j.V * j.d) {
         float *e = team_local(t), *logits = e + (size_t)j.chunk * j.ld;
         long lo, hi;
         team_range((j.V + j.chunk - 1) / j.chunk, &lo, &hi);
