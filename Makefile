@@ -48,8 +48,9 @@ endif
 # ---- sources ---------------------------------------------------------------------------------------------------
 SRC  := $(sort $(wildcard harness/*.c harness/nn/*.c methods/*.c) $(shell find experiments -name '*.c'))
 SRC  := $(filter-out %/_template.c %.inc.c,$(SRC))
-OBJ  := $(SRC:%.c=$(BUILD)/%.o)
-CORE := $(filter-out $(BUILD)/harness/main.o,$(OBJ))
+# In obj/, so that no folder looks like the top of the source tree (share_dir in util.c).
+OBJ  := $(SRC:%.c=$(BUILD)/obj/%.o)
+CORE := $(filter-out $(BUILD)/obj/harness/main.o,$(OBJ))
 
 TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
@@ -63,7 +64,7 @@ $(BIN): $(OBJ)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $(OBJ) -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) && mv $@.$$$$ $@
 
-$(BUILD)/%.o: %.c | need-pkgs build/schema.inc build/version.h
+$(BUILD)/obj/%.o: %.c | need-pkgs build/schema.inc build/version.h
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	@$(CC) $(ALL_CFLAGS) -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$ && mv $@.$$$$ $@
@@ -72,7 +73,8 @@ $(BUILD)/%.o: %.c | need-pkgs build/schema.inc build/version.h
 $(BUILD)/libbench.a: $(CORE)
 	@ar rcs $@.$$$$ $(CORE) && mv $@.$$$$ $@
 
-$(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libbench.a
+$(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a
+	@mkdir -p $(@D)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $^ -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka && mv $@.$$$$ $@
 .SECONDARY:

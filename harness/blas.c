@@ -49,12 +49,13 @@ static int cpu_level(int *exact) {
     return level;
 }
 
-/* The kernel to ask for, or NULL: it is right, or the user decided, or this is no x86. */
-static const char *wanted(void) {
-    if (getenv(CORETYPE) || getenv(MARK)) return NULL;
+const char *blas_should(void) {
     int exact, level = cpu_level(&exact);
     return level ? blas_better(openblas_get_corename(), level, exact) : NULL;
 }
+
+/* The kernel to ask for, or NULL: it is right, or the user decided, or this is no x86. */
+static const char *wanted(void) { return getenv(CORETYPE) || getenv(MARK) ? NULL : blas_should(); }
 
 void blas_set_env(void) {
     const char *k = wanted();

@@ -17,6 +17,9 @@ void blas_reexec(char **argv);
 /* Set the environment so that programs started from here load the right kernel at once. */
 void blas_set_env(void);
 
+/* The kernel that this processor (and BENCH_CPU) deserves instead of the one in use, whoever chose that;
+ * NULL: it is right. */
+const char *blas_should(void);
 /* "OpenBLAS 0.3.21 SkylakeX". Static storage. */
 const char *blas_name(void);
 const char *blas_kernel(void); /* "SkylakeX" */

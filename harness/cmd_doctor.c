@@ -92,20 +92,22 @@ static double panel_gflops(int threads) {
 }
 
 static void check_compute(struct findings *f, const struct machine *m) {
-    static const char *const by[] = {"OpenBLAS's own choice", "chosen by bench", "OPENBLAS_CORETYPE"};
+    static const char *const by[] = {"OpenBLAS's own choice", "chosen by bench",
+                                     "chosen by OPENBLAS_CORETYPE"};
     double one = panel_gflops(1), all = m->cores > 1 ? panel_gflops(MIN_OF(m->cores, 64)) : one;
     add(f, OK, "processor", NULL, "%s", m->cpu);
     add(f, OK, "kernels", NULL, "%s path: %.0f GFLOP/s on one core, %.0f on %d", panel_cpu(), one, all,
         m->cores);
     double blas = sgemm_gflops();
-    /* The generic kernels reach a fifth; anything that slow is worth a word. */
-    bool slow = blas < one / 3;
-    add(f, slow ? PROBLEM : OK, "blas",
-        slow
-            ? "set OPENBLAS_CORETYPE to a kernel that fits this processor (Haswell for AVX2, SkylakeX for AVX-512), "
-              "or unset it and let bench choose"
-            : NULL,
-        "%s (%s): %.0f GFLOP/s on one core", blas_name(), by[blas_kernel_set_by()], blas);
+    const char *should = blas_should();
+    /* The generic kernels reach a fifth; anything that slow is worth more than a note. */
+    int level = blas < one / 3 ? PROBLEM : should ? NOTE : OK;
+    char remedy[160];
+    snprintf(remedy, sizeof remedy, "%s OPENBLAS_CORETYPE%s%s: this processor can do better",
+             blas_kernel_set_by() == 2 ? "unset" : "set", blas_kernel_set_by() == 2 || !should ? "" : "=",
+             blas_kernel_set_by() == 2 || !should ? "" : should);
+    add(f, level, "blas", level == OK ? NULL : remedy, "%s (%s): %.0f GFLOP/s on one core", blas_name(),
+        by[blas_kernel_set_by()], blas);
 }
 
 /* ---- machine ---- */
@@ -177,7 +179,7 @@ static void check_programs(struct findings *f) {
         add(f, PROBLEM, "gnuplot", "apt-get install gnuplot-nox (or: make deps)",
             "not found: nothing can be drawn");
     if (program_says("python3 -m pip --version 2>/dev/null", line, sizeof line))
-        add(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "("), line);
+        add(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "f") - 1, line); /* "pip 23.0.1 from ..." */
     else
         add(f, NOTE, "pip", "apt-get install python3-pip (or: make deps)",
             "not found: `bench pull` needs it");

@@ -21,6 +21,7 @@
 #include "harness/cfg.h"
 #include "harness/cmd.h"
 #include "harness/nn/panel.h"
+#include "harness/plot.h"
 #include "harness/progress.h"
 #include "harness/sched.h"
 #include "harness/todo.h"
@@ -318,6 +319,20 @@ static void print_continue(const struct command *c) {
     printf("\n");
 }
 
+/* Whatever the sweep has data for. Plots are no reason to fail. */
+static void draw(struct command *c) {
+    char **paths = NULL;
+    int n = 0;
+    struct err e = {0};
+    if (plot_sweep(c->db, c->sweep->name, NULL, &paths, &n, &e) != 0 || *e.msg)
+        fprintf(stderr, "bench run: plots: %s\n", e.msg);
+    for (int i = 0; i < n; i++) {
+        printf("Plot: %s\n", paths[i]);
+        free(paths[i]);
+    }
+    free(paths);
+}
+
 /* The whole sweep, also where --new would repeat it; `done` as the record knows it, if there is one. */
 static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
     struct db *db = NULL;
@@ -457,6 +472,8 @@ static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
     print_end(&c, now_seconds() - begun);
     if (rc == ERR_STOP) print_continue(&c);
     printf("Record: %s\n", db_path(c.db));
+    fflush(stdout);
+    if (rc != ERR_STOP) draw(&c);
     code = rc == ERR_STOP ? 130 : c.counts[2] + c.counts[3] + c.counts[4] ? 1 : 0;
     command_release(&c);
     return code;

@@ -17,11 +17,14 @@
 
 #define LINE_MAX_BYTES (64u << 20) /* a report's line; more means that something is wrong */
 
-/* Processes that the kernel has killed for want of memory since it started; 0 where it does not tell. */
+#define NOT_TOLD (~0ul)
+
+/* Processes that the kernel has killed for want of memory since it started; NOT_TOLD where it does not tell.
+ */
 static unsigned long oom_kills(void) {
     FILE *f = fopen("/proc/vmstat", "re");
     char line[128];
-    unsigned long n = 0;
+    unsigned long n = NOT_TOLD;
     while (f && fgets(line, sizeof line, f))
         if (sscanf(line, "oom_kill %lu", &n) == 1) break;
     if (f) fclose(f);
@@ -209,7 +212,7 @@ const char *proc_why(const struct proc *p, char *text, size_t size) {
     last_words(p, words, sizeof words);
     const char *state = "failed", *sep = *words ? "; it said: " : "";
     if (WIFSIGNALED(p->status) && WTERMSIG(p->status) == SIGKILL && !p->killed &&
-        (!p->oom_kills || oom_kills() > p->oom_kills)) {
+        (p->oom_kills == NOT_TOLD || oom_kills() > p->oom_kills)) {
         state = "oom";
         snprintf(text, size,
                  "killed by the kernel for want of memory; set limits.memory, or fewer workers with -j%s%s",

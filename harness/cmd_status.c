@@ -1,0 +1,128 @@
+/* cmd_status.c - `bench status [--db FILE] [--json]`: who is running on a record, and how far it is.
+ *
+ * Reads only; works beside a `bench run`. The lock file's text names the process; the lock itself says
+ * whether that is still so. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "harness/cmd.h"
+#include "harness/db.h"
+#include "harness/table.h"
+#include "harness/util.h"
+
+/* "pid host" of the process that holds the record's lock; false: nobody does. */
+static bool runner(const char *db, long *pid, char host[257]) {
+    char *file = xasprintf("%s.lock", db), text[300] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    free(file);
+    if (fd < 0) return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ssize_t n = held ? pread(fd, text, sizeof text - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    close(fd);
+    *pid = 0;
+    strcpy(host, "?");
+    if (held) sscanf(text, "%ld %256s", pid, host);
+    return held;
+}
+
+/* One row per sweep, latest first: its cells by what became of them. */
+static const char sweeps_sql[] =
+    "SELECT s.name AS sweep, count(*) AS runs,"
+    " sum(r.state IN ('complete','pruned')) AS complete, sum(r.state = 'nan') AS diverged,"
+    " sum(r.state IN ('failed','oom','timeout')) AS failed, sum(r.state = 'interrupted') AS interrupted,"
+    " sum(r.state IN ('running','waiting')) AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS begun"
+    " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN run r ON r.id = c.run_id"
+    " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 20";
+
+/* The runs that are running, with the last training loss told. */
+static const char runs_sql[] =
+    "SELECT r.run_id AS run, r.sweep AS sweep, r.method AS method, r.r AS r, r.lr AS lr, r.seed AS seed,"
+    " (SELECT max(step) FROM metric WHERE run = r.run_id AND key = 'train/loss') AS step,"
+    " (SELECT num FROM param WHERE point = r.point_id AND key = 'train.steps') AS steps,"
+    " (SELECT value FROM metric WHERE run = r.run_id AND key = 'train/loss' ORDER BY step DESC LIMIT 1) AS train_loss,"
+    " r.threads AS threads FROM runs r WHERE r.state = 'running' ORDER BY r.run_id";
+
+static int read_table(struct db *db, const char *sql, struct table **t, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(db, &q, sql, e);
+    return rc ? rc : table_query(t, q, e);
+}
+
+static void print_text(const char *path, bool held, long pid, const char *host, struct table *sweeps,
+                       struct table *runs) {
+    struct strbuf out = {0};
+    if (held)
+        strbuf_addf(&out, "%s: pid %ld on host %s is running\n\n", path, pid, host);
+    else
+        strbuf_addf(&out, "%s: nobody is running\n\n", path);
+    if (table_rows(sweeps)) table_write(sweeps, TABLE_AS_TEXT, table_terminal(), &out);
+    if (held && table_rows(runs)) {
+        strbuf_adds(&out, "\n");
+        table_write(runs, TABLE_AS_TEXT, table_terminal(), &out);
+    }
+    fwrite(out.s, 1, out.len, stdout);
+    strbuf_release(&out);
+}
+
+static void print_json(const char *path, bool held, long pid, const char *host, struct table *sweeps,
+                       struct table *runs) {
+    struct strbuf out = {0};
+    json_t *who = held ? json_pack("{s:I, s:s}", "pid", (json_int_t)pid, "host", host) : json_null();
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "db", path, "runner", who, "sweeps", table_json(sweeps),
+                          "running", held ? table_json(runs) : json_array());
+    table_json_write(j, &out);
+    fwrite(out.s, 1, out.len, stdout);
+    json_decref(j);
+    strbuf_release(&out);
+}
+
+static int usage(int rc) {
+    fputs(
+        "usage: bench status [--db FILE] [--json]\nWho is running on a record, and how far its sweeps are.\n",
+        rc ? stderr : stdout);
+    return rc;
+}
+
+int cmd_status(int argc, char **argv) {
+    static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    const char *path = DB_DEFAULT;
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
+        if (c == 'd')
+            path = optarg;
+        else if (c == 'j')
+            json = true;
+        else
+            return usage(c == 'h' ? 0 : 2);
+    }
+    if (optind < argc) return usage(2);
+    struct db *db = NULL;
+    struct table *sweeps = NULL, *runs = NULL;
+    struct err e = {0};
+    int rc = db_open(&db, path, false, &e);
+    if (!rc) rc = read_table(db, sweeps_sql, &sweeps, &e);
+    if (!rc) rc = read_table(db, runs_sql, &runs, &e);
+    if (!rc) {
+        long pid;
+        char host[257];
+        bool held = runner(db_path(db), &pid, host);
+        (json ? print_json : print_text)(db_path(db), held, pid, host, sweeps, runs);
+    } else
+        fprintf(stderr, "bench status: %s\n", e.msg);
+    table_free(sweeps);
+    table_free(runs);
+    db_close(db);
+    return rc ? err_exit_code(&e) : 0;
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# run.bats - the command line of bench and of `bench run`: options, mistakes, exit codes, what is printed.
+
+load ../run_helper
+
+@test "bench --help lists the commands, bench --version says what this is" {
+    run "$BENCH" --help
+    is "$status" 0
+    has "$output" "doctor"
+    lacks "$output" "worker"
+    run "$BENCH" --version
+    is "$status" 0
+    has "$output" "bench 0."
+}
+
+@test "without a command bench explains itself with exit code 2" {
+    run "$BENCH"
+    is "$status" 2
+    has "$output" "usage: bench COMMAND"
+}
+
+@test "an unknown command gets a suggestion" {
+    run "$BENCH" rnu
+    is "$status" 2
+    has "$output" "did you mean 'run'?"
+}
+
+@test "the hidden command worker refuses what is not a job" {
+    run "$BENCH" worker </dev/null
+    is "$status" 2
+    has "$output" "started by \`bench run\`"
+    run "$BENCH" worker <<<'{"config": 3}'
+    is "$status" 2
+}
+
+@test "bad options of bench run exit with 2" {
+    for args in "" "t.yaml extra" "t.yaml -j 0" "t.yaml -j x" "t.yaml --threads 1000" "t.yaml --nonsense" "t.yaml --set x"; do
+        # shellcheck disable=SC2086
+        run "$BENCH" run $args
+        is "$status" 2
+        [ -n "$output" ]
+    done
+    [ ! -e results ]
+}
+
+@test "a missing sweep file exits with 2 and names it" {
+    run "$BENCH" run nowhere.yaml
+    is "$status" 2
+    has "$output" "nowhere.yaml"
+}
+
+@test "a mistake in the file exits with 2, says where, and nothing runs" {
+    sed -i 's/batch_size/batch_sise/' t.yaml
+    run "$BENCH" run t.yaml
+    is "$status" 2
+    has "$output" "t.yaml:6: "
+    has "$output" "did you mean"
+    [ ! -e results ]
+}
+
+@test "a target that matches nothing is found before anything runs" {
+    run "$BENCH" run t.yaml --set target_modules=no_such_proj
+    is "$status" 2
+    has "$output" "no_such_proj"
+    [ ! -e results ] || is "$(q 'select count(*) from run')" 0
+}
+
+@test "--dry-run lists the runs and writes nothing" {
+    run "$BENCH" run t.yaml --dry-run
+    is "$status" 0
+    has "$output" "none"
+    has "$output" "lora r=2 seed 1"
+    has "$output" "5 runs, 0 done, 5 to run"
+    [ ! -e results ]
+}
+
+@test "a sweep runs, is recorded, and the same command does nothing more" {
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "[5/5]"
+    has "$output" "complete"
+    is "$(q 'select count(*), sum(state = "complete"), min(base_eval_loss > 0) from runs')" "5|5|1"
+    [ -e "$(q 'select checkpoint_path from runs where method = "lora" limit 1')/adapter_model.safetensors" ]
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "5 of 5 runs are done already"
+    is "$(q 'select count(*) from run')" 5
+    run "$BENCH" run t.yaml --dry-run
+    has "$output" "5 done, 0 to run"
+}
+
+@test "only what is missing runs after the sweep has grown" {
+    "$BENCH" run t.yaml
+    sed -i 's/r: \[1, 2\]/r: [1, 2, 4]/' t.yaml
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "5 of 7 runs are done already"
+    is "$(q 'select count(*) from run')" 7
+}
+
+@test "--new repeats everything as new attempts" {
+    "$BENCH" run t.yaml
+    run "$BENCH" run t.yaml --new
+    is "$status" 0
+    is "$(q 'select count(*), max(attempt) from run')" "10|2"
+    is "$(q 'select count(*) from runs')" 5
+    # same seed, same bits
+    is "$(q 'select count(distinct eval_loss) from run group by point, seed order by 1 desc limit 1')" 1
+}
+
+@test "without a terminal there are lines and no control characters" {
+    run "$BENCH" run t.yaml
+    lacks "$output" $'\033'
+    lacks "$output" $'\r'
+    is "$(grep -c '^\[./5\] ' <<<"$output")" 5
+}
+
+@test "on a terminal the block is redrawn in place and the finished runs stay" {
+    command -v script >/dev/null || skip "needs script(1)"
+    BENCH_TEST_WORKER=sleep:2 TERM=xterm timeout -s TERM 60 script -qec "stty cols 70; $BENCH run t.yaml & sleep 4; kill -TERM \$!; wait" typescript >/dev/null || true
+    run cat typescript
+    has "$output" $'\033['
+    has "$output" "runs done"
+    has "$output" "eval/loss"
+    # no line that was drawn is wider than the terminal
+    drawn=$(sed 's/\x1b\[[0-9]*[A-Z]//g; s/\r//g' typescript | grep -E 'runs done|step |starting' | awk '{ if (length($0) > m) m = length($0) } END { print m + 0 }')
+    [ "$drawn" -gt 0 ] && [ "$drawn" -le 70 ]
+}
+
+@test "--set replaces a value and its axis" {
+    run "$BENCH" run t.yaml --set r=4 --dry-run
+    is "$status" 0
+    has "$output" "3 runs"
+}
+
+@test "a sweep without the base gets it evaluated once" {
+    sed -i '/method: none/d' t.yaml
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "untouched base"
+    is "$(q 'select count(*) from runs where method = "none"')" 1
+    is "$(q 'select count(*) from runs where base_eval_loss is null')" 0
+    run "$BENCH" run t.yaml --set r=8
+    is "$status" 0
+    is "$(q 'select count(*) from runs where method = "none"')" 1
+}
+
+@test "--db puts record and checkpoints elsewhere" {
+    run "$BENCH" run t.yaml --db "$dir/else where/my.db"
+    is "$status" 0
+    [ -e "else where/my.db" ] && [ -d "else where/checkpoints" ] && [ ! -e results ]
+}
+
+@test "save: none keeps no checkpoint" {
+    echo "save: none" >>t.yaml
+    "$BENCH" run t.yaml
+    [ ! -e results/checkpoints ]
+    is "$(q 'select count(*) from checkpoint')" 0
+}
+
+@test "a record that cannot be made exits with 3" {
+    touch file
+    run "$BENCH" run t.yaml --db file/x.db
+    [ "$status" = 3 ] || [ "$status" = 2 ]
+    has "$output" "file"
+}
+
+@test "run_cap holds the rest back, and says so" {
+    echo "run_cap: 3" >>t.yaml
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "2 more stay behind run_cap"
+    is "$(q 'select count(*) from run')" 3
+    run "$BENCH" run t.yaml
+    is "$(q 'select count(*) from run')" 3
+}
+
+@test "bench status tells the states of a sweep" {
+    "$BENCH" run t.yaml
+    run "$BENCH" status
+    is "$status" 0
+    has "$output" "nobody is running"
+    has "$output" "t "
+    run "$BENCH" status --json
+    is "$status" 0
+    is "$(python3 -c 'import json,sys; j=json.load(sys.stdin); print(j["runner"], j["sweeps"][0]["complete"])' <<<"$output")" "None 5"
+    run "$BENCH" status --db nowhere.db
+    is "$status" 3
+}
