@@ -372,8 +372,8 @@ static int loop_steps(struct run *r) {
     long every = cfg_int(r->cfg, "eval.every");
     for (r->step = 0; r->step < r->steps;) {
         double loss = NAN;
-        int rc = after_step(r, train_step(r, &loss), loss);
-        if (rc) return rc;
+        int rc = train_step(r, &loss);
+        if ((rc = after_step(r, rc, loss))) return rc;
         r->step++;
         r->res->steps = r->step;
         tell_progress(r, "train", loss);

@@ -1,7 +1,7 @@
 /* test_llama.c - logits, loss, every gradient at step 0 and ten training losses of two tiny Llamas against PyTorch + PEFT.
  *
  * make_golden.py wrote the files and documents them. A tensor's difference is max|a-b| / max|b|; the largest observed stands beside the tolerance:
- * logits 1e-6, gradients 3e-6, losses 2e-6. */
+ * logits 1.3e-6, gradients 3.7e-6, losses 5.8e-7. */
 #include "tests/engine.h"
 
 #define TOL 1e-5

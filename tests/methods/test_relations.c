@@ -1,0 +1,194 @@
+/* test_relations.c - what must hold between methods: equal to the bit where it is exact, to 1e-6 where it is a theorem in the limit eps -> 0
+ * (papers: LoRA+ 2402.12354, Delta-LoRA 2309.02411), and how much memory LoRA-FA saves. */
+#include "tests/engine.h"
+
+#define MODEL "tests/golden/llama_tied"
+enum { STEPS = 10 };
+
+static void batch_init(struct engine_batch *b) {
+    static const int offsets[] = {0, 29, 64};
+    int ids[64], labels[64];
+    for (int t = 0; t < 64; t++) {
+        ids[t] = (t * t * 13 + 5 * t) % 97;
+        labels[t] = t % 32 > 1 ? ids[t] : -100;
+    }
+    engine_batch_init(b, ids, labels, offsets, 2);
+}
+
+/* Losses before each of STEPS steps, and after the last. */
+static void trajectory(const char *method, const char *over, double out[STEPS + 1]) {
+    struct engine g;
+    struct engine_batch b;
+    batch_init(&b);
+    engine_open(&g, MODEL, method, over, 2, 5, false);
+    for (int i = 0; i < STEPS; i++) {
+        out[i] = engine_loss(&g, &b, true, NULL);
+        engine_update(&g);
+    }
+    out[STEPS] = engine_loss(&g, &b, false, NULL);
+    engine_close(&g);
+    engine_batch_release(&b);
+}
+
+static double gap(const char *m1, const char *o1, const char *m2, const char *o2) {
+    double a[STEPS + 1], b[STEPS + 1], d = 0;
+    trajectory(m1, o1, a);
+    trajectory(m2, o2, b);
+    for (int i = 0; i <= STEPS; i++) d = fmax(d, fabs(a[i] - b[i]) / b[i]);
+    assert_true(fabs(a[0] - a[STEPS]) > 1e-3); /* it learned something: the comparison is not of standing still */
+    return d;
+}
+
+static void lora_plus_with_ratio_1_is_lora_to_the_bit(void **state) {
+    (void)state;
+    assert_true(gap("lora_plus", "{\"loraplus_lr_ratio\": 1}", "lora", NULL) == 0);
+}
+
+static void delta_lora_with_lambda_0_is_lora_to_the_bit(void **state) {
+    (void)state;
+    assert_true(gap("delta_lora", "{\"delta_lambda\": 0, \"delta_start\": 2}", "lora", NULL) == 0);
+}
+
+static void delta_lora_before_its_start_is_lora_to_the_bit(void **state) {
+    (void)state;
+    assert_true(gap("delta_lora", "{\"delta_start\": 10}", "lora", NULL) == 0);
+}
+
+static void lora_fa_is_lora_whose_A_has_no_learning_rate(void **state) {
+    (void)state;
+    struct engine fa, lora;
+    struct engine_batch b;
+    batch_init(&b);
+    engine_open(&fa, MODEL, "lora_fa", "{\"train.weight_decay\": 0}", 1, 5, false);
+    engine_open(&lora, MODEL, "lora", "{\"train.weight_decay\": 0}", 1, 5, false);
+    for (int i = 0; i < lora.net.nparams; i++)
+        if (strstr(lora.net.params[i]->name, "lora_A")) lora.net.params[i]->lr_mult = 0;
+    for (int i = 0; i < STEPS; i++) {
+        double x = engine_loss(&fa, &b, true, NULL), y = engine_loss(&lora, &b, true, NULL);
+        assert_true(x == y);
+        engine_update(&fa);
+        engine_update(&lora);
+    }
+    engine_close(&fa);
+    engine_close(&lora);
+    engine_batch_release(&b);
+}
+
+static void full_with_learning_rate_0_is_none_to_the_bit(void **state) {
+    (void)state;
+    double full[STEPS + 1];
+    struct engine g;
+    struct engine_batch b;
+    batch_init(&b);
+    trajectory("full", "{\"train.lr\": 0}", full);
+    engine_open(&g, MODEL, "none", NULL, 2, 5, false);
+    double none = engine_loss(&g, &b, false, NULL);
+    for (int i = 0; i <= STEPS; i++) assert_true(full[i] == none);
+    engine_close(&g);
+    engine_batch_release(&b);
+}
+
+#define EXACT "\"train.weight_decay\": 0, \"train.adam_eps\": 1e-30"
+
+static void lora_plus_is_lora_at_alpha_times_ratio(void **state) {
+    (void)state;
+    double d = gap("lora_plus", "{" EXACT ", \"loraplus_lr_ratio\": 16, \"lora_alpha\": 4}", "lora", "{" EXACT ", \"lora_alpha\": 64}");
+    if (d > 1e-6) fail_msg("gap %g", d); /* observed 0 */
+}
+
+static void delta_lora_from_step_0_is_lora_at_alpha_times_one_plus_lambda(void **state) {
+    (void)state;
+    double d = gap("delta_lora", "{" EXACT ", \"delta_lambda\": 2, \"delta_start\": 0, \"lora_alpha\": 4}", "lora",
+                   "{" EXACT ", \"lora_alpha\": 12}");
+    if (d > 1e-6) fail_msg("gap %g", d); /* observed 8e-8 */
+}
+
+static void the_theorems_break_where_they_should(void **state) {
+    (void)state;
+    double d = gap("delta_lora", "{" EXACT ", \"delta_start\": 4, \"lora_alpha\": 4}", "lora", "{" EXACT ", \"lora_alpha\": 12}");
+    assert_true(d > 1e-4); /* K > 0 */
+    d = gap("lora_plus", "{\"train.weight_decay\": 0.5, \"train.lr\": 0.05, \"lora_alpha\": 4}", "lora",
+            "{\"train.weight_decay\": 0.5, \"train.lr\": 0.05, \"lora_alpha\": 64}");
+    assert_true(d > 1e-4); /* decay */
+}
+
+/* One batch against its two halves with gradients summed: the same up to rounding. */
+static void two_micro_batches_are_one_batch(void **state) {
+    (void)state;
+    int ids[64], labels[64];
+    for (int t = 0; t < 64; t++) {
+        ids[t] = (t * t * 13 + 5 * t) % 97;
+        labels[t] = t % 32 > 1 ? ids[t] : -100;
+    }
+    struct engine_batch whole, half[2];
+    engine_batch_init(&whole, ids, labels, (int[]){0, 32, 64}, 2);
+    for (int i = 0; i < 2; i++) engine_batch_init(&half[i], ids + 32 * i, labels + 32 * i, (int[]){0, 32}, 1);
+    struct engine g;
+    engine_open(&g, MODEL, "full", NULL, 2, 5, false);
+    engine_loss(&g, &whole, true, NULL);
+    float *want[256];
+    for (int i = 0; i < g.net.nparams; i++) {
+        struct param *p = g.net.params[i];
+        want[i] = malloc(param_size(p) * sizeof(float));
+        memcpy(want[i], p->grad, param_size(p) * sizeof(float));
+    }
+    float *sum[256];
+    for (int h = 0; h < 2; h++) {
+        engine_loss_scaled(&g, &half[h], true, (double)half[h].labels / whole.labels, NULL);
+        for (int i = 0; i < g.net.nparams; i++) {
+            struct param *p = g.net.params[i];
+            if (!h) sum[i] = calloc(param_size(p), sizeof(float));
+            for (size_t k = 0; k < param_size(p); k++) sum[i][k] += p->grad[k];
+        }
+    }
+    for (int i = 0; i < g.net.nparams; i++) {
+        double d = 0, m = 0;
+        for (size_t k = 0; k < param_size(g.net.params[i]); k++) {
+            d = fmax(d, fabs((double)sum[i][k] - (double)want[i][k]));
+            m = fmax(m, fabs((double)want[i][k]));
+        }
+        if (d > 1e-5 * m) fail_msg("%s differs by %g", g.net.params[i]->name, d / m); /* observed 4e-7 */
+        free(want[i]), free(sum[i]);
+    }
+    engine_close(&g);
+    engine_batch_release(&whole);
+    for (int i = 0; i < 2; i++) engine_batch_release(&half[i]);
+}
+
+static size_t act_bytes(const char *method, const char *targets) {
+    struct engine g;
+    char over[128];
+    snprintf(over, sizeof over, "{\"target_modules\": %s}", targets);
+    engine_open(&g, MODEL, method, over, 1, 5, true);
+    g.model->layout(g.state, &g.net, 2, true); /* 64 tokens */
+    size_t act = g.mem.live[MEM_ACT];
+    engine_close(&g);
+    return act;
+}
+
+/* 4 n d_in bytes per distinct input of the adapted sites that nobody else keeps: q, k, v share one, gate and up share one. */
+static void lora_fa_keeps_less_by_the_formula(void **state) {
+    (void)state;
+    const size_t n = 64, hidden = 48, ff = 56, layers = 2;
+    assert_int_equal(act_bytes("lora", "[\"q_proj\", \"v_proj\"]") - act_bytes("lora_fa", "[\"q_proj\", \"v_proj\"]"),
+                     4 * n * layers * hidden);
+    assert_int_equal(act_bytes("lora", "\"all-linear\"") - act_bytes("lora_fa", "\"all-linear\""),
+                     4 * n * layers * (hidden + hidden + hidden + ff));
+    assert_int_equal(act_bytes("lora", "\"down_proj\"") - act_bytes("lora_fa", "\"down_proj\""), 4 * n * layers * ff);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lora_plus_with_ratio_1_is_lora_to_the_bit),
+        cmocka_unit_test(delta_lora_with_lambda_0_is_lora_to_the_bit),
+        cmocka_unit_test(delta_lora_before_its_start_is_lora_to_the_bit),
+        cmocka_unit_test(lora_fa_is_lora_whose_A_has_no_learning_rate),
+        cmocka_unit_test(full_with_learning_rate_0_is_none_to_the_bit),
+        cmocka_unit_test(lora_plus_is_lora_at_alpha_times_ratio),
+        cmocka_unit_test(delta_lora_from_step_0_is_lora_at_alpha_times_one_plus_lambda),
+        cmocka_unit_test(the_theorems_break_where_they_should),
+        cmocka_unit_test(two_micro_batches_are_one_batch),
+        cmocka_unit_test(lora_fa_keeps_less_by_the_formula),
+    };
+    return cmocka_run_group_tests_name("relations", tests, NULL, NULL);
+}
