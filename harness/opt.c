@@ -38,7 +38,6 @@ const struct opt opt_core[] = {
     {"eval.every", OPT_INT, "0", 0, 1e9, NULL, "steps between evaluations; 0: only at the end"},
     {"eval.rows", OPT_INT, "200", 0, 1e9, NULL,
      "rows that are evaluated, from the start of the split; 0: all"},
-    {"eval.batch_size", OPT_INT, "8", 1, 1e6, NULL, "rows at a time in an evaluation"},
     {"model_dropout", OPT_NUM, "0", 0, 0, NULL, "dropout inside the base model: none"},
     {"threads", OPT_INT, "0", 0, 1024, NULL, "threads of one worker; 0: the scheduler chooses"},
     OPT_END,
