@@ -102,6 +102,8 @@ extern const struct kernels kernels_avx2, kernels_avx512;
 /* The table in use: chosen at the first call by the CPU and by BENCH_CPU (avx512, avx2, baseline). A path
  * that this CPU lacks or that does not exist is not taken: the best one is. */
 const struct kernels *kernels_get(void);
+/* The stored bytes of a block of w (arguments as in weight_expand; empty when a size is not positive). */
+struct fetch weight_fetch(const struct weight *w, int row0, int nrows, int col0, int ncols);
 /* For tests: use this path from now on. False, and no change, when there is none or the CPU lacks it. */
 bool panel_cpu_force(const char *name);
 

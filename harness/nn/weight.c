@@ -47,6 +47,17 @@ static const char *stored_row(const struct weight *w, int i) {
     return (const char *)w->data + (size_t)i * w->row_bytes;
 }
 
+struct fetch weight_fetch(const struct weight *w, int row0, int nrows, int col0, int ncols) {
+    if (nrows <= 0 || ncols <= 0) return (struct fetch){0};
+    size_t block = (size_t)types[w->dtype].block, size = (size_t)types[w->dtype].bytes;
+    size_t bytes = ((size_t)ncols + block - 1) / block * size;
+    return (struct fetch){.at = (const char *)w->data + (size_t)row0 * w->row_bytes +
+                                (size_t)col0 / block * size,
+                          .stride = (ptrdiff_t)w->row_bytes,
+                          .rows = nrows,
+                          .lines = (int)((bytes + 63) / 64)};
+}
+
 void weight_expand(const struct weight *w, int row0, int nrows, int col0, int ncols, float *dst, int ld) {
     int block = types[w->dtype].block;
     BUG_ON(row0 < 0 || nrows < 0 || row0 + nrows > w->rows || col0 < 0 || ncols < 0 ||

@@ -72,8 +72,9 @@ static void chunk_logits(const struct job *j, float *e, float *logits, int v0, i
                     .x = j->h + (size_t)p0 * j->ldh * PANEL,
                     .xp = (ptrdiff_t)j->ldh * PANEL,
                     .k = j->d};
+    struct fetch next = weight_fetch(j->E, v0 + j->chunk, MIN_OF(j->chunk, j->V - v0 - j->chunk), 0, j->d);
     j->k->mm(logits, PANEL, (ptrdiff_t)j->chunk * PANEL, chunk_rows(j, v0), np, &s, 1,
-             j->bias ? j->bias + v0 : NULL, false, NULL);
+             j->bias ? j->bias + v0 : NULL, false, &next);
 }
 
 /* Raise the maximum of panel p where the chunk's is much larger; what was summed so far is scaled down. */

@@ -45,10 +45,44 @@ static bool wanted(const char *name) {
                (double)(work) / best_ * 1e-9, unit);                                                         \
     } while (0)
 
-/* Independent multiply-adds in registers: what the core can do at most. */
+#if defined(__x86_64__)
+/* Multiply-adds on registers alone, as wide as the path's: the peak of the core. */
+#define STEP(v) v = v * b + c;
+#define PEAK(name, isa, lanes)                                                                               \
+    typedef float name##_v __attribute__((vector_size(4 * lanes)));                                          \
+    __attribute__((target(isa))) static double name(void) {                                                  \
+        name##_v a0 = {0}, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0,  \
+                 b = a0, c = a0;                                                                             \
+        double best = 1e30;                                                                                  \
+        for (int r = 0; r < 200; r++) {                                                                      \
+            double t = now_seconds();                                                                        \
+            for (int i = 0; i < 20000; i++) {                                                                \
+                __asm__ volatile("" : "+v"(b), "+v"(c));                                                     \
+                STEP(a0) STEP(a1) STEP(a2) STEP(a3) STEP(a4) STEP(a5) STEP(a6) STEP(a7) STEP(a8) STEP(a9)    \
+            }                                                                                                \
+            __asm__ volatile("" : : "v"(a0), "v"(a1), "v"(a2), "v"(a3), "v"(a4));                            \
+            __asm__ volatile("" : : "v"(a5), "v"(a6), "v"(a7), "v"(a8), "v"(a9));                            \
+            t = now_seconds() - t;                                                                           \
+            if (t < best) best = t;                                                                          \
+        }                                                                                                    \
+        return 20000.0 * 10 * lanes * 2 / best * 1e-9;                                                       \
+    }
+PEAK(peak_avx512, "avx512f", 16)
+PEAK(peak_avx2, "avx2,fma", 8)
+#endif
+
+/* The peak of one core for the path in use; 0: unknown. */
 static double peak(void) {
-    static float x[64 * PANEL], w[64 * 16];
-    static float y[12 * PANEL];
+#if defined(__x86_64__)
+    if (strcmp(panel_cpu(), "avx512") == 0) return peak_avx512();
+    if (strcmp(panel_cpu(), "avx2") == 0) return peak_avx2();
+#endif
+    return 0;
+}
+
+/* The micro-kernel on data in the first-level cache. */
+static double hot(void) {
+    static float x[64 * PANEL], w[64 * 16], y[12 * PANEL];
     const struct kernels *k = kernels_get();
     struct seg s = {.w = w, .ws = 16, .trans = true, .x = x, .k = 64};
     double best = 1e30;
@@ -210,8 +244,8 @@ int main(int argc, char **argv) {
     if (argc > 1) reps = atoi(argv[1]);
     only = argc > 2 ? argv + 2 : NULL;
     mem_init(&mem, false, 0);
-    printf("path %s, peak of one core %.1f GFLOP/s (the micro-kernel on data in the first-level cache)\n",
-           panel_cpu(), peak());
+    printf("path %s; one core: multiply-add peak %.1f, micro-kernel in the first-level cache %.1f GFLOP/s\n",
+           panel_cpu(), peak(), hot());
     static const int shapes[5][2] = {{D + 2 * KV, D}, {D, D}, {2 * FF, D}, {D, FF}, {8, D}};
     static struct weight all[2][30][4];
     for (int t = 0; t < 2; t++) {
