@@ -1,0 +1,21 @@
+#!/bin/bash
+# What a reader may rely on: files of a bounded length that open with a comment saying what they are, no method, model or task named in
+# the machine, only commands print, nothing unfinished, no machine's paths.
+cd "$(dirname "$0")/../.." || exit 2
+bad=0
+say() { echo "$*"; bad=1; }
+sources=$(find harness methods experiments -name '*.[ch]')
+for f in $sources; do
+    n=$(wc -l <"$f")
+    ((n <= 600)) || say "$f: $n lines (600 at most)"
+    head -c 2 "$f" | grep -q '^/\*' || say "$f: does not open with a comment"
+done
+marks='\b(TODO|FIXME|XXX|HACK)\b'
+grep -nE "$marks" $sources tests -r --include='*.[ch]' && say "unfinished marks"
+grep -nE '"(lora|lora_fa|lora_plus|delta_lora|vera)"|method_(lora|vera|full)' harness -r --include='*.c' |
+    grep -v '^harness/adapter.c' && say "the machine names a method"
+for f in $(ls harness/*.c harness/nn/*.c methods/*.c experiments/*/*.c | grep -vE 'harness/(cmd_.*|main|err|progress|blas)\.c'); do
+    grep -nE '(^|[;{})] *|  )(printf|puts|putchar) ?\(' "$f" | sed "s|^|$f:|" | grep -q . && say "$f prints; only commands do"
+done
+git ls-files 2>/dev/null | grep -vE '\.(safetensors|ids|txt|png|svg)$' | xargs -r grep -nIE '(^|[^a-z}])/(home|root|work|Users)/[a-z]' -- | grep -v '^tests/lint/' && say "a machine's path"
+exit $bad
