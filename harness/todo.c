@@ -139,32 +139,64 @@ static int check_data(const struct todo_item *x, const char **checked, struct er
     return rc;
 }
 
-static const struct todo_item *same_point(const struct todo *t, int i) {
-    for (int k = 0; k < i; k++)
-        if (!strcmp(t->v[k].hash, t->v[i].hash)) return &t->v[k];
-    return NULL;
+/* What a plan depends on, as text: all but the learning rate, which no allocation follows. Caller frees. */
+static char *plan_key(const json_t *config) {
+    json_t *c = json_copy((json_t *)config), *train = json_copy(json_object_get(config, "train"));
+    if (train) {
+        json_object_del(train, "lr");
+        json_object_set_new(c, "train", train);
+    }
+    char *key = json_dumps(c, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(c);
+    BUG_ON(!key, "a configuration does not encode (%zu keys)", json_object_size(config));
+    return key;
+}
+
+/* Plans that were made: a sweep has many runs and few shapes. */
+struct plans {
+    struct {
+        char *key;
+        struct train_result res;
+    } * v;
+    int n, cap;
+};
+
+static int plan_one(struct plans *known, const struct sweep *s, struct todo_item *x, int threads,
+                    struct err *e) {
+    char *key = plan_key(x->config);
+    for (int i = 0; i < known->n; i++) {
+        if (strcmp(known->v[i].key, key) != 0) continue;
+        x->plan = known->v[i].res;
+        free(key);
+        return 0;
+    }
+    struct train_job job = {.config = x->config, .seed = x->seed, .threads = threads, .save = s->save};
+    int rc = train_plan(&job, &x->plan, e);
+    if (rc) {
+        free(key);
+        return blame(s, x, e);
+    }
+    GROW(known->v, known->n, known->cap);
+    known->v[known->n].key = key;
+    known->v[known->n++].res = x->plan;
+    return 0;
 }
 
 int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
               const volatile sig_atomic_t *stop, struct err *e) {
     const char *checked = NULL;
-    for (int i = 0; i < t->n; i++) {
+    struct plans known = {0};
+    int rc = 0;
+    for (int i = 0; i < t->n && !rc; i++) {
         struct todo_item *x = &t->v[i];
-        const struct todo_item *same = same_point(t, i);
-        if (same) {
-            x->plan = same->plan;
-            memcpy(x->refused, same->refused, sizeof x->refused);
-            continue;
-        }
-        if (stop && *stop) return err_set(e, ERR_STOP, "stopped by the user");
-        int rc = check_data(x, &checked, e);
-        if (rc) return rc;
-        struct train_job job = {.config = x->config, .seed = x->seed, .threads = threads, .save = s->save};
-        rc = train_plan(&job, &x->plan, e);
-        if (rc) return blame(s, x, e);
-        refuse_what_cannot_fit(x, s, m);
+        if (stop && *stop) rc = err_set(e, ERR_STOP, "stopped by the user");
+        if (!rc) rc = check_data(x, &checked, e);
+        if (!rc) rc = plan_one(&known, s, x, threads, e);
+        if (!rc) refuse_what_cannot_fit(x, s, m);
     }
-    return 0;
+    for (int i = 0; i < known.n; i++) free(known.v[i].key);
+    free(known.v);
+    return rc;
 }
 
 /* ---- recording ----------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "harness/util.h"
@@ -249,6 +250,7 @@ int worker_serve(int in, int out, struct err *e) {
     int rc = job_read(in, &j, e);
     if (rc) return rc;
     job_signals();
+    prctl(PR_SET_NAME, "bench-worker"); /* else it would be "exe" in ps and top */
     struct train_job job = {
         .config = json_object_get(j, "config"),
         .seed = (uint64_t)json_integer_value(json_object_get(j, "seed")),
