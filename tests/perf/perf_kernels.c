@@ -52,16 +52,15 @@ static bool wanted(const char *name) {
     typedef float name##_v __attribute__((vector_size(4 * lanes)));                                          \
     __attribute__((target(isa))) static double name(void) {                                                  \
         name##_v a0 = {0}, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0, a8 = a0, a9 = a0,  \
-                 b = a0, c = a0;                                                                             \
+                 b = a0 + 0.999f, c = a0 + 0.7f;                                                             \
         double best = 1e30;                                                                                  \
-        for (int r = 0; r < 200; r++) {                                                                      \
+        for (int r = 0; r < 500; r++) {                                                                      \
             double t = now_seconds();                                                                        \
             for (int i = 0; i < 20000; i++) {                                                                \
-                __asm__ volatile("" : "+v"(b), "+v"(c));                                                     \
+                __asm__ volatile("" : "+v"(a0), "+v"(a1), "+v"(a2), "+v"(a3), "+v"(a4)); /* not merged */    \
+                __asm__ volatile("" : "+v"(a5), "+v"(a6), "+v"(a7), "+v"(a8), "+v"(a9));                     \
                 STEP(a0) STEP(a1) STEP(a2) STEP(a3) STEP(a4) STEP(a5) STEP(a6) STEP(a7) STEP(a8) STEP(a9)    \
             }                                                                                                \
-            __asm__ volatile("" : : "v"(a0), "v"(a1), "v"(a2), "v"(a3), "v"(a4));                            \
-            __asm__ volatile("" : : "v"(a5), "v"(a6), "v"(a7), "v"(a8), "v"(a9));                            \
             t = now_seconds() - t;                                                                           \
             if (t < best) best = t;                                                                          \
         }                                                                                                    \
