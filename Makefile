@@ -24,7 +24,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # ---- packages (Debian 12 names) --------------------------------------------------------------------------------
 # Libraries are asked of dpkg; tools count as present wherever they come from.
 DEB_LIBS  := libopenblas-serial-dev libyaml-dev libsqlite3-dev libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev \
-             libcmocka-dev wordnet-base
+             libcmocka-dev libc6-dev wordnet-base
 DEB_TOOLS := gcc:gcc make:make pkg-config:pkg-config gnuplot:gnuplot-nox bats:bats python3:python3 pip3:python3-pip
 PKGS      := yaml-0.1 sqlite3 jansson libpcre2-8 libutf8proc libcrypto openblas
 

@@ -46,8 +46,8 @@ struct command {
     int njobs;
     int64_t sweep_id, env_id, *run_ids; /* run_ids: by item; 0: not started */
     struct progress progress;
-    int counts[8];  /* by state, see states[] */
-    int concurrent; /* some runs shared the machine */
+    int counts[8];    /* by state, see states[] */
+    char *last_event; /* told */
     bool tty;
     int drawn; /* lines of the block on the terminal */
     double flushed;
@@ -151,8 +151,11 @@ static void on_item(void *arg, int job, const char *key, long i, double value) {
 static void on_event(void *arg, int job, const char *kind, const char *text) {
     struct command *c = arg;
     if (!c->db_err.code) db_event(c->db, c->run_ids[c->items[job]], kind, text, &c->db_err);
+    if (c->last_event && !strcmp(c->last_event, text)) return; /* of every run the same */
+    free(c->last_event);
+    c->last_event = xstrdup(text);
     char *line = xasprintf("%s: %s: %s", c->todo.v[c->items[job]].label, kind, text);
-    if (!strcmp(kind, "warning")) say(c, line);
+    say(c, line);
     free(line);
 }
 
@@ -455,6 +458,7 @@ static void command_release(struct command *c) {
     db_close(c->db);
     todo_release(&c->todo);
     progress_release(&c->progress);
+    free(c->last_event);
     free(c->jobs);
     free(c->items);
     free(c->run_ids);
@@ -468,7 +472,7 @@ static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
     catch_signals();
     double begun = now_seconds();
     int rc = work(&c, e), code;
-    if (rc && rc != ERR_STOP) {
+    if (rc && (rc != ERR_STOP || !c.sweep_id)) { /* nothing ran, or it is broken */
         command_release(&c);
         return rc;
     }

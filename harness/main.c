@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "run what is missing of a sweep, record it, draw it", false},
     {"status", cmd_status, "who is running on a record, and how far it is", false},
     {"show", cmd_show, "a run as a page, a sweep as the table of its results", false},
+    {"plot", cmd_plot, "draw a sweep: plane, lr, memory, curves", false},
     {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", false},
     {"eval", cmd_eval, "score a model, with or without an adapter, on data", true},
     {"tokenize", cmd_tokenize, "text to token ids", false},
