@@ -1,0 +1,148 @@
+/* _template.c - a method to copy: every hook of harness/method.h, at work and explained. Not built.
+ *
+ *   h = g * (W x + b)        elementwise; g [d_out] trained, 1 at the start; the base frozen
+ *
+ * To add a method of your own: copy this file to methods/NAME.c, rename `template` to NAME, delete the hooks that you do not need (NULL means
+ * "nothing to do"), write the formula and the paper above, and add METHOD(NAME) to methods.def. The battery in tests/methods tests it then. */
+#include <stdlib.h>
+
+#include "harness/cfg.h"
+#include "harness/method.h"
+#include "harness/util.h"
+
+/* Options: YAML key, type, default as written, range, choices, help. The same rows fill defaults, check sweep files and print help. */
+static const struct opt template_opts[] = {
+    {"g_initial", OPT_NUM, "1", -100, 100, NULL, "start value of g"},
+    OPT_END,
+};
+
+/* State of a run: zeroed, run_size bytes, in net->method_state. */
+struct template_run {
+    const struct site *first; /* whose layout reserves what all sites share */
+    float *dv;                /* scratch */
+    int widest;
+};
+
+/* State of a site: zeroed, site_size bytes, in site->state. */
+struct template_site {
+    struct param *g;
+    float *v; /* W x + b, kept for backward: d_out features */
+};
+
+/* Before anything runs: options that contradict each other (an error), or that are worth a remark (`warn`). */
+static int template_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
+    (void)warn, (void)warn_size;
+    return cfg_num(cfg, "g_initial") == 0 ? err_set(e, ERR_USER, "g_initial 0 makes every layer 0") : 0;
+}
+
+/* Closed form of what trains and what is stored; a test compares it with what the net has. */
+static void template_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+    (void)cfg;
+    *trainable = *stored = 0;
+    for (int i = 0; i < nsites; i++) *trainable += (size_t)s[i].d_out;
+    *stored = *trainable;
+}
+
+/* Which base parameters train beside the adapter? (full: all; BitFit: biases.) Called once for each, before setup. */
+static bool template_select(const struct net *net, const struct param *p) {
+    (void)net, (void)p;
+    return false;
+}
+
+/* Once, when all sites are known and marked: what is shared between them. */
+static void template_setup(struct net *net) {
+    struct template_run *run = net->method_state;
+    for (int i = 0; i < net->nsites; i++) {
+        struct site *s = net->sites[i];
+        if (!s->adapted) continue;
+        if (!run->first) run->first = s;
+        run->widest = MAX_OF(run->widest, s->d_out);
+    }
+}
+
+/* For each adapted site: declare parameters under the names that PEFT saves, and say whether backward needs x (s->need_x = true). In
+ * counting mode (bench plan) memory is reserved but must not be touched. */
+static void template_attach(struct net *net, struct site *s) {
+    struct template_site *st = s->state;
+    char *name = xasprintf("base_model.model.%s.template_g", s->module);
+    st->g = net_param(net, s, name, PARAM_TRAIN, 1, s->d_out);
+    st->g->ndim = 1;
+    free(name);
+    if (net->mem->counting) return;
+    for (int i = 0; i < s->d_out; i++) st->g->value[i] = (float)cfg_num(net->config, "g_initial");
+}
+
+/* Before each pass of np panels: reserve. MEM_ACT for what backward wants, MEM_SCRATCH for the rest; it is gone after the pass. */
+static void template_layout(struct net *net, struct site *s, int np) {
+    struct template_run *run = net->method_state;
+    struct template_site *st = s->state;
+    if (run->first == s) run->dv = net_keep(net, MEM_SCRATCH, np, run->widest);
+    st->v = net_keep(net, MEM_ACT, np, s->d_out);
+}
+
+/* y = the adapted layer, the base product included. x and y are panels (harness/nn/panel.h). */
+static void template_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
+    struct template_site *st = s->state;
+    site_base_forward(net, s, x, ldx, st->v, s->d_out, np);
+    panel_row_scale(net->team, y, ldy, st->v, s->d_out, st->g->value, 1.0f, s->d_out, np, false);
+}
+
+/* Gradients accumulate (+=): those of the parameters, and dx unless it is NULL. x is NULL unless need_x. */
+static void template_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
+                              int lddx, int np) {
+    struct template_run *run = net->method_state;
+    struct template_site *st = s->state;
+    panel_row_dot(net->team, st->g->grad, dy, lddy, st->v, s->d_out, s->d_out, np); /* dg = sum_t dy * v */
+    panel_row_scale(net->team, run->dv, run->widest, dy, lddy, st->g->value, 1.0f, s->d_out, np, false); /* dv = g * dy */
+    site_base_backward(net, s, x, ldx, run->dv, run->widest, dx, lddx, np);
+}
+
+/* Around the optimizer's step (0-based): Delta-LoRA moves W here. */
+static void template_pre_step(struct net *net, long step) { (void)net, (void)step; }
+static void template_post_step(struct net *net, long step) { (void)net, (void)step; }
+
+/* W [d_out, d_in] and b (or NULL) are copies: put the adapter in, so that the plain layer gives the same output. */
+static void template_merge(struct net *net, struct site *s, float *W, float *b) {
+    (void)net;
+    struct template_site *st = s->state;
+    for (int i = 0; i < s->d_out; i++) {
+        for (int j = 0; j < s->d_in; j++) W[(size_t)i * s->d_in + j] *= st->g->value[i];
+        if (b) b[i] *= st->g->value[i];
+    }
+}
+
+/* Only where the saved form differs from the parameters: by default every parameter of the site is saved under its name. */
+static void template_save(struct net *net, struct site *s, struct adapter_out *o) {
+    (void)net;
+    struct template_site *st = s->state;
+    adapter_add(o, st->g->name, 1, (int64_t[]){s->d_out}, st->g->value);
+}
+
+/* PEFT's adapter_config.json beyond what every method has. NULL: the method has no adapter file. */
+static void template_save_config(struct net *net, json_t *config) {
+    json_object_set_new(config, "peft_type", json_string("TEMPLATE"));
+    json_object_set_new(config, "g_initial", json_real(cfg_num(net->config, "g_initial")));
+}
+
+const struct method method_template = {
+    .name = "template",
+    .summary = "one trained factor per output",
+    .paper = NULL, /* arXiv id */
+    .flags = METHOD_MERGEABLE | METHOD_IDENTITY_AT_INIT,
+    .opts = template_opts,
+    .run_size = sizeof(struct template_run),
+    .site_size = sizeof(struct template_site),
+    .check = template_check,
+    .count = template_count,
+    .select = template_select,
+    .setup = template_setup,
+    .attach = template_attach,
+    .layout = template_layout,
+    .forward = template_forward,
+    .backward = template_backward,
+    .pre_step = template_pre_step,
+    .post_step = template_post_step,
+    .merge = template_merge,
+    .save = template_save,
+    .save_config = template_save_config,
+};
