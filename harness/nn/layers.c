@@ -153,7 +153,7 @@ static void rmsnorm_dgamma(struct team *t, float *dgamma, const float *x, int ld
 
 void rmsnorm_backward(struct team *t, float *dx, int lddx, float *dgamma, const float *x, int ldx,
                       const float *gamma, const float *dy, int lddy, int d, int np, float eps) {
-    enum { AT_ONCE = 4096 }; /* panels whose 1/rms fits the shared scratch */
+    enum { AT_ONCE = 256 }; /* panels whose 1/rms fits the shared scratch */
     for (int p0 = 0; p0 < np; p0 += AT_ONCE) {
         int n = MIN_OF(AT_ONCE, np - p0);
         const float *xs = x + (size_t)p0 * ldx * PANEL, *dys = dy + (size_t)p0 * lddy * PANEL;
@@ -219,7 +219,7 @@ enum { VEC_CHUNK = 64 << 10 };
              c_++)
 
 double vec_sum_squares(struct team *t, const float *x, size_t n) {
-    enum { AT_ONCE = 4096 }; /* chunks whose sums fit the shared scratch */
+    enum { AT_ONCE = 64 }; /* chunks whose sums fit the shared scratch */
     double *part = (double *)t->shared, sum = 0;
     for (size_t done = 0; done < n; done += (size_t)AT_ONCE * VEC_CHUNK) {
         size_t len = MIN_OF(n - done, (size_t)AT_ONCE * VEC_CHUNK);

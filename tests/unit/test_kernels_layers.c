@@ -245,6 +245,33 @@ static void optimizer_vectors_follow_their_formulas_with_the_same_bits_for_any_t
     free(p0), free(g);
 }
 
+static void long_batches_and_long_vectors_take_several_rounds(void **state) {
+    (void)state;
+    enum { LN = 300 * PANEL - 5, LDIM = 3 };
+    const size_t n = (64 << 16) + 70001;
+    float *xr = nn_floats(LN * LDIM, 1), *dyr = nn_floats(LN * LDIM, 1), gamma[LDIM] = {1, -2, 0.5f},
+          *v = nn_floats(n, 1);
+    double *xd = nn_widen(xr, LN * LDIM), *dyd = nn_widen(dyr, LN * LDIM), gd[LDIM] = {1, -2, 0.5},
+           want_dg[LDIM] = {0};
+    double *want_dx = nn_doubles(LN * LDIM), squares = 0;
+    ref_rmsnorm_grad(want_dx, want_dg, xd, gd, dyd, LN, LDIM, 1e-5);
+    for (size_t i = 0; i < n; i++) squares += (double)v[i] * (double)v[i];
+    FOR_CPUS(cpu) {
+        struct mem mem;
+        struct team *t = nn_team(&mem, 2);
+        float *x = nn_panels(xr, LN, LDIM, LDIM, 0), *dy = nn_panels(dyr, LN, LDIM, LDIM, 0), dg[LDIM] = {0};
+        float *dx = nn_zeros(panel_floats(300, LDIM));
+        rmsnorm_backward(t, dx, LDIM, dg, x, LDIM, gamma, dy, LDIM, LDIM, 300, 1e-5f);
+        double *gdx = nn_rows(dx, LN, LDIM, LDIM), *gdg = nn_widen(dg, LDIM);
+        NN_CLOSE(gdx, want_dx, LN * LDIM, 1e-5);
+        NN_CLOSE(gdg, want_dg, LDIM, 1e-5);
+        assert_true(fabs(vec_sum_squares(t, v, n) / squares - 1) < 1e-11); /* the plain sum rounds too */
+        free(x), free(dy), free(dx), free(gdx), free(gdg);
+        team_free(t);
+    }
+    free(xr), free(dyr), free(v), free(xd), free(dyd), free(want_dx);
+}
+
 static void a_nan_gradient_makes_the_norm_and_the_parameter_nan(void **state) {
     (void)state;
     FOR_CPUS(cpu) {
@@ -269,6 +296,7 @@ int main(void) {
         cmocka_unit_test(rope_rotates_as_the_twin_and_back),
         cmocka_unit_test(embedding_reads_rows_of_every_type_and_adds_gradients_in_token_order),
         cmocka_unit_test(optimizer_vectors_follow_their_formulas_with_the_same_bits_for_any_threads),
+        cmocka_unit_test(long_batches_and_long_vectors_take_several_rounds),
         cmocka_unit_test(a_nan_gradient_makes_the_norm_and_the_parameter_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
