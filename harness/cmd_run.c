@@ -325,15 +325,22 @@ static void print_continue(const struct command *c) {
     printf("\n");
 }
 
-/* Whatever the sweep has data for. Plots are no reason to fail. */
+static bool ends_in(const char *s, const char *end) {
+    size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcmp(s + n - k, end);
+}
+
+/* Whatever the sweep has data for. Plots are no reason to fail. Of each one file is named: the picture, or
+ * the data where gnuplot is missing; the others lie beside it. */
 static void draw(struct command *c) {
     char **paths = NULL;
-    int n = 0;
+    int n = 0, pictures = 0;
     struct err e = {0};
     if (plot_sweep(c->db, c->sweep->name, NULL, &paths, &n, &e) != 0 || *e.msg)
         fprintf(stderr, "bench run: plots: %s\n", e.msg);
+    for (int i = 0; i < n; i++) pictures += ends_in(paths[i], ".png");
     for (int i = 0; i < n; i++) {
-        printf("Plot: %s\n", paths[i]);
+        if (ends_in(paths[i], pictures ? ".png" : ".csv")) printf("Plot: %s\n", paths[i]);
         free(paths[i]);
     }
     free(paths);
