@@ -28,9 +28,6 @@ static const struct command commands[] = {
     {"tokenize", cmd_tokenize, "text to token ids", false},
     {"logits", cmd_logits, "a model's logits for given tokens, as .npy", true},
     {"pull", cmd_pull, "fetch a pretrained model", false},
-    {"eval", cmd_eval, "score a model, with or without an adapter", true},
-    {"tokenize", cmd_tokenize, "text to token ids", false},
-    {"logits", cmd_logits, "the logits of a text, as a NumPy array", true},
     {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", true},
     {"worker", cmd_worker, NULL, true},
 };
