@@ -160,12 +160,12 @@ void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct ter
 /* out (m x n at ld, n <= 32) += the tile sum over np panels of a[i] * bt[..n]; bt is [np*32][32]. A partial
  * tile goes through `tmp`; with `flip` the tile is transposed on its way out. */
 static void outer_tile(const struct kernels *k, float *out, int ld, bool flip, const struct seg *segs, int np,
-                       int m, int n, float *tmp) {
+                       int m, int n, float *tmp, struct fetch *next) {
     if (!flip && n == PANEL) {
-        k->mm(out, ld, 0, m, 1, segs, np, NULL, true, NULL);
+        k->mm(out, ld, 0, m, 1, segs, np, NULL, true, next);
         return;
     }
-    k->mm(tmp, PANEL, 0, m, 1, segs, np, NULL, false, NULL);
+    k->mm(tmp, PANEL, 0, m, 1, segs, np, NULL, false, next);
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
             float *o = flip ? out + (size_t)j * ld + i : out + (size_t)i * ld + j;
@@ -192,7 +192,11 @@ static void outer_item(const struct kernels *k, float *out, int ld, bool flip, c
                 }
                 k->transpose(to, PANEL, from, PANEL);
             }
-        for (int i = 0; i < m; i += 12)
+        for (int i = 0; i < m; i += 12) {
+            struct fetch next = {.at = (const char *)(a + ((size_t)p0 * lda + i + 12) * PANEL),
+                                 .stride = (ptrdiff_t)lda * PANEL * (ptrdiff_t)sizeof(float),
+                                 .rows = i + 12 < m ? n : 0,
+                                 .lines = MIN_OF(12, m - i - 12) * PANEL / 16};
             for (int j = j0; j < j1; j += PANEL) {
                 struct seg segs[OUTER_PANELS];
                 for (int p = 0; p < n; p++)
@@ -201,8 +205,9 @@ static void outer_item(const struct kernels *k, float *out, int ld, bool flip, c
                                            .x = local + ((size_t)(j - j0) * n + (size_t)p * PANEL) * PANEL,
                                            .k = PANEL};
                 float *o = flip ? out + (size_t)j * ld + i : out + (size_t)i * ld + j;
-                outer_tile(k, o, ld, flip, segs, n, MIN_OF(12, m - i), MIN_OF(PANEL, j1 - j), tmp);
+                outer_tile(k, o, ld, flip, segs, n, MIN_OF(12, m - i), MIN_OF(PANEL, j1 - j), tmp, &next);
             }
+        }
     }
 }
 
