@@ -21,6 +21,7 @@ enum {
     BLOCK_K = 768, /* longest piece of one term */
     PASS_K = 832,  /* longest pass: one piece and some low-rank terms */
     PASS_SEGS = 16,
+    PIECES = 256, /* of all terms together */
 };
 
 /* ---- products ----------------------------------------------------------------------------------------- */
@@ -138,8 +139,9 @@ static void mm_share(const struct mm_job *j, int np, int groups) {
 
 void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct term *terms, int nterms,
               const float *bias, bool accumulate) {
-    struct piece pieces[64];
-    int n = cut_terms(terms, nterms, pieces, 64), k = 1;
+    if (m == 0 || np == 0) return;
+    struct piece pieces[PIECES];
+    int n = cut_terms(terms, nterms, pieces, PIECES), k = 1;
     for (int i = 0; i < n; i++) k += pieces[i].k;
     for (int i = 0; i < nterms; i++) {
         int rows = terms[i].trans ? terms[i].w->cols : terms[i].w->rows;

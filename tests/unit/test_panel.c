@@ -353,6 +353,21 @@ static void rows_gather_and_scatter_move_every_element(void **state) {
     }
 }
 
+static void empty_batches_are_no_work(void **state) {
+    (void)state;
+    struct mem mem;
+    struct team *t = nn_team(&mem, 2);
+    float w[4] = {1, 2, 3, 4}, x[64], y[64] = {5};
+    struct weight weight = weight_f32(w, 2, 2, 2), none = weight_f32(w, 0, 2, 2);
+    panel_mm(t, y, 2, 2, 0, &(struct term){&weight, false, x, 2}, 1, NULL, false);
+    panel_mm(t, y, 2, 0, 1, &(struct term){&none, false, x, 2}, 1, NULL, false);
+    panel_outer(t, w, 2, y, 2, 2, x, 2, 2, 0);
+    xent(t, y, NULL, NULL, 0, NULL, NULL, &weight, NULL, x, 2, 0, NULL, 1);
+    attention_forward(t, &(struct attention){1, 1, 2, 1, true, NULL, NULL, 0}, y, 2, y, x, 2, x, 2, x, 2);
+    assert_true(vec_sum_squares(t, x, 0) == 0 && y[0] == 5 && w[0] == 1);
+    team_free(t);
+}
+
 static void scratch_of_a_team_is_a_constant_per_thread(void **state) {
     (void)state;
     struct mem a, b;
@@ -378,6 +393,7 @@ int main(void) {
         cmocka_unit_test(weight_gradients_agree_with_the_twin_and_between_threads),
         cmocka_unit_test(row_sums_dots_and_scales_agree_with_plain_loops),
         cmocka_unit_test(rows_gather_and_scatter_move_every_element),
+        cmocka_unit_test(empty_batches_are_no_work),
         cmocka_unit_test(scratch_of_a_team_is_a_constant_per_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
