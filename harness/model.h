@@ -33,6 +33,9 @@ struct model {
     int (*build)(struct net *net, const struct modelfile *f, void **ret, struct err *e);
     void (*free)(void *state);
     void (*facts)(const void *state, struct model_facts *f);
+    /* The model as a config.json of `transformers`, but for the type of its weights: for files that hold none. NULL hook: this architecture has no
+     * such form. Caller decrefs. */
+    json_t *(*hf_config)(const void *state);
     /* Once after net_bind: what must be kept follows from what trains. */
     void (*bound)(void *state, struct net *net);
     /* Reserve the memory of one pass on net->tape: kept for backward (train) or not. Touches nothing. */

@@ -12,6 +12,7 @@
 
 #include "harness/adapter.h"
 #include "harness/cfg.h"
+#include "harness/checkpoint.h"
 #include "harness/method.h"
 #include "harness/task.h"
 #include "harness/util.h"
@@ -394,14 +395,30 @@ static void warn_skipped(struct run *r) {
     }
 }
 
+static void saved_at(struct run *r, const char sha256[65]) {
+    char *full = realpath(r->job->out_dir, NULL);
+    snprintf(r->res->checkpoint_path, sizeof r->res->checkpoint_path, "%s", full ? full : r->job->out_dir);
+    memcpy(r->res->checkpoint_sha256, sha256, sizeof r->res->checkpoint_sha256);
+    free(full);
+}
+
+/* A method that trains the model itself. Not asked for, the checkpoint counts what its tensors would take: float32, tied ones once. */
+static int save_model(struct run *r, bool all, bool wanted) {
+    r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
+    if (!all) return 0;
+    struct checkpoint_saved saved;
+    tell_progress(r, "save", NAN);
+    int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file, wanted ? r->job->out_dir : NULL, &saved, r->e);
+    if (rc) return rc;
+    r->res->checkpoint_bytes = (long)saved.file_bytes;
+    if (wanted && !r->counting) saved_at(r, saved.sha256);
+    return 0;
+}
+
 static int save(struct run *r) {
     const char *how = r->job->save ? r->job->save : "none";
     bool wanted = r->job->out_dir && strcmp(how, "none") != 0;
-    if (r->method->flags & METHOD_FULL) {
-        /* What a checkpoint of the model would be: float32, tied tensors once. */
-        r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
-        return 0;
-    }
+    if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
     tell_progress(r, "save", NAN);
@@ -409,11 +426,7 @@ static int save(struct run *r) {
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     r->res->checkpoint_bytes_min = (long)saved.min_bytes;
-    if (!wanted || r->counting) return 0;
-    memcpy(r->res->checkpoint_sha256, saved.sha256, sizeof saved.sha256);
-    char *full = realpath(r->job->out_dir, NULL);
-    snprintf(r->res->checkpoint_path, sizeof r->res->checkpoint_path, "%s", full ? full : r->job->out_dir);
-    free(full);
+    if (wanted && !r->counting) saved_at(r, saved.sha256);
     return 0;
 }
 

@@ -53,7 +53,7 @@ struct train_result {
     size_t peak_bytes, peak_bytes_predicted, rss_bytes;
     size_t mem_peak[MEM_NCAT], mem_at_peak[MEM_NCAT];
     long checkpoint_bytes, checkpoint_bytes_min;
-    char checkpoint_path[1024]; /* folder that PEFT loads; "" when none */
+    char checkpoint_path[1024]; /* folder that PEFT loads, or with save "all" the model that transformers loads; "" when none */
     char checkpoint_sha256[65];
     double train_s, eval_s, total_s;
 };

@@ -2,6 +2,7 @@
  *
  * Hugging Face: model_type "llama". GGUF: general.architecture "llama", whose q and k rows are in llama.cpp's rope order
  * (weight.h undoes it). Fields that would change the computation and are not implemented are refused by name. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,6 +224,39 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
     return 0;
 }
 
+/* A float32 as the shortest decimal that reads back as it: 1e-05, not 9.99999975e-06. */
+static json_t *float_json(float x) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)x);
+        if ((float)strtod(text, NULL) == x) break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
+static json_t *id_json(int id) { return id < 0 ? json_null() : json_integer(id); }
+
+/* rope_theta stands twice: above for transformers < 5, in rope_parameters for later ones. */
+static json_t *llama_hf_config(const void *state) {
+    const struct transformer_options *o = &((const struct transformer *)state)->o;
+    json_t *c = json_pack("{s[s],ss,ss,sb,sb,sf,sb,sb}", "architectures", "LlamaForCausalLM", "model_type", "llama", "hidden_act",
+                          "silu", "attention_bias", false, "mlp_bias", false, "attention_dropout", 0.0, "use_cache", true,
+                          "tie_word_embeddings", o->tied);
+    const struct {
+        const char *key;
+        int value;
+    } sizes[] = {{"num_hidden_layers", o->layers}, {"hidden_size", o->hidden}, {"num_attention_heads", o->heads},
+                 {"num_key_value_heads", o->kv_heads}, {"head_dim", o->head_dim}, {"intermediate_size", o->ff},
+                 {"vocab_size", o->vocab}, {"max_position_embeddings", o->max_positions}};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) json_object_set_new(c, sizes[i].key, json_integer(sizes[i].value));
+    json_object_set_new(c, "rms_norm_eps", float_json(o->norm_eps));
+    json_object_set_new(c, "rope_theta", float_json(o->rope_theta));
+    json_object_set_new(c, "rope_parameters", json_pack("{ss,so}", "rope_type", "default", "rope_theta", float_json(o->rope_theta)));
+    json_object_set_new(c, "bos_token_id", id_json(o->bos_id));
+    json_object_set_new(c, "eos_token_id", id_json(o->eos_id));
+    return c;
+}
+
 static bool llama_match(const struct modelfile *f) {
     const json_t *c = modelfile_config(f);
     const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
@@ -236,6 +270,7 @@ const struct model model_llama = {
     .build = llama_build,
     .free = transformer_free,
     .facts = transformer_facts,
+    .hf_config = llama_hf_config,
     .bound = transformer_bound,
     .layout = transformer_layout,
     .forward = transformer_forward,

@@ -466,28 +466,44 @@ static int types_of(const struct modelfile *f, int32_t **types, struct err *e) {
     return 0;
 }
 
-int gguf_tokenizer(const struct modelfile *f, struct tokenizer **ret, struct err *e) {
+int gguf_tokenizer_read(const struct modelfile *f, struct tokenizer_gguf *g, struct err *e) {
     const char **tokens = NULL, **merges = NULL;
     size_t *token_len = NULL, *merge_len = NULL;
     int32_t *types = NULL;
-    struct tokenizer_gguf g = {0};
+    *g = (struct tokenizer_gguf){.bos_id = -1, .eos_id = -1};
     int code = check_bpe(f, e);
     if (!code) code = strings_of(f, &f->tokens, "tokenizer.ggml.tokens", &tokens, &token_len, e);
     if (!code) code = strings_of(f, &f->merges, "tokenizer.ggml.merges", &merges, &merge_len, e);
     if (!code) code = types_of(f, &types, e);
-    if (!code) code = special_id(f, "tokenizer.ggml.bos_token_id", &g.bos_id, e);
-    if (!code) code = special_id(f, "tokenizer.ggml.eos_token_id", &g.eos_id, e);
+    if (!code) code = special_id(f, "tokenizer.ggml.bos_token_id", &g->bos_id, e);
+    if (!code) code = special_id(f, "tokenizer.ggml.eos_token_id", &g->eos_id, e);
+    g->tokens = tokens, g->token_len = token_len, g->token_type = types, g->n_tokens = (int)f->tokens.n;
+    g->merges = merges, g->merge_len = merge_len, g->n_merges = (int)f->merges.n;
     if (!code) {
-        g.pre = json_string_value(json_object_get(f->config, "tokenizer.ggml.pre"));
-        if (!g.pre) g.pre = "default"; /* files from before the key existed */
-        bool llama3 = !strcmp(g.pre, "llama-bpe") || !strcmp(g.pre, "llama3") || !strcmp(g.pre, "llama-v3");
-        g.tokens = tokens, g.token_len = token_len, g.token_type = types, g.n_tokens = (int)f->tokens.n;
-        g.merges = merges, g.merge_len = merge_len, g.n_merges = (int)f->merges.n;
-        g.add_bos = flag_of(f, "tokenizer.ggml.add_bos_token", llama3); /* llama.cpp's default */
-        g.add_eos = flag_of(f, "tokenizer.ggml.add_eos_token", false);
-        g.add_space_prefix = flag_of(f, "tokenizer.ggml.add_space_prefix", false);
-        code = tokenizer_open_gguf(ret, &g, f->path, e);
+        g->pre = json_string_value(json_object_get(f->config, "tokenizer.ggml.pre"));
+        if (!g->pre) g->pre = "default"; /* files from before the key existed */
+        bool llama3 =
+            !strcmp(g->pre, "llama-bpe") || !strcmp(g->pre, "llama3") || !strcmp(g->pre, "llama-v3");
+        g->add_bos = flag_of(f, "tokenizer.ggml.add_bos_token", llama3); /* llama.cpp's default */
+        g->add_eos = flag_of(f, "tokenizer.ggml.add_eos_token", false);
+        g->add_space_prefix = flag_of(f, "tokenizer.ggml.add_space_prefix", false);
+    } else {
+        gguf_tokenizer_release(g);
     }
-    free(tokens), free(token_len), free(merges), free(merge_len), free(types);
+    return code;
+}
+
+void gguf_tokenizer_release(struct tokenizer_gguf *g) {
+    free((void *)g->tokens), free((void *)g->token_len), free((void *)g->token_type);
+    free((void *)g->merges), free((void *)g->merge_len);
+    *g = (struct tokenizer_gguf){0};
+}
+
+int gguf_tokenizer(const struct modelfile *f, struct tokenizer **ret, struct err *e) {
+    struct tokenizer_gguf g;
+    int code = gguf_tokenizer_read(f, &g, e);
+    if (code) return code;
+    code = tokenizer_open_gguf(ret, &g, f->path, e);
+    gguf_tokenizer_release(&g);
     return code;
 }

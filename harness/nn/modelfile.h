@@ -41,6 +41,9 @@ const struct tensor *modelfile_at(const struct modelfile *f, int i);
 size_t modelfile_weight_bytes(const struct modelfile *f); /* sum of the tensors' bytes */
 /* Open its tokenizer. Caller frees. */
 int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struct err *e);
+/* A GGUF file's tokenizer as the texts of Hugging Face's tokenizer.json and tokenizer_config.json: the same ids, here and there. For a file whose
+ * tokenizer opens. Caller frees both. Error: what those files cannot express, by name. */
+int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config, struct err *e);
 /* SHA-256 over the tensor files, config and tokenizer (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
 

@@ -48,6 +48,9 @@ int safetensors_read(struct modelfile *f, const char *path, const json_t *wanted
 
 /* Read a GGUF file: metadata to f->config, tensors, where the tokenizer's arrays lie. */
 int gguf_read(struct modelfile *f, const char *path, struct err *e);
+/* The tokenizer's part of it: strings point into the mapping, the arrays are the caller's to release. */
+int gguf_tokenizer_read(const struct modelfile *f, struct tokenizer_gguf *g, struct err *e);
+void gguf_tokenizer_release(struct tokenizer_gguf *g);
 int gguf_tokenizer(const struct modelfile *f, struct tokenizer **ret, struct err *e);
 
 #endif

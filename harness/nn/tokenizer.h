@@ -41,6 +41,9 @@ struct tokenizer_gguf {
     bool add_bos, add_eos, add_space_prefix;
 };
 int tokenizer_open_gguf(struct tokenizer **ret, const struct tokenizer_gguf *g, const char *where, struct err *e);
+/* The same tokenizer as the text of a tokenizer.json. NULL with e filled: what that file cannot express, by name (`where` names the GGUF file).
+ * `g` is one that tokenizer_open_gguf accepts. Caller frees. */
+char *tokenizer_gguf_json(const struct tokenizer_gguf *g, const char *where, struct err *e);
 
 void tokenizer_free(struct tokenizer *t); /* accepts NULL */
 

@@ -12,13 +12,7 @@
 #define QWEN2                                                                                                \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-static const struct pre {
-    const char *name;
-    bool digits; /* the digit rule first, one by one */
-    bool gpt2;   /* GPT-2's rule at the end */
-    bool nfc, ignore_merges;
-    const char *splits[4]; /* regular expressions, applied one after the other, matches isolated */
-} pres[] = {
+static const struct gguf_pre pres[] = {
     {.name = "default", .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
     {.name = "gpt-2", .gpt2 = true},
     {.name = "phi-2", .gpt2 = true},
@@ -33,15 +27,14 @@ static const struct pre {
     {.name = "qwen2", .nfc = true, .splits = {QWEN2}},
 };
 
-enum { TYPE_NORMAL = 1, TYPE_UNKNOWN = 2, TYPE_CONTROL = 3, TYPE_USER_DEFINED = 4 };
-
-static const struct pre *find_pre(const char *name) {
+const struct gguf_pre *gguf_pre_find(const char *name) {
+    if (!name) name = "default";
     for (size_t i = 0; i < ARRAY_LEN(pres); i++)
         if (!strcmp(pres[i].name, name)) return &pres[i];
     return NULL;
 }
 
-static int add_steps(struct tokenizer *t, const struct pre *pre, bool prefix_space, struct err *e) {
+static int add_steps(struct tokenizer *t, const struct gguf_pre *pre, bool prefix_space, struct err *e) {
     if (prefix_space) pretok_add_bytelevel(t->pretok, true, false);
     if (pre->digits) pretok_add_digits(t->pretok, true);
     for (size_t i = 0; i < ARRAY_LEN(pre->splits) && pre->splits[i]; i++) {
@@ -54,23 +47,23 @@ static int add_steps(struct tokenizer *t, const struct pre *pre, bool prefix_spa
     return 0;
 }
 
-static int type_of(const struct tokenizer_gguf *g, int id) {
+int gguf_token_type(const struct tokenizer_gguf *g, int id) {
     if (g->token_type) return g->token_type[id];
-    return id == g->bos_id || id == g->eos_id ? TYPE_CONTROL : TYPE_NORMAL;
+    return id == g->bos_id || id == g->eos_id ? TOKEN_CONTROL : TOKEN_NORMAL;
 }
 
 static int add_tokens(struct tokenizer *t, const struct tokenizer_gguf *g, struct err *e) {
     size_t total = 0;
     for (int i = 0; i < g->n_tokens; i++) {
         size_t n = g->token_len[i];
-        int type = type_of(g, i);
+        int type = gguf_token_type(g, i);
         if (n > UINT32_MAX / 2 || (total += n) > UINT32_MAX / 2)
             return err_set(e, ERR_USER, "the texts of the tokens take more than 2 GiB");
-        bool special = type == TYPE_CONTROL || type == TYPE_UNKNOWN;
+        bool special = type == TOKEN_CONTROL || type == TOKEN_UNKNOWN;
         if (bpe_add_token(t->bpe, g->tokens[i], n, i, !special) != BPE_ADDED)
             return err_set(e, ERR_USER, "tokens %d and %d have the same text",
                            bpe_id(t->bpe, g->tokens[i], n), i);
-        if (!special && type != TYPE_USER_DEFINED) continue;
+        if (!special && type != TOKEN_USER_DEFINED) continue;
         if (n > ADDED_TEXT_MAX)
             return err_set(e, ERR_USER, "the text of special token %d has %zu bytes", i, n);
         struct added a = {.text = (char *)g->tokens[i], .n = n, .id = i, .special = special};
@@ -79,15 +72,19 @@ static int add_tokens(struct tokenizer *t, const struct tokenizer_gguf *g, struc
     return 0;
 }
 
+size_t gguf_merge_right(const struct tokenizer_gguf *g, int i) {
+    const char *m = g->merges[i];
+    size_t n = g->merge_len[i];
+    const char *space = n > 1 ? memchr(m + 1, ' ', n - 1) : NULL;
+    return space && space + 1 < m + n ? (size_t)(space + 1 - m) : 0;
+}
+
 static int add_merges(struct tokenizer *t, const struct tokenizer_gguf *g, struct err *e) {
     for (int i = 0; i < g->n_merges; i++) {
         const char *m = g->merges[i];
-        size_t n = g->merge_len[i];
-        const char *space = n > 1 ? memchr(m + 1, ' ', n - 1) : NULL;
-        if (!space || space + 1 == m + n)
-            return err_set(e, ERR_USER, "merge %d is not of the form 'left right'", i);
-        size_t left = (size_t)(space - m);
-        enum bpe_merge rc = bpe_add_merge(t->bpe, m, left, space + 1, n - left - 1);
+        size_t n = g->merge_len[i], right = gguf_merge_right(g, i);
+        if (!right) return err_set(e, ERR_USER, "merge %d is not of the form 'left right'", i);
+        enum bpe_merge rc = bpe_add_merge(t->bpe, m, right - 1, m + right, n - right);
         if (rc != BPE_MERGED)
             return err_set(e, ERR_USER, "merge %d ('%.*s') names a token that is not in the vocabulary", i,
                            (int)MIN_OF(n, 80), m);
@@ -96,7 +93,7 @@ static int add_merges(struct tokenizer *t, const struct tokenizer_gguf *g, struc
 }
 
 static int check(const struct tokenizer_gguf *g, const char *pre, struct err *e) {
-    if (!find_pre(pre))
+    if (!gguf_pre_find(pre))
         return err_set(
             e, ERR_USER,
             "the pre-tokenizer '%.80s' (tokenizer.ggml.pre) is not implemented (smollm, gpt-2, llama-bpe, "
@@ -125,7 +122,7 @@ int tokenizer_open_gguf(struct tokenizer **ret, const struct tokenizer_gguf *g, 
         err_wrap(e, "%s", where);
         return rc;
     }
-    const struct pre *pre = find_pre(name);
+    const struct gguf_pre *pre = gguf_pre_find(name);
     struct tokenizer *t = tokenizer_new(g->n_tokens, g->n_merges);
     rc = add_tokens(t, g, e);
     if (rc == 0) rc = add_merges(t, g, e);

@@ -1,5 +1,5 @@
-/* tokenizer_impl.h - what the parts of the tokenizer share (tokenizer.c, tokenizer_json.c). Include
- * tokenizer.h elsewhere. */
+/* tokenizer_impl.h - what the parts of the tokenizer share (tokenizer.c, tokenizer_json.c, tokenizer_gguf.c,
+ * tokenizer_write.c). Include tokenizer.h elsewhere. */
 #ifndef BENCH_NN_TOKENIZER_IMPL_H
 #define BENCH_NN_TOKENIZER_IMPL_H
 
@@ -52,5 +52,25 @@ struct tokenizer *tokenizer_new(int n_tokens, int n_merges);
 void tokenizer_add_added(struct tokenizer *t, const struct added *a);
 /* Call once after all tokens, merges, steps. Returns how many byte values have no token. */
 int tokenizer_seal(struct tokenizer *t, bool ignore_merges);
+
+/* ---- GGUF: what its names mean, for reading and for writing */
+
+/* A pre-tokenizer that GGUF names in tokenizer.ggml.pre. The steps apply in this order. */
+struct gguf_pre {
+    const char *name;
+    bool digits;           /* the digit rule, one by one */
+    const char *splits[4]; /* regular expressions, one after the other, matches isolated */
+    bool gpt2;             /* GPT-2's rule */
+    bool nfc, ignore_merges;
+};
+/* NULL: not implemented. A NULL name means "default". */
+const struct gguf_pre *gguf_pre_find(const char *name);
+
+/* llama.cpp's token_type. */
+enum { TOKEN_NORMAL = 1, TOKEN_UNKNOWN = 2, TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4 };
+/* The type of a token; without a list of types the start and end tokens are control tokens. */
+int gguf_token_type(const struct tokenizer_gguf *g, int id);
+/* Where the right part of merge i begins ("left right"), or 0 when it is not of that form. */
+size_t gguf_merge_right(const struct tokenizer_gguf *g, int i);
 
 #endif
