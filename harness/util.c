@@ -299,7 +299,7 @@ char *share_dir(void) {
     exe[n > 0 ? n : 0] = '\0';
     char *bin = path_dir(exe), *dir = xstrdup(bin), *found = NULL;
     /* The tests' binaries are a few folders below the tree's top. */
-    for (int up = 0; up < 4 && !found; up++) {
+    for (int up = 0; up < 5 && !found; up++) {
         if (is_source_tree(dir)) found = path_join(dir, "experiments");
         char *parent = path_dir(dir);
         free(dir);
