@@ -69,10 +69,10 @@ static void smooth(struct curve *c) {
     c->raw = c->value[1];
     c->value[1] = xmalloc((size_t)(n + 1) * sizeof *c->value[1]);
     for (int i = 0; i < n; i++) {
-        int reach = MIN_OF(half, MIN_OF(i, n - 1 - i));
+        int from = MAX_OF(i - MIN_OF(half, i), 0), to = MIN_OF(i + MIN_OF(half, i), n - 1);
         double sum = 0;
-        for (int k = i - reach; k <= i + reach; k++) sum += c->raw[k];
-        c->value[1][i] = sum / (2 * reach + 1);
+        for (int k = from; k <= to; k++) sum += c->raw[k];
+        c->value[1][i] = sum / (to - from + 1);
     }
 }
 
@@ -168,12 +168,15 @@ static bool ranges_write(struct curves *c) {
     static const char *const name[2][3] = {{"lo", "hi", "tic_step"}, {"train_lo", "train_hi", "train_step"}};
     struct plot_set loss = {.base = NAN}; /* the training loss always falls, and the base has none */
     double last = 0, lo, hi;
-    bool lines = false;
+    bool lines = false, all_diverged = true;
+    for (int i = 0; i < c->n; i++) all_diverged &= c->curve[i].diverged;
     for (int k = 0; k < 2; k++) {
         int n = 0, cap = 0;
         double *v = NULL;
         for (int i = 0; i < c->n; i++)
             for (int j = 0; j < c->curve[i].n[k]; j++) {
+                if (c->curve[i].diverged && !all_diverged)
+                    break; /* it leaves the frame: that is what it shows */
                 GROW(v, n, cap);
                 v[n++] = c->curve[i].value[k][j];
                 last = fmax(last, c->curve[i].step[k][j]);
@@ -218,6 +221,9 @@ static void lines_write(struct curves *c) {
     plot_texts(c->f, "line_color", text, c->n);
     plot_nums(c->f, "line_panel", panel, c->n);
     plot_nums(c->f, "line_dash", dash, c->n);
+    bool diverged = false;
+    for (int i = 0; i < c->n; i++) diverged |= c->curve[i].diverged;
+    plot_num(c->f, "any_diverged", diverged);
     free(color), free(text), free(panel), free(dash);
 }
 
@@ -244,9 +250,10 @@ static void legend_write(struct curves *c) {
         text[n] = own[n], color[n] = shade[n], dash[n] = 1;
     }
     for (int i = 0; i < s->ntarget && s->ntarget > 1; i++, n++)
-        text[n] = s->target[i].label, color[n] = "#555555", dash[n] = dash_of(c, i);
+        /* two greys: gnuplot's SVG keeps the dashes of a line before when nothing else changes */
+        text[n] = s->target[i].label, color[n] = i % 2 ? "#555555" : "#565656", dash[n] = dash_of(c, i);
     for (int i = 0; i < c->n; i++)
-        if (s->point[c->curve[i].point].full) {
+        if (s->point[c->curve[i].point].full && c->curve[i].n[0] + c->curve[i].n[1] > 0) {
             text[n] = "full", color[n] = "#000000", dash[n++] = 1;
             break;
         }

@@ -237,6 +237,25 @@ static int script_write(const struct plot_figure *f, const char *dir, const char
 
 /* ---- gnuplot ------------------------------------------------------------------------------------------- */
 
+static int gnuplot_missing(struct err *e) {
+    return err_set(e, ERR_RESOURCE,
+                   "no pictures: gnuplot is not installed (apt-get install gnuplot-nox, then: bench plot)");
+}
+
+/* Is it on the PATH? Asked before it is started, since not every posix_spawn can tell why a start failed. */
+static bool gnuplot_found(void) {
+    const char *path = getenv("PATH");
+    bool found = false;
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p && !found;) {
+        size_t n = strcspn(p, ":");
+        char *dir = xstrndup(p, n), *file = path_join(n ? dir : ".", "gnuplot");
+        found = access(file, X_OK) == 0 && !dir_exists(file);
+        free(dir), free(file);
+        p += n + (p[n] == ':');
+    }
+    return found;
+}
+
 static int gnuplot_start(const char *dir, const char *script, int *out, pid_t *pid, struct err *e) {
     int fd[2];
     if (pipe2(fd, O_CLOEXEC)) return err_set(e, ERR_RESOURCE, "cannot start gnuplot: %s", strerror(errno));
@@ -260,10 +279,7 @@ static int gnuplot_start(const char *dir, const char *script, int *out, pid_t *p
     *out = fd[0];
     if (!err) return 0;
     close(fd[0]);
-    if (err == ENOENT)
-        return err_set(
-            e, ERR_RESOURCE,
-            "no pictures: gnuplot is not installed (apt-get install gnuplot-nox, then: bench plot)");
+    if (err == ENOENT) return gnuplot_missing(e);
     return err_set(e, ERR_RESOURCE, "cannot start gnuplot: %s", strerror(err));
 }
 
@@ -305,6 +321,7 @@ static int gnuplot_run(const char *dir, const char *script, struct err *e) {
     int out = -1, status, rc;
     pid_t pid;
     bool late;
+    if (!gnuplot_found()) return gnuplot_missing(e);
     if ((rc = gnuplot_start(dir, script, &out, &pid, e))) return rc;
     gnuplot_hear(out, pid, &said, &late);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
@@ -316,10 +333,6 @@ static int gnuplot_run(const char *dir, const char *script, struct err *e) {
     else if (WIFSIGNALED(status))
         rc = err_set(e, ERR_RESOURCE, "gnuplot was killed by signal %d on %s/%s", WTERMSIG(status), dir,
                      script);
-    else if (WEXITSTATUS(status) == 127)
-        rc =
-            err_set(e, ERR_RESOURCE,
-                    "no pictures: gnuplot cannot be started (apt-get install gnuplot-nox, then: bench plot)");
     else if (WEXITSTATUS(status))
         rc =
             err_set(e, ERR_RESOURCE, "gnuplot failed in %s: %s", dir, *reason ? reason : "it gave no reason");
@@ -327,26 +340,48 @@ static int gnuplot_run(const char *dir, const char *script, struct err *e) {
     return rc;
 }
 
-/* gnuplot names one font; readers without it should fall back to something like it. */
-static int svg_fonts(const char *path, struct err *e) {
-    static const char one[] = "font-family=\"DejaVu Sans\"",
-                      many[] = "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"";
-    struct strbuf in = {0}, out = {0};
-    int rc = file_read(path, SVG_MAX, &in, e);
-    if (rc || !in.s) {
-        strbuf_release(&in);
-        return rc;
+static void replace_all(struct strbuf *b, const char *from, const char *to) {
+    struct strbuf out = {0};
+    const char *p = b->s ? b->s : "";
+    for (const char *hit; (hit = strstr(p, from)); p = hit + strlen(from)) {
+        strbuf_add(&out, p, (size_t)(hit - p));
+        strbuf_adds(&out, to);
     }
-    for (const char *p = in.s, *hit; *p; p = hit) {
-        hit = strstr(p, one);
-        strbuf_add(&out, p, hit ? (size_t)(hit - p) : strlen(p));
-        if (!hit) break;
-        strbuf_adds(&out, many);
-        hit += sizeof one - 1;
+    strbuf_adds(&out, p);
+    strbuf_release(b);
+    *b = out;
+}
+
+/* The points' definitions: <path id='gpPt1' stroke-width='0.121' ...: another width in each. */
+static void points_thicken(struct strbuf *b, const char *width) {
+    struct strbuf out = {0};
+    const char *p = b->s ? b->s : "", *hit;
+    static const char attribute[] = "stroke-width='";
+    while ((hit = strstr(p, "id='gpPt"))) {
+        const char *value = strstr(hit, attribute), *line = strchr(hit, '\n');
+        if (!value || !line || value > line) break;
+        value += sizeof attribute - 1;
+        strbuf_add(&out, p, (size_t)(value - p));
+        strbuf_adds(&out, width);
+        p = value + strcspn(value, "'");
     }
-    rc = file_write(path, out.s ? out.s : "", out.len, e);
-    strbuf_release(&in);
-    strbuf_release(&out);
+    strbuf_adds(&out, p);
+    strbuf_release(b);
+    *b = out;
+}
+
+/* gnuplot names one font, where a reader without it should fall back to something like it; and draws the
+ * strokes of points, such as the crosses of diverged runs, as hairlines whatever their line width. */
+static int svg_polish(const char *path, struct err *e) {
+    struct strbuf b = {0};
+    int rc = file_read(path, SVG_MAX, &b, e);
+    if (!rc) {
+        replace_all(&b, "font-family=\"DejaVu Sans\"",
+                    "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"");
+        points_thicken(&b, "0.4");
+        rc = file_write(path, b.s, b.len, e);
+    }
+    strbuf_release(&b);
     return rc;
 }
 
@@ -367,7 +402,7 @@ static int pictures(const char *dir, const char *base, unsigned formats, struct 
     int rc = gnuplot_run(dir, script, e);
     for (int i = 0; i < 2 && !rc; i++)
         if (path[i] && !file_exists(path[i])) rc = err_set(e, ERR_RESOURCE, "gnuplot wrote no %s", path[i]);
-    if (!rc && path[1]) rc = svg_fonts(path[1], e);
+    if (!rc && path[1]) rc = svg_polish(path[1], e);
     for (int i = 0; i < 2; i++) {
         if (path[i] && rc) unlink(path[i]);
         if (path[i] && !rc)

@@ -106,12 +106,25 @@ static int bar_rank(const struct bars *b, const struct bar *x) {
     return p->untouched ? 0 : p->full ? 2 : 1;
 }
 
+/* Bars that a reader compares stand together: of one method and one choice of modules, by rank. */
+static bool bar_before(const struct bars *b, const struct bar *x, const struct bar *y) {
+    const struct plot_point *p = &b->s->point[x->point], *q = &b->s->point[y->point];
+    int d = bar_rank(b, x) - bar_rank(b, y);
+    if (!d) d = p->method_order - q->method_order;
+    if (!d) d = strcmp(p->method, q->method);
+    if (!d) d = p->target - q->target;
+    if (!d) d = (p->r > q->r) - (p->r < q->r);
+    return d ? d < 0 : x->cell < y->cell;
+}
+
 static void bars_arrange(struct bars *b) {
     struct bar *out = xmalloc((size_t)(b->n + 1) * sizeof *out);
-    int n = 0;
-    for (int rank = 0; rank < 3; rank++)
-        for (int i = 0; i < b->n; i++)
-            if (bar_rank(b, &b->bar[i]) == rank) out[n++] = b->bar[i];
+    int n = b->n;
+    for (int i = 0; i < n; i++) {
+        int k = i;
+        for (; k > 0 && bar_before(b, &b->bar[i], &out[k - 1]); k--) out[k] = out[k - 1];
+        out[k] = b->bar[i];
+    }
     double y = 0;
     for (int i = 0; i < n; i++) {
         if (i) y += strcmp(b->s->point[out[i].point].method, b->s->point[out[i - 1].point].method) ? 1.5 : 1;
@@ -123,12 +136,13 @@ static void bars_arrange(struct bars *b) {
 
 /* ---- what is written ----------------------------------------------------------------------------------- */
 
-/* "r = 8  q, v" and the batch where several differ. */
+/* "q, v,  r = 8" and the batch where several differ. */
 static char *bar_label(const struct bars *b, const struct bar *x, bool batches) {
     const struct plot_point *p = &b->s->point[x->point];
     struct strbuf t = {0};
-    if (p->r >= 0 && !p->full && !p->untouched) strbuf_addf(&t, "r = %lld", (long long)p->r);
-    if (p->target >= 0) strbuf_addf(&t, "%s%s", t.len ? ", " : "", b->s->target[p->target].label);
+    if (p->target >= 0) strbuf_adds(&t, b->s->target[p->target].label);
+    if (p->r >= 0 && !p->full && !p->untouched)
+        strbuf_addf(&t, "%sr = %lld", t.len ? ",  " : "", (long long)p->r);
     if (batches && p->batch_size > 0)
         strbuf_addf(&t, "%s%lld x %lld", t.len ? ", " : "", (long long)p->batch_size,
                     (long long)p->max_length);

@@ -2,8 +2,8 @@
  * through db.h as `bench run` writes them. `build/tests/unit/test_plot SHAPE FILE` makes one by hand.
  *
  * Shapes: rank (the demo's 30 runs), rank-full (three seeds, three rates), lr (diverging runs), smoke (a few
- * tiny ones), partial (failures, runs not started), maximize, models (two models), hostile (names that
- * attack), empty. */
+ * tiny ones), partial (failures, runs not started, an unknown method), maximize, models (two models), hostile
+ * (names that attack), empty. */
 #ifndef TESTS_MAKE_PLOT_DB_H
 #define TESTS_MAKE_PLOT_DB_H
 
@@ -274,6 +274,8 @@ static void maker_smoke(struct maker *m) {
 static void maker_partial(struct maker *m) {
     maker_run(m, "none", 8, "all-linear", 5e-5, 0, "complete");
     maker_run(m, "full", 8, "all-linear", 5e-5, 0, "oom");
+    maker_run(m, "newer", 1, NULL, 1e-3, 0,
+              "complete"); /* a method that this build does not know, without rank */
     for (int t = 0; t < 2; t++) {
         const char *target = t ? "all-linear" : MAKER_QV;
         maker_run(m, "lora", 1, target, 1e-3, 0, "complete");

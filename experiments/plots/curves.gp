@@ -29,6 +29,7 @@ do for [i = 1:n_key] {
 key_top = top + 30 + rows * step + 50
 H     = int(key_top + y + 36)
 of(s, k) = column('line') == s && column('training') == k
+at(w) = strlen(w) ? int(w + 0) : 1     # an empty list is parsed once all the same
 clip(v, a, b) = v > b ? b : v < a ? a : v
 
 do for [fmt in formats] {
@@ -58,15 +59,17 @@ do for [fmt in formats] {
             set yrange [a:b]
             set xtics step_tic nomirror font ''.px(22) tc rgb ink
             if (k == 0 && !single) { set format x '' } else { set format x '%g' }
-            set ytics (k == 0 ? tic_step : train_step) nomirror font ''.px(22) tc rgb ink
+            every = k == 0 ? tic_step : train_step
+            set ytics every nomirror font ''.px(22) tc rgb ink
             if (c > 0 && !single) { set format y '' } else { set format y '%g' }
+            lines = ''                           # of this panel: few passes over the data
+            do for [s = 1:n_line_panel] { if (line_panel[s] == p || line_panel[s] == 0) { lines = lines.sprintf('%d ', s) } }
             plot (k == 0 ? base : NaN) with lines dt 3 lw 2.2 lc rgb grey notitle, \
-                 for [s = 1:n_line_panel] file.'.csv' using (of(s, k) && (line_panel[s] == p || line_panel[s] == 0) ? column('step') : NaN):'value' with lines dt line_dash[s] lw 2.4 lc rgb line_color[s] notitle, \
-                 for [s = 1:n_line_panel] file.'.csv' using (k == 0 && of(s, k) && (line_panel[s] == p || line_panel[s] == 0) ? column('step') : NaN):'value' with points pt 7 ps dot(1.1) lc rgb line_color[s] notitle, \
-                 for [s = 1:n_line_panel] file.'.csv' using (of(s, k) && column('diverged_here') > 0 && (line_panel[s] == p || line_panel[s] == 0) ? column('step') : NaN):(clip(column('value'), a + 0.03 * (b - a), b - 0.03 * (b - a))) with points pt 2 ps dot(2) lw 2.6 lc rgb line_color[s] notitle
-            unset label 5; unset label 6; unset label 7
+                 for [w in lines] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with lines dt line_dash[at(w)] lw 2.4 lc rgb line_color[at(w)] notitle, \
+                 for [w in (k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with points pt 7 ps dot(1.1) lc rgb line_color[at(w)] notitle, \
+                 for [w in (any_diverged ? lines : '')] file.'.csv' using (of(at(w), k) && column('diverged_here') > 0 ? column('step') : NaN):(clip(column('value'), a + 0.03 * (b - a), b - 0.03 * (b - a))) with points pt 2 ps dot(2) lw 2.6 lc rgb line_color[at(w)] notitle
+            unset label; unset arrow
         }
-        unset label 1; unset label 2
     }
     unset multiplot
     unset output

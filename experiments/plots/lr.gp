@@ -25,7 +25,7 @@ do for [i = 1:n_key] {
 }
 title_px = 25
 do for [p = 1:n_panel] { title_px = minof(title_px, pw / (strlen(panel[p]) * 0.68)) }
-key_top = top + 30 + rows * step + 36
+key_top = top + 30 + rows * step + 8
 H     = int(key_top + y + 36)
 ymark = maximize ? lo + 0.03 * (hi - lo) : hi - 0.03 * (hi - lo)   # where what lies outside is marked
 up    = maximize ? 1 : -1
