@@ -44,7 +44,7 @@ do for [fmt in formats] {
     do for [i = 1:n_key] {
         kx = key_x[i]; ky = key_top + key_y[i]
         set label 100 + i key_t[i] at screen sx(kx + 66),sy(ky) left font ''.px(24) tc rgb ink
-        if (i > n_legend) { set arrow 100 + i from screen sx(kx),sy(ky) to screen sx(kx + 56),sy(ky) nohead dt 3 lw 2.2 lc rgb grey }
+        if (i > n_legend) { set arrow 100 + i from screen sx(kx),sy(ky) to screen sx(kx + 56),sy(ky) nohead dt 5 lw 2 lc rgb grey }
         if (i <= n_legend) { set arrow 100 + i from screen sx(kx),sy(ky) to screen sx(kx + 56),sy(ky) nohead dt legend_dash[i] lw 3 lc rgb legend_color[i] }
     }
     do for [p = 1:n_panel] {
@@ -64,7 +64,7 @@ do for [fmt in formats] {
             if (c > 0 && !single) { set format y '' } else { set format y '%g' }
             lines = ''                           # of this panel: few passes over the data
             do for [s = 1:n_line_panel] { if (line_panel[s] == p || line_panel[s] == 0) { lines = lines.sprintf('%d ', s) } }
-            plot (k == 0 ? base : NaN) with lines dt 3 lw 2.2 lc rgb grey notitle, \
+            plot (k == 0 ? base : NaN) with lines dt 5 lw 2 lc rgb grey notitle, \
                  for [w in lines] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with lines dt line_dash[at(w)] lw 2.4 lc rgb line_color[at(w)] notitle, \
                  for [w in (k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with points pt 7 ps dot(1.1) lc rgb line_color[at(w)] notitle, \
                  for [w in (any_diverged ? lines : '')] file.'.csv' using (of(at(w), k) && column('diverged_here') > 0 ? column('step') : NaN):(clip(column('value'), a + 0.03 * (b - a), b - 0.03 * (b - a))) with points pt 2 ps dot(2) lw 2.6 lc rgb line_color[at(w)] notitle

@@ -80,7 +80,7 @@ do for [fmt in formats] {
                  with labels font ''.px(vpx) tc rgb 'black' notitle, \
              '' using (of(p) && column('mark') == 1 ? column('x') + 0.34 : NaN):(column('y') + 0.33) with points pt 2 ps dot(1.3) lw 2 lc rgb '#d00000' notitle, \
              '' using (of(p) && (column('mark') == 2 || column('mark') == 3) ? column('x') : NaN):(column('y') + 0.12) with points pt 2 ps dot(2.6) lw 3 lc rgb '#d00000' notitle, \
-             '' using (of(p) && column('mark') >= 2 ? column('x') : NaN):(column('y') - (column('mark') == 4 ? 0 : 0.31)):(strcol('state')) with labels font ''.px(minof(17, cell * 0.19)) tc rgb ink notitle
+             '' using (of(p) && column('mark') >= 2 ? column('x') : NaN):(column('y') - (column('mark') == 4 ? 0 : 0.31)):(strcol('state') eq 'not started' ? 'not run' : strcol('state')) with labels font ''.px(minof(17, cell * 0.19)) tc rgb ink notitle
         do for [i = 1:6] { unset label i }
     }
     unset multiplot
