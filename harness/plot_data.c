@@ -353,8 +353,8 @@ void plot_range(const struct plot_set *s, double *v, int n, double reach, double
     qsort(v, (size_t)n, sizeof *v, num_compare);
     double best = v[0], worst = v[n - 1], usual = v[(n - 1) * 3 / 4];
     if (usual > best && worst - best > reach * (usual - best)) worst = best + reach * (usual - best);
-    if (base > worst && base - best < 2.2 * (worst - best)) worst = base;
-    double span = fmax(worst - best, 1e-3 * fmax(fabs(best), 1e-3));
+    if (base > worst && (worst == best || base - best < 2.2 * (worst - best))) worst = base;
+    double span = worst > best ? worst - best : fmax(0.1 * fabs(best), 1e-9);
     best -= 0.06 * span, worst += 0.09 * span;
     *lo = s->maximize ? -worst : best, *hi = s->maximize ? -best : worst;
 }

@@ -4,9 +4,9 @@ most   = 6
 single = n_panel == 1
 cols   = single ? 2 : minof(most, n_panel)
 rows   = single ? 1 : 2 * ((n_panel + most - 1) / most)
-W      = maxof(1600, 130 + cols * 262)
-left   = 122
-gap    = single ? 120 : 26
+W      = maxof(1600, 140 + cols * 262)
+left   = 136
+gap    = single ? 136 : 26
 top    = 124
 pw     = (W - left - 30 - gap * (cols - 1)) / real(cols)
 ph     = single ? 520 : 325
@@ -54,7 +54,7 @@ do for [fmt in formats] {
             eval panel_at(l, l + pw, t, t + ph)
             if (k == 0 || single) { set label 5 panel[p] at screen sx(l + pw / 2),sy(t - 18) center font ''.bold(minof(25, pw / (strlen(panel[p]) * 0.72))) tc rgb panel_color[p] }
             if (k == 1 || single) { set label 6 'step' at screen sx(l + pw / 2),sy(t + ph + 60) center font ''.px(24) tc rgb ink }
-            if (c == 0 || single) { set label 7 (k == 0 ? metric : 'training loss') at screen sx(l - 92),sy(t + ph / 2) center rotate by 90 font ''.px(24) tc rgb ink }
+            if (c == 0 || single) { set label 7 (k == 0 ? metric : 'training loss') at screen sx(l - 106),sy(t + ph / 2) center rotate by 90 font ''.px(24) tc rgb ink }
             a = k == 0 ? lo : train_lo; b = k == 0 ? hi : train_hi
             set yrange [a:b]
             set xtics step_tic nomirror font ''.px(22) tc rgb ink

@@ -1,7 +1,7 @@
 # lr.gp - see harness/plot_lr.c. A panel per choice of modules (and method); the legend is a strip below.
 rows  = (n_panel + cols - 1) / cols
 W     = maxof(1600, 120 + cols * 330)
-left  = 130
+left  = 140
 gap   = 40
 top   = 128
 pw    = (W - left - 40 - gap * (cols - 1)) / real(cols)
@@ -38,7 +38,7 @@ do for [fmt in formats] {
     set multiplot
     set label 1 title at screen sx(30),sy(38) left font ''.bold(30) tc rgb ink
     set label 2 subtitle at screen sx(30),sy(80) left font ''.px(25) tc rgb ink
-    set label 3 metric at screen sx(34),sy(top + 30 + ((rows - 1) * step + ph) / 2.0) center rotate by 90 font ''.px(25) tc rgb ink
+    set label 3 metric at screen sx(30),sy(top + 30 + ((rows - 1) * step + ph) / 2.0) center rotate by 90 font ''.px(25) tc rgb ink
     set border 3 lc rgb '#999999' lw 1
     set logscale x
     set xrange [lr_lo / 1.35:lr_hi * 1.35]

@@ -70,7 +70,7 @@ do for [fmt in formats] {
         }
         plot file.'.csv' using (of(p) && column('mark') < 2 ? column('x') : NaN):'y':(column('x') - 0.47):(column('x') + 0.47):(column('y') - 0.46):(column('y') + 0.46):(clip(column('metric'))) \
                  with boxxyerror lc palette notitle, \
-             '' using (of(p) && column('mark') < 2 && clip(column('metric')) != column('metric') ? column('x') : NaN):'y':(column('x') - 0.46):(column('x') + 0.46):(column('y') - 0.45):(column('y') + 0.45) \
+             '' using (of(p) && column('mark') < 2 && clip(column('metric')) != column('metric') ? column('x') : NaN):'y':(column('x') - 0.468):(column('x') + 0.468):(column('y') - 0.457):(column('y') + 0.457) \
                  with boxxyerror lc rgb '#222222' lw 1.5 fs empty notitle, \
              '' using (of(p) && column('mark') >= 2 ? column('x') : NaN):'y':(column('x') - 0.47):(column('x') + 0.47):(column('y') - 0.46):(column('y') + 0.46) \
                  with boxxyerror lc rgb pale notitle, \
