@@ -112,11 +112,23 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     return path;
 }
 
+/* A run of `full` with `save: all` leaves a whole model. Frees path when it is one. */
+static char *refuse_model(char *path, struct err *e) {
+    char *adapter = path_join(path, "adapter_config.json"), *model = path_join(path, "config.json");
+    bool whole = !file_exists(adapter) && file_exists(model);
+    free(adapter);
+    free(model);
+    if (!whole) return path;
+    err_set(e, ERR_USER, "%s: this is a whole model, not an adapter: give it with --model %s", path, path);
+    free(path);
+    return NULL;
+}
+
 char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
     if (config) *config = NULL;
     if (dir_exists(run_or_dir)) {
         char *full = realpath(run_or_dir, NULL);
-        return full ? full : xstrdup(run_or_dir);
+        return refuse_model(full ? full : xstrdup(run_or_dir), e);
     }
     for (const char *p = run_or_dir; *p; p++)
         if (!isdigit((unsigned char)*p)) {
@@ -130,7 +142,12 @@ char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config
     if (path && !dir_exists(path)) {
         err_set(e, ERR_RESOURCE, "the adapter of run %s is not at %s any more", run_or_dir, path);
         free(path);
-        return NULL;
+        path = NULL;
+    }
+    path = path ? refuse_model(path, e) : NULL;
+    if (!path && config) {
+        json_decref(*config);
+        *config = NULL;
     }
     return path;
 }
