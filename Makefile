@@ -160,7 +160,7 @@ demo:
 	./bench pull smollm2-135m
 	./bench run sweeps/rank.yaml
 	./bench show rank
-	@echo; echo "Plots:"; ls -1 $(CURDIR)/results/plots/*.png $(CURDIR)/results/plots/*.svg 2>/dev/null
+	@echo; echo "Plots:"; ls -1 $(CURDIR)/results/plots/*.png $(CURDIR)/results/plots/*.svg 2>/dev/null || true
 
 # ---- installing ------------------------------------------------------------------------------------------------
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
