@@ -1,4 +1,4 @@
-/* blas.h - the right OpenBLAS kernel.
+/* blas.h - the environment that computing wants: the right OpenBLAS kernel, and threads that wait politely.
  *
  * Debian 12's OpenBLAS (0.3.21) knows processors by their model number: on one newer than itself it takes a
  * generic kernel, on an AMD one with AVX-512 the AVX2 kernel; 2 to 5 times slower than need be.
@@ -11,10 +11,10 @@
  * dq, bw, vl), 2 AVX2 and FMA, 1 less. `exact`: a stronger kernel than `level` is wrong too. */
 const char *blas_better(const char *chosen, int level, int exact);
 
-/* Exec this program again with the right kernel, unless the user set OPENBLAS_CORETYPE or it is right
- * already. Returns otherwise. First thing in main, before any thread. */
+/* Exec this program again with that environment, unless it is there already or the user decided (OPENBLAS_CORETYPE;
+ * OMP_WAIT_POLICY or GOMP_SPINCOUNT). Returns otherwise. First thing in main, before any thread. */
 void blas_reexec(char **argv);
-/* Set the environment so that programs started from here load the right kernel at once. */
+/* Set the environment for programs started from here, so that they need no second exec. */
 void blas_set_env(void);
 
 /* The kernel that this processor (and BENCH_CPU) deserves instead of the one in use, whoever chose that;

@@ -270,9 +270,6 @@ static int run_jobs(struct command *c, struct err *e) {
     struct sched_hooks hooks = {c, on_start, on_metric, on_item, on_event, on_progress, on_finish, on_tick};
     blas_set_env();
     setenv("OPENBLAS_NUM_THREADS", "1", 0);
-    /* Threads of a team that wait burn their core for milliseconds by default: on a machine that others use
-     * too, that makes short runs ten times slower. */
-    if (!getenv("OMP_WAIT_POLICY")) setenv("GOMP_SPINCOUNT", "10000", 0);
     int rc = sched_run(&room, c->jobs, c->njobs, &hooks, &stops, e);
     if (c->tty) redraw(c, NULL, false);
     return rc;
