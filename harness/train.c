@@ -37,6 +37,9 @@ struct run {
     void *task_state;
     const struct method *method;
     int *order; /* this epoch's permutation of the training rows */
+    long *batch_rows; /* [train.batch_size] */
+    struct task_batch **live; /* batches made and not yet dropped: also after the gate's longjmp */
+    long nlive, live_cap;
     long rows, cursor, epoch;
     long steps, step;
     double started, loss_sum; /* of the last tenth of the steps */
@@ -70,6 +73,19 @@ static void tell_progress(struct run *r, const char *phase, double loss) {
     p.tokens_per_s = r->res->train_s > 0 ? (double)r->res->tokens / r->res->train_s : NAN;
     p.eta_s = eta(r);
     r->rep->progress(r->rep->arg, &p);
+}
+
+/* ---- batches --------------------------------------------------------------------------------------------- */
+
+static struct task_batch *take_batch(struct run *r, enum split s, const long *rows, int n) {
+    struct task_batch *b = r->task->batch(r->task_state, s, rows, n, r->e);
+    if (!b) return NULL;
+    GROW(r->live, r->nlive, r->live_cap);
+    return r->live[r->nlive++] = b;
+}
+
+static void drop_batches(struct run *r) {
+    while (r->nlive) r->task->batch_free(r->task_state, r->live[--r->nlive]);
 }
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -125,6 +141,7 @@ static int run_open(struct run *r) {
     if (rc) return rc;
     r->rows = r->task->rows(r->task_state, SPLIT_TRAIN);
     if (r->steps && !r->rows) return err_set(r->e, ERR_USER, "no training rows: the data has no train split");
+    r->batch_rows = xcalloc((size_t)cfg_int(r->cfg, "train.batch_size"), sizeof *r->batch_rows);
     if (r->steps) r->order = mem_alloc(&r->mem, MEM_DATA, (size_t)r->rows * sizeof *r->order);
     r->cursor = r->rows; /* the first step opens the first epoch */
     r->epoch = -1;
@@ -132,6 +149,9 @@ static int run_open(struct run *r) {
 }
 
 static void run_close(struct run *r) {
+    drop_batches(r);
+    free(r->live);
+    free(r->batch_rows);
     if (r->order) mem_free(&r->mem, MEM_DATA, r->order, (size_t)r->rows * sizeof *r->order);
     if (r->task && r->task_state) r->task->free(r->task_state);
     if (r->tn.model && r->tn.model_state) r->tn.model->free(r->tn.model_state);
@@ -206,48 +226,41 @@ static void update(struct run *r, double lr, double gscale) {
 }
 
 /* One micro-batch after the other; the loss is normalised by the labelled tokens of them all. */
-static int train_batches(struct run *r, struct task_batch **batch, long n, double *loss) {
+static int train_batches(struct run *r, double *loss) {
     double weight = 0, sum = 0;
-    for (long i = 0; i < n; i++) weight += batch[i]->weight;
-    for (long i = 0; i < n; i++) {
-        if (batch[i]->weight == 0) continue;
+    for (long i = 0; i < r->nlive; i++) weight += r->live[i]->weight;
+    for (long i = 0; i < r->nlive; i++) {
+        struct task_batch *b = r->live[i];
+        if (b->weight == 0) continue;
         arena_reset(&r->net.tape);
-        r->task->layout(r->task_state, &r->tn, batch[i], true);
-        r->res->tokens += batch[i]->tokens;
-        if (!r->counting) sum += r->task->run(r->task_state, &r->tn, batch[i], true, 1.0 / weight, NULL, NULL);
+        r->task->layout(r->task_state, &r->tn, b, true);
+        r->res->tokens += b->tokens;
+        if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, true, 1.0 / weight, NULL, NULL);
     }
     arena_reset(&r->net.tape);
     *loss = sum / weight; /* NaN when no row of the step has a label: nothing to learn from */
     return weight > 0;
 }
 
+/* 0: stepped; 1: no row had a label, nothing was learned; negative: an error. */
 static int train_step(struct run *r, double *loss) {
     long accum = cfg_int(r->cfg, "train.grad_accum"), size = cfg_int(r->cfg, "train.batch_size");
-    struct task_batch **batch = xcalloc((size_t)accum, sizeof *batch);
-    long *rows = xcalloc((size_t)size, sizeof *rows);
-    int rc = 0, learned = 0;
     double t0 = now_seconds();
-    for (long i = 0; i < accum && !rc; i++) {
-        for (long k = 0; k < size; k++) rows[k] = next_row(r);
-        batch[i] = r->task->batch(r->task_state, SPLIT_TRAIN, rows, (int)size, r->e);
-        if (!batch[i]) rc = ERR_USER;
+    for (long i = 0; i < accum; i++) {
+        for (long k = 0; k < size; k++) r->batch_rows[k] = next_row(r);
+        if (!take_batch(r, SPLIT_TRAIN, r->batch_rows, (int)size)) return ERR_USER;
     }
-    if (!rc) {
-        if (!r->counting) net_zero_grad(&r->net);
-        learned = train_batches(r, batch, accum, loss);
-    }
-    if (!rc && learned && !r->counting) {
+    if (!r->counting) net_zero_grad(&r->net);
+    int learned = train_batches(r, loss);
+    drop_batches(r);
+    if (learned && !r->counting) {
         double lr = cfg_num(r->cfg, "train.lr") * schedule(r, r->step);
         tell_metric(r, "train/loss", r->step, *loss);
         tell_metric(r, "train/lr", r->step, lr);
         update(r, lr, clip(r));
     }
-    for (long i = 0; i < accum; i++)
-        if (batch[i]) r->task->batch_free(r->task_state, batch[i]);
-    free(rows);
-    free(batch);
     r->res->train_s += now_seconds() - t0;
-    return rc ? rc : learned ? 0 : 1;
+    return learned ? 0 : 1;
 }
 
 /* ---- evaluation ------------------------------------------------------------------------------------------ */
@@ -288,7 +301,7 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
     *ret = NAN;
     for (long next = 0; next < limit;) {
         int n = take_rows(r, s, &next, limit, rows, CAP);
-        struct task_batch *b = n < 0 ? NULL : r->task->batch(r->task_state, s, rows, n, r->e);
+        struct task_batch *b = n < 0 ? NULL : take_batch(r, s, rows, n);
         if (!b) return ERR_USER;
         arena_reset(&r->net.tape);
         if (b->weight > 0) {
@@ -298,7 +311,7 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
             weight += b->weight;
         }
         arena_reset(&r->net.tape);
-        r->task->batch_free(r->task_state, b);
+        drop_batches(r);
         if (r->job->stop && *r->job->stop) return ERR_STOP;
         tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
     }

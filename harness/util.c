@@ -297,7 +297,8 @@ char *share_dir(void) {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     exe[n > 0 ? n : 0] = '\0';
-    char *bin = path_dir(exe), *dir = xstrdup(bin), *found = NULL;
+    char *bin = path_dir(exe), *prefix = path_dir(bin), *dir = xstrdup(bin);
+    char *installed = path_join(prefix, "share/bench"), *found = dir_exists(installed) ? xstrdup(installed) : NULL;
     /* The tests' binaries are a few folders below the tree's top. */
     for (int up = 0; up < 5 && !found; up++) {
         if (is_source_tree(dir)) found = path_join(dir, "experiments");
@@ -305,12 +306,10 @@ char *share_dir(void) {
         free(dir);
         dir = parent;
     }
+    if (!found) found = xstrdup(installed);
+    free(installed);
+    free(prefix);
     free(dir);
-    if (!found) {
-        char *prefix = path_dir(bin);
-        found = path_join(prefix, "share/bench");
-        free(prefix);
-    }
     free(bin);
     return found;
 }
