@@ -17,6 +17,9 @@ struct batch {
     const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
 };
 
+/* What generation keeps of one sequence, so that a new token costs a pass over that token alone: the architecture's own. */
+struct kv;
+
 struct model_facts {
     int hidden, vocab, layers;
     int max_positions;     /* longest sequence the model was made for */
@@ -44,6 +47,13 @@ struct model {
     const float *(*forward)(void *state, struct net *net, const struct batch *b);
     /* dh: gradient of those; used up. After a forward whose layout had train = true. */
     void (*backward)(void *state, struct net *net, const struct batch *b, float *dh);
+    /* Generation; NULL hooks: this architecture has none. kv_new: room for one sequence of at most `capacity` tokens (within max_positions and
+     * what the net was built for), counted as scratch. extend: ids[0..n) go on after the tokens that kv holds (n >= 1, room for all); resets
+     * net->tape and returns their hidden states as forward does, valid until the next pass. Forward passes only: net must not be
+     * between a forward and its backward. */
+    struct kv *(*kv_new)(void *state, struct net *net, int capacity);
+    void (*kv_free)(struct kv *kv); /* accepts NULL */
+    const float *(*extend)(void *state, struct net *net, struct kv *kv, const int32_t *ids, int n);
 };
 
 /* The registry, in models.def order; NULL-terminated. */

@@ -275,4 +275,7 @@ const struct model model_llama = {
     .layout = transformer_layout,
     .forward = transformer_forward,
     .backward = transformer_backward,
+    .kv_new = transformer_kv_new,
+    .kv_free = transformer_kv_free,
+    .extend = transformer_extend,
 };

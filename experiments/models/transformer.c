@@ -131,7 +131,10 @@ static void forward_attention(struct transformer *t, struct net *net, struct tra
     site_forward(net, L->site[SITE_V], L->n1, D, L->v, dkv, np);
     rope_apply(net->team, L->q, dq, o->heads, o->head_dim, b->pos, t->cos_table, t->sin_table, np, false);
     rope_apply(net->team, L->k, dkv, o->kv_heads, o->head_dim, b->pos, t->cos_table, t->sin_table, np, false);
-    attention_forward(net->team, &at, L->ao, dq, L->lse, L->q, dq, L->k, dkv, L->v, dkv);
+    if (t->kv)
+        transformer_kv_attention(t->kv, (int)(L - t->layer), &at, L->ao, dq, L->lse, L->q, dq, L->k, dkv, L->v, dkv);
+    else
+        attention_forward(net->team, &at, L->ao, dq, L->lse, L->q, dq, L->k, dkv, L->v, dkv);
     site_forward(net, L->site[SITE_O], L->ao, dq, L->a, D, np);
     panel_add(net->team, L->a, D, L->x, D, D, np);
 }

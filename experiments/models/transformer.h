@@ -38,6 +38,7 @@ struct transformer {
     float *cos_table, *sin_table;    /* [table_positions][head_dim/2] */
     struct mem *mem;
     int table_positions;
+    struct kv *kv; /* the cache that this pass extends, or NULL: see transformer_cache.c */
     float *x_last, *hidden;                                      /* after the last layer, and normed */
     float *dx, *dn, *dq, *dk, *dv, *delta, *dao, *dh;            /* backward scratch */
 };
@@ -50,5 +51,14 @@ void transformer_bound(void *t, struct net *net);
 void transformer_layout(void *t, struct net *net, int np, bool train);
 const float *transformer_forward(void *t, struct net *net, const struct batch *b);
 void transformer_backward(void *t, struct net *net, const struct batch *b, float *dh);
+
+/* Generation (transformer_cache.c); the hooks of struct model. */
+struct kv *transformer_kv_new(void *t, struct net *net, int capacity);
+void transformer_kv_free(struct kv *kv);
+const float *transformer_extend(void *t, struct net *net, struct kv *kv, const int32_t *ids, int n);
+/* Attention of a pass that extends a cache: layer l's keys and values of the new tokens (after any rotation) are added, then the queries see the
+ * whole cache. `a` describes the new tokens alone. */
+void transformer_kv_attention(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse, const float *q, int ldq,
+                              const float *k, int ldk, const float *v, int ldv);
 
 #endif
