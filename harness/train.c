@@ -260,6 +260,10 @@ static int train_step(struct run *r, double *loss) {
         update(r, lr, clip(r));
     }
     r->res->train_s += now_seconds() - t0;
+    if (r->step == 0) {
+        r->res->first_s = r->res->train_s;
+        r->res->first_tokens = r->res->tokens;
+    }
     return learned ? 0 : 1;
 }
 
@@ -309,6 +313,7 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
             r->task->layout(r->task_state, &r->tn, b, false);
             if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, false, 0, each_row, &x);
             weight += b->weight;
+            r->res->eval_tokens += b->tokens;
         }
         arena_reset(&r->net.tape);
         drop_batches(r);

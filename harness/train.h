@@ -56,6 +56,9 @@ struct train_result {
     char checkpoint_path[1024]; /* folder that PEFT loads, or with save "all" the model that transformers loads; "" when none */
     char checkpoint_sha256[65];
     double train_s, eval_s, total_s;
+    long eval_tokens; /* that evaluations and the test read */
+    double first_s;   /* of train_s, what the first step took: it touches everything for the first time */
+    long first_tokens;
 };
 
 /* Returns 0 when the run ended in a state of its own (also oom, nan, timeout, interrupted: res->state says which);

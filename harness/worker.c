@@ -25,7 +25,9 @@
     X(tokens);                                                                                               \
     X(best_step);                                                                                            \
     X(checkpoint_bytes);                                                                                     \
-    X(checkpoint_bytes_min)
+    X(checkpoint_bytes_min);                                                                                 \
+    X(eval_tokens);                                                                                          \
+    X(first_tokens)
 #define RESULT_NUMS(X)                                                                                       \
     X(train_loss);                                                                                           \
     X(eval_loss);                                                                                            \
@@ -34,7 +36,8 @@
     X(test_metric);                                                                                          \
     X(train_s);                                                                                              \
     X(eval_s);                                                                                               \
-    X(total_s)
+    X(total_s);                                                                                              \
+    X(first_s)
 #define RESULT_SIZES(X)                                                                                      \
     X(peak_bytes);                                                                                           \
     X(peak_bytes_predicted);                                                                                 \
