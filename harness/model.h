@@ -14,6 +14,7 @@ struct batch {
     int n, np;
     const int32_t *ids;
     const int32_t *pos;         /* position within the sequence */
+    const int64_t *row;         /* data row of each token, for random draws (net_draw); NULL: unknown, nothing is drawn */
     const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
 };
 

@@ -72,6 +72,10 @@ struct net {
     struct site **sites;
     int nsites, sites_cap;
     struct arena tape; /* one micro-batch: kept activations and pass scratch */
+    /* What random draws of a pass (dropout) are keyed by, beside the seed: never the place in the packed batch. */
+    long step;          /* the optimizer step at work, 0-based: draws differ from step to step */
+    const int64_t *row; /* of a training pass: data row of each token; NULL: nothing is drawn */
+    const int32_t *pos; /* and its position in it */
 };
 
 /* ---- building ---------------------------------------------------------------------------------------- */
@@ -97,6 +101,11 @@ size_t net_trainable(const struct net *net);
 
 /* Reserve panels of d features for the current micro-batch. MEM_ACT: kept for backward; MEM_SCRATCH: for the pass. */
 float *net_keep(struct net *net, enum mem_cat cat, int np, int d);
+/* Before the layout of a pass: data row and position of each token for random draws (borrowed until after backward); row NULL: none. */
+static inline void net_draw(struct net *net, const int64_t *row, const int32_t *pos) {
+    net->row = row;
+    net->pos = pos;
+}
 void site_layout(struct net *net, struct site *s, int np);
 void site_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np);
 void site_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx, int lddx,

@@ -28,6 +28,13 @@ struct task_batch {
     double weight; /* what the loss is divided by over the whole step: labelled tokens, pairs, ... */
 };
 
+/* What a row of a batch scored. */
+struct task_row {
+    int row;             /* its index among the rows that the batch was made of */
+    double loss, weight; /* summed loss and what it is divided by; weight 0: the row was left out */
+    double hits;         /* lm: labels that are the model's first choice given what stands before them */
+};
+
 struct task {
     const char *name, *summary;
     const struct opt *opts;      /* its keys: data.*, ... */
@@ -49,9 +56,9 @@ struct task {
     /* Reserve the memory of one pass over b on net->tape (the model's included). */
     void (*layout)(void *state, struct task_net *tn, const struct task_batch *b, bool train);
     /* After layout: forward, loss summed (not averaged) in double, and with `train` backward of scale * loss. `each`: per-row scores
-     * and sizes through the callback, for evaluation (may be NULL). */
+     * through the callback, for evaluation (must be NULL with `train`). */
     double (*run)(void *state, struct task_net *tn, const struct task_batch *b, bool train, double scale,
-                  void (*each)(void *arg, int row, double loss, double weight), void *arg);
+                  void (*each)(void *arg, const struct task_row *r), void *arg);
     /* Rows met so far that were left out (lm: no label within max_length). */
     long (*skipped)(void *state, enum split s);
 };

@@ -99,8 +99,6 @@ static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     longjmp(r->denied, 1);
 }
 
-static const char *metric_key(enum split s) { return s == SPLIT_TEST ? "test/loss" : "eval/loss"; }
-
 static int open_net(struct run *r) {
     const char *name = cfg_str(r->cfg, "method");
     r->method = method_find(name);
@@ -251,6 +249,7 @@ static int train_step(struct run *r, double *loss) {
         if (!take_batch(r, SPLIT_TRAIN, r->batch_rows, (int)size)) return ERR_USER;
     }
     if (!r->counting) net_zero_grad(&r->net);
+    r->net.step = r->step;
     int learned = train_batches(r, loss);
     drop_batches(r);
     if (learned && !r->counting) {
@@ -269,17 +268,46 @@ static int train_step(struct run *r, double *loss) {
 
 /* ---- evaluation ------------------------------------------------------------------------------------------ */
 
+/* Sums over the rows of a split. */
+struct score {
+    double loss, weight, hits;
+    long rows, exact; /* rows with labels; those whose labels are all hits */
+};
+
 struct each_row {
     struct run *r;
     const long *rows;
-    const char *key;
+    enum split split;
     bool items;
+    struct score *score;
 };
 
-static void each_row(void *arg, int row, double loss, double weight) {
+static void each_row(void *arg, const struct task_row *t) {
     struct each_row *x = arg;
-    if (x->items && weight > 0 && x->r->rep && x->r->rep->item)
-        x->r->rep->item(x->r->rep->arg, x->key, x->rows[row], loss / weight);
+    const struct train_report *rep = x->r->rep;
+    if (t->weight == 0) return;
+    x->score->hits += t->hits;
+    x->score->exact += t->hits == t->weight;
+    x->score->rows++;
+    if (x->items && rep && rep->item)
+        rep->item(rep->arg, x->split == SPLIT_TEST ? "test/loss" : "eval/loss", x->rows[t->row], t->loss / t->weight);
+}
+
+/* The rows of a split's score as metrics; the mean loss. */
+static double tell_score(struct run *r, enum split s, const struct score *x) {
+    const struct {
+        const char *name;
+        double value;
+    } m[] = {{"loss", x->loss / x->weight},
+             {"perplexity", exp(x->loss / x->weight)},
+             {"accuracy", x->hits / x->weight},
+             {"exact_match", (double)x->exact / (double)x->rows}};
+    for (size_t i = 0; i < ARRAY_LEN(m); i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s/%s", split_name(s), m[i].name);
+        tell_metric(r, key, r->step, m[i].value);
+    }
+    return m[0].value;
 }
 
 /* The rows from *next on that fit into one batch. */
@@ -296,12 +324,13 @@ static int take_rows(struct run *r, enum split s, long *next, long limit, long *
     return n;
 }
 
-/* Token-weighted mean loss over the first eval.rows rows of a split. `items`: also report each row's. */
+/* Score the first eval.rows rows of a split; *ret: the token-weighted mean loss, NaN without labels. `items`: also report each row's. */
 static int evaluate(struct run *r, enum split s, bool items, double *ret) {
     enum { CAP = 512 };
     long rows[CAP], limit = r->task->rows(r->task_state, s), wanted = cfg_int(r->cfg, "eval.rows");
     if (wanted > 0 && wanted < limit) limit = wanted;
-    double sum = 0, weight = 0, t0 = now_seconds();
+    double t0 = now_seconds();
+    struct score score = {0};
     *ret = NAN;
     for (long next = 0; next < limit;) {
         int n = take_rows(r, s, &next, limit, rows, CAP);
@@ -309,10 +338,10 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
         if (!b) return ERR_USER;
         arena_reset(&r->net.tape);
         if (b->weight > 0) {
-            struct each_row x = {r, rows, metric_key(s), items};
+            struct each_row x = {r, rows, s, items, &score};
             r->task->layout(r->task_state, &r->tn, b, false);
-            if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, false, 0, each_row, &x);
-            weight += b->weight;
+            if (!r->counting) score.loss += r->task->run(r->task_state, &r->tn, b, false, 0, each_row, &x);
+            score.weight += b->weight;
             r->res->eval_tokens += b->tokens;
         }
         arena_reset(&r->net.tape);
@@ -320,7 +349,7 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
         if (r->job->stop && *r->job->stop) return ERR_STOP;
         tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
     }
-    if (weight > 0) *ret = sum / weight;
+    if (score.weight > 0 && !r->counting) *ret = tell_score(r, s, &score);
     r->res->eval_s += now_seconds() - t0;
     return 0;
 }
@@ -331,8 +360,6 @@ static int evaluate_step(struct run *r, bool last) {
     double loss;
     int rc = evaluate(r, SPLIT_EVAL, last, &loss);
     if (rc || r->counting) return rc;
-    tell_metric(r, "eval/loss", r->step, loss);
-    tell_metric(r, "eval/perplexity", r->step, exp(loss));
     r->res->eval_loss = r->res->metric = loss;
     if (isnan(r->res->best_metric) || loss < r->res->best_metric) {
         r->res->best_metric = loss;
@@ -455,7 +482,6 @@ static int loop(struct run *r) {
         double loss;
         rc = evaluate(r, SPLIT_TEST, true, &loss);
         if (!rc) r->res->test_metric = loss;
-        if (!rc) tell_metric(r, "test/loss", r->step, loss);
     }
     if (!rc) warn_skipped(r);
     return rc ? rc : save(r);

@@ -6,7 +6,8 @@
  * in data fields they are plain text unless data.special_tokens.
  *
  * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so that the core normalises by
- * the labelled tokens of the whole step, also under accumulation. */
+ * the labelled tokens of the whole step, also under accumulation. A hit is a label that is the most probable token given those before it
+ * (the lowest id among equals): greedy generation from the prompt gives the labels exactly when all of them are hits. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,7 @@ struct lm_batch {
     size_t bytes;
     /* of one pass */
     float *h, *dh, *dhidden, *nll; /* labelled tokens only: [labels] x hidden; whole: [n] x hidden */
+    int32_t *top1;                 /* [labels], evaluation */
 };
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
@@ -195,9 +197,10 @@ static long lm_row_tokens(void *state, enum split s, long row, struct err *e) {
 static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int labels) {
     size_t lanes = (size_t)panels(tokens) * PANEL;
     size_t ints = 4 * lanes + (size_t)rows + 1 + 2 * (size_t)labels;
-    size_t bytes = sizeof(struct lm_batch) + ints * sizeof(int32_t);
+    size_t bytes = sizeof(struct lm_batch) + lanes * sizeof(int64_t) + ints * sizeof(int32_t);
     struct lm_batch *b = mem_alloc(lm->mem, MEM_DATA, bytes);
-    int32_t *p = (int32_t *)(b + 1);
+    int64_t *row = (int64_t *)(b + 1);
+    int32_t *p = (int32_t *)(row + lanes);
     b->bytes = bytes;
     b->rows = rows;
     b->labels = labels;
@@ -205,16 +208,18 @@ static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int label
     b->at = b->row_labels + rows + 1;
     b->target = b->at + labels;
     b->tb.b = (struct batch){.n = tokens, .np = panels(tokens), .ids = p, .pos = p + lanes, .start = p + 2 * lanes,
-                             .end = p + 3 * lanes};
+                             .end = p + 3 * lanes, .row = row};
     b->tb.tokens = tokens;
     b->tb.weight = labels;
     return b;
 }
 
-static void batch_add_row(struct lm_batch *b, const struct lm_row *r, int first, int *label) {
+static void batch_add_row(struct lm_batch *b, const struct lm_row *r, long row, int first, int *label) {
     int32_t *ids = (int32_t *)b->tb.b.ids, *pos = (int32_t *)b->tb.b.pos;
     int32_t *start = (int32_t *)b->tb.b.start, *end = (int32_t *)b->tb.b.end;
+    int64_t *rows = (int64_t *)b->tb.b.row;
     for (int t = 0; t < r->n; t++) {
+        rows[first + t] = row;
         ids[first + t] = r->ids[t];
         pos[first + t] = t;
         start[first + t] = first;
@@ -242,7 +247,7 @@ static struct task_batch *lm_batch(void *state, enum split s, const long *rows, 
     for (int i = 0; i < n; i++) {
         const struct lm_row *r = sp->cache[rows[i]];
         if (r->labels_from < r->n) {
-            batch_add_row(b, r, first, &label);
+            batch_add_row(b, r, rows[i], first, &label);
             first += r->n;
         }
         b->row_labels[i + 1] = label;
@@ -262,16 +267,18 @@ static void lm_layout(void *state, struct task_net *tn, const struct task_batch 
     struct lm_batch *b = (struct lm_batch *)tb;
     struct net *net = tn->net;
     int D = tn->facts.hidden, nl = panels(b->labels);
+    net_draw(net, train ? tb->b.row : NULL, tb->b.pos);
     tn->model->layout(tn->model_state, net, tb->b.np, train);
     b->h = net_keep(net, MEM_SCRATCH, nl, D);
     b->nll = net_keep(net, MEM_SCRATCH, nl, 1);
+    b->top1 = train ? NULL : arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->labels * sizeof *b->top1);
     if (!train) return;
     b->dh = net_keep(net, MEM_SCRATCH, nl, D);
     b->dhidden = net_keep(net, MEM_SCRATCH, tb->b.np, D);
 }
 
 static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale,
-                     void (*each)(void *arg, int row, double loss, double weight), void *arg) {
+                     void (*each)(void *arg, const struct task_row *r), void *arg) {
     (void)state;
     struct lm_batch *b = (struct lm_batch *)tb;
     struct net *net = tn->net;
@@ -279,14 +286,17 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
     int D = tn->facts.hidden;
     const float *hidden = tn->model->forward(tn->model_state, net, &tb->b);
     panel_gather(net->team, b->h, D, hidden, D, D, b->at, b->labels);
-    xent(net->team, b->nll, NULL, train ? b->dh : NULL, D, train ? head->grad : NULL, train && bias ? bias->grad : NULL,
+    xent(net->team, b->nll, b->top1, train ? b->dh : NULL, D, train ? head->grad : NULL, train && bias ? bias->grad : NULL,
          &head->w, bias ? bias->value : NULL, b->h, D, b->labels, b->target, (float)scale);
     double sum = 0;
     for (int i = 0; i < b->rows; i++) {
-        double row = 0;
-        for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) row += b->nll[j];
-        if (each) each(arg, i, row, b->row_labels[i + 1] - b->row_labels[i]);
-        sum += row;
+        struct task_row row = {.row = i, .weight = b->row_labels[i + 1] - b->row_labels[i]};
+        for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) {
+            row.loss += b->nll[j];
+            row.hits += b->top1 && b->top1[j] == b->target[j];
+        }
+        if (each) each(arg, &row);
+        sum += row.loss;
     }
     if (!train) return sum;
     panel_scatter(net->team, b->dhidden, D, tb->b.np, b->dh, D, D, b->at, b->labels);
