@@ -49,6 +49,8 @@ struct kernels {
     void (*add)(float *y, const float *x, size_t n);
     void (*silu)(float *h, const float *g, const float *u, size_t n);
     void (*silu_grad)(float *dg, float *du, const float *dh, const float *g, const float *u, size_t n);
+    void (*gelu)(float *h, const float *g, size_t n);
+    void (*gelu_grad)(float *dg, const float *dh, const float *g, size_t n);
 
     /* One panel of m (or d) features. v NULL: ones. */
     void (*row_scale)(float *y, const float *x, const float *v, float s, int m, bool add);
@@ -58,6 +60,10 @@ struct kernels {
     void (*rmsnorm)(float *y, const float *x, const float *gamma, int d, float eps);
     void (*rmsnorm_grad)(float *dx, float *inv, const float *x, const float *gamma, const float *dy, int d,
                          float eps);
+    void (*layernorm)(float *y, const float *x, const float *gamma, const float *beta, int d, float eps);
+    /* stats[2][32]: the means and 1/sigma are returned. */
+    void (*layernorm_grad)(float *dx, float *stats, const float *x, const float *gamma, const float *dy,
+                           int d, float eps);
     void (*rope)(float *x, const float *c, const float *s, int half,
                  bool inverse); /* one head; c, s [half][32] */
 
@@ -66,6 +72,9 @@ struct kernels {
     float (*sum)(const float *a, ptrdiff_t sa, int np);
     float (*dot)(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, int np);
     float (*dot3)(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, const float *c, int np);
+    /* Of (a - mean) * inv * b, with stats of layernorm_grad, one [2][32] per panel. */
+    float (*dot_normed)(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, const float *stats,
+                        int np);
 
     /* Softmax over rows of s [n][32], lanes apart. Row j is key key0 + j; a lane sees keys in [start, lim).
      */

@@ -23,6 +23,26 @@ static void silu_grad(float *dg, float *du, const float *dh, const float *g, con
     }
 }
 
+/* GELU in its tanh form, 0.5 x (1 + tanh v) = x sigmoid(2v) with v = sqrt(2/pi) (x + 0.044715 x^3). */
+#define GELU_A 1.5957691216057308f /* 2 sqrt(2/pi) */
+#define GELU_B 0.071354816272600f  /* 0.044715 of it */
+
+static void gelu(float *h, const float *g, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec x = ld(g + i);
+        st(h + i, x * sigmoid_v(x * (GELU_A + GELU_B * (x * x))));
+    }
+}
+
+/* s' = s (1 - s) is taken from exp(-|z|): 1 - s would lose the digits of a small difference. */
+static void gelu_grad(float *dg, const float *dh, const float *g, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec x = ld(g + i), x2 = x * x, z = x * (GELU_A + GELU_B * x2);
+        vec e = exp_v(select_v(z > 0, -z, z)), p = 1.0f / (1.0f + e), q = e * p;
+        st(dg + i, ld(dh + i) * (select_v(z > 0, p, q) + x * (p * q) * (GELU_A + 3.0f * GELU_B * x2)));
+    }
+}
+
 static void row_scale(float *y, const float *x, const float *v, float s, int m, bool addto) {
     for (int i = 0; i < m; i++) {
         float c = v ? v[i] * s : s;
@@ -99,6 +119,53 @@ static void rmsnorm_grad(float *dx, float *inv, const float *x, const float *gam
     }
 }
 
+/* ---- LayerNorm ---------------------------------------------------------------------------------------- */
+
+/* Mean and 1/sigma of VL lanes: the mean first, then the squares around it, so that a large mean costs no
+ * digits. */
+INLINE void lane_stats(const float *x, int d, float eps, vec *mean, vec *inv) {
+    vec a[4] = {{0}, {0}, {0}, {0}}, q[4] = {{0}, {0}, {0}, {0}};
+    for (int f = 0; f < d; f++) a[f & 3] += ld(x + (size_t)f * PANEL);
+    vec m = ((a[0] + a[1]) + (a[2] + a[3])) / (float)d;
+    for (int f = 0; f < d; f++) {
+        vec v = ld(x + (size_t)f * PANEL) - m;
+        q[f & 3] += v * v;
+    }
+    *mean = m;
+    *inv = 1.0f / sqrt_v(((q[0] + q[1]) + (q[2] + q[3])) / (float)d + eps);
+}
+
+static void layernorm(float *y, const float *x, const float *gamma, const float *beta, int d, float eps) {
+    for (int j = 0; j < PANEL; j += VL, x += VL, y += VL) {
+        vec m, r;
+        lane_stats(x, d, eps, &m, &r);
+        for (int f = 0; f < d; f++)
+            st(y + (size_t)f * PANEL, (ld(x + (size_t)f * PANEL) - m) * r * gamma[f] + beta[f]);
+    }
+}
+
+/* With z = (x - mean) inv and g = gamma dy: dx += inv (g - mean(g) - z mean(g z)). */
+static void layernorm_grad(float *dx, float *stats, const float *x, const float *gamma, const float *dy,
+                           int d, float eps) {
+    for (int j = 0; j < PANEL; j += VL, x += VL, dy += VL, dx += VL) {
+        vec m, r, s[2] = {{0}, {0}}, c[2] = {{0}, {0}};
+        lane_stats(x, d, eps, &m, &r);
+        st(stats + j, m);
+        st(stats + PANEL + j, r);
+        for (int f = 0; f < d; f++) {
+            size_t o = (size_t)f * PANEL;
+            vec g = ld(dy + o) * gamma[f];
+            s[f & 1] += g;
+            c[f & 1] += g * ((ld(x + o) - m) * r);
+        }
+        vec mg = (s[0] + s[1]) / (float)d, mgz = (c[0] + c[1]) / (float)d;
+        for (int f = 0; f < d; f++) {
+            size_t o = (size_t)f * PANEL;
+            st(dx + o, ld(dx + o) + r * (ld(dy + o) * gamma[f] - mg - (ld(x + o) - m) * r * mgz));
+        }
+    }
+}
+
 static void rope(float *x, const float *c, const float *s, int half, bool inverse) {
     float *hi = x + (size_t)half * PANEL;
     for (size_t i = 0; i < (size_t)half * PANEL; i += VL) {
@@ -137,6 +204,18 @@ static float dot3(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, co
     for (int p = 0; p < np; p++, a += sa, b += sb, c += PANEL)
 #pragma GCC unroll 8
         for (int j = 0; j < NV; j++) s[j] += ld(a + j * VL) * (ld(b + j * VL) * ld(c + j * VL));
+    for (int h = NV / 2; h > 0; h /= 2)
+        for (int j = 0; j < h; j++) s[j] += s[j + h];
+    return hsum(s[0]);
+}
+
+static float dot_normed(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t sb, const float *stats,
+                        int np) {
+    vec s[NV] = {{0}};
+    for (int p = 0; p < np; p++, a += sa, b += sb, stats += 2 * PANEL)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++)
+            s[j] += (ld(a + j * VL) - ld(stats + j * VL)) * ld(stats + PANEL + j * VL) * ld(b + j * VL);
     for (int h = NV / 2; h > 0; h /= 2)
         for (int j = 0; j < h; j++) s[j] += s[j + h];
     return hsum(s[0]);

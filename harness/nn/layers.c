@@ -1,6 +1,6 @@
-/* layers.c - embedding, layouts, RMSNorm (Zhang & Sennrich, 1910.07467), rotary positions (Su et al.,
- * 2104.09864), and the flat-vector operations of optimizers. Each parallel over panels, features or fixed
- * chunks; sums in a fixed order. */
+/* layers.c - embedding, layouts, RMSNorm (Zhang & Sennrich, 1910.07467), LayerNorm (Ba et al., 1607.06450),
+ * rotary positions (Su et al., 2104.09864), and the flat-vector operations of optimizers. Each parallel over
+ * panels, features or fixed chunks; sums in a fixed order. */
 #include <math.h>
 #include <string.h>
 
@@ -166,6 +166,49 @@ void rmsnorm_backward(struct team *t, float *dx, int lddx, float *dgamma, const 
                                             dys + (size_t)p * lddy * PANEL, d, eps);
         }
         if (dgamma) rmsnorm_dgamma(t, dgamma, xs, ldx, dys, lddy, t->shared, d, n);
+    }
+}
+
+/* ---- LayerNorm ----------------------------------------------------------------------------------------- */
+
+void layernorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma,
+                       const float *beta, int d, int np, float eps) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            kernels_get()->layernorm(y + (size_t)p * ldy * PANEL, x + (size_t)p * ldx * PANEL, gamma, beta, d,
+                                     eps);
+    }
+}
+
+static void layernorm_dgamma(struct team *t, float *dgamma, const float *x, int ldx, const float *dy,
+                             int lddy, const float *stats, int d, int np) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(d, &lo, &hi);
+        for (long f = lo; f < hi; f++)
+            dgamma[f] += kernels_get()->dot_normed(x + f * PANEL, (ptrdiff_t)ldx * PANEL, dy + f * PANEL,
+                                                   (ptrdiff_t)lddy * PANEL, stats, np);
+    }
+}
+
+void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, float *dbeta, const float *x,
+                        int ldx, const float *gamma, const float *dy, int lddy, int d, int np, float eps) {
+    enum { AT_ONCE = 128 }; /* panels whose mean and 1/sigma fit the shared scratch */
+    if (dbeta) panel_row_sum(t, dbeta, dy, lddy, d, np);
+    for (int p0 = 0; p0 < np; p0 += AT_ONCE) {
+        int n = MIN_OF(AT_ONCE, np - p0);
+        const float *xs = x + (size_t)p0 * ldx * PANEL, *dys = dy + (size_t)p0 * lddy * PANEL;
+        TEAM_PARALLEL(t, 0.4 * n * d * PANEL) {
+            long lo, hi;
+            team_range(n, &lo, &hi);
+            for (long p = lo; p < hi; p++)
+                kernels_get()->layernorm_grad(dx + (size_t)(p0 + p) * lddx * PANEL, t->shared + p * 2 * PANEL,
+                                              xs + (size_t)p * ldx * PANEL, gamma,
+                                              dys + (size_t)p * lddy * PANEL, d, eps);
+        }
+        if (dgamma) layernorm_dgamma(t, dgamma, xs, ldx, dys, lddy, t->shared, d, n);
     }
 }
 

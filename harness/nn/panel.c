@@ -22,6 +22,7 @@ enum {
     PASS_K = 832,  /* longest pass: one piece and some low-rank terms */
     PASS_SEGS = 16,
     PIECES = 256, /* of all terms together */
+    MAX_TERMS = 16,
 };
 
 /* ---- products ----------------------------------------------------------------------------------------- */
@@ -137,9 +138,29 @@ static void mm_share(const struct mm_job *j, int np, int groups) {
     }
 }
 
+/* Terms whose weight is stored as W^T read that matrix in the other order. stored: [nterms]; returns `terms`
+ * where nothing changes. */
+static const struct term *stored_terms(const struct term *terms, int nterms, struct term *out,
+                                       struct weight *stored) {
+    bool any = false;
+    BUG_ON(nterms > MAX_TERMS, "%d terms", nterms);
+    for (int i = 0; i < nterms; i++) {
+        out[i] = terms[i];
+        if (!terms[i].w->transposed) continue;
+        stored[i] = weight_stored(terms[i].w);
+        out[i].w = &stored[i];
+        out[i].trans = !terms[i].trans;
+        any = true;
+    }
+    return any ? out : terms;
+}
+
 void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct term *terms, int nterms,
               const float *bias, bool accumulate) {
     if (m == 0 || np == 0) return;
+    struct term others[MAX_TERMS];
+    struct weight stored[MAX_TERMS];
+    terms = stored_terms(terms, nterms, others, stored);
     struct piece pieces[PIECES];
     int n = cut_terms(terms, nterms, pieces, PIECES), k = 1;
     for (int i = 0; i < n; i++) k += pieces[i].k;
@@ -308,4 +329,15 @@ void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu,
     FOR_ROWS(t, d, np, 0.3)
     kernels_get()->silu_grad(dg + ROWS_OF(lddg), du + ROWS_OF(lddu), dh + ROWS_OF(lddh), g + ROWS_OF(ldg),
                              u + ROWS_OF(ldu), (size_t)n * PANEL);
+}
+
+void gelu_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+}
+
+void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg,
+                   int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
 }

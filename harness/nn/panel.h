@@ -91,6 +91,13 @@ void rmsnorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx,
 void rmsnorm_backward(struct team *t, float *dx, int lddx, float *dgamma, const float *x, int ldx, const float *gamma,
                       const float *dy, int lddy, int d, int np, float eps);
 
+/* LayerNorm (Ba et al., 1607.06450): y = gamma * (x - mean) / sqrt(var + eps) + beta, var the mean square around the mean. y may not equal x. */
+void layernorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma, const float *beta, int d,
+                       int np, float eps);
+/* dx += its gradient; dgamma += and dbeta += (NULL: not trained). x as in forward. */
+void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, float *dbeta, const float *x, int ldx,
+                        const float *gamma, const float *dy, int lddy, int d, int np, float eps);
+
 /* Rotary positions on `heads` heads of `hd` features in place, Hugging Face's half-split form: with i < hd/2,
  *   x_i' = x_i cos - x_{i+hd/2} sin,  x_{i+hd/2}' = x_{i+hd/2} cos + x_i sin,  angle = pos * theta^(-2i/hd).
  * `inverse` rotates back (the gradient). cos/sin: tables [max_pos][hd/2]. pos[t] for t < 32 np (padding: 0). */
@@ -102,6 +109,10 @@ void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int3
 void silu_mul_forward(struct team *t, float *h, int ldh, const float *g, int ldg, const float *u, int ldu, int d, int np);
 void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu, const float *dh, int lddh, const float *g,
                        int ldg, const float *u, int ldu, int d, int np);
+
+/* h = gelu(g) in its tanh form ("gelu_new"): 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))). Backward: dg is overwritten (it may be g's buffer). */
+void gelu_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np);
+void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg, int d, int np);
 
 /* Attention over packed sequences, never T x T in memory.
  * start[t], end[t]: token t may attend to keys in [start[t], end[t]); causal adds key <= t. Both arrays have 32 np entries; for padding

@@ -59,7 +59,9 @@ void ref_expand(const struct weight *w, float *dst) {
         }
         for (int j = 0; j < w->cols; j++)
             dst[(size_t)i * w->cols + j] =
-                ref_element(w->dtype, (const uint8_t *)w->data + (size_t)at * w->row_bytes, j);
+                w->transposed
+                    ? ref_element(w->dtype, (const uint8_t *)w->data + (size_t)j * w->row_bytes, i)
+                    : ref_element(w->dtype, (const uint8_t *)w->data + (size_t)at * w->row_bytes, j);
     }
 }
 
@@ -105,6 +107,53 @@ void ref_rmsnorm_grad(double *dx, double *dgamma, const double *x, const double 
             dx[f] += gamma[f] * dy[f] * r - x[f] * r * r * r * s / d;
             dgamma[f] += dy[f] * x[f] * r;
         }
+    }
+}
+
+static void ref_stats(const double *x, int d, double eps, double *mean, double *inv) {
+    double m = 0, q = 0;
+    for (int f = 0; f < d; f++) m += x[f] / d;
+    for (int f = 0; f < d; f++) q += (x[f] - m) * (x[f] - m) / d;
+    *mean = m;
+    *inv = 1 / sqrt(q + eps);
+}
+
+void ref_layernorm(double *y, const double *x, const double *gamma, const double *beta, int n, int d,
+                   double eps) {
+    for (int t = 0; t < n; t++, x += d, y += d) {
+        double m, r;
+        ref_stats(x, d, eps, &m, &r);
+        for (int f = 0; f < d; f++) y[f] = gamma[f] * (x[f] - m) * r + beta[f];
+    }
+}
+
+void ref_layernorm_grad(double *dx, double *dgamma, double *dbeta, const double *x, const double *gamma,
+                        const double *dy, int n, int d, double eps) {
+    for (int t = 0; t < n; t++, x += d, dx += d, dy += d) {
+        double m, r, s = 0, c = 0;
+        ref_stats(x, d, eps, &m, &r);
+        for (int f = 0; f < d; f++) {
+            s += gamma[f] * dy[f] / d;
+            c += gamma[f] * dy[f] * (x[f] - m) * r / d;
+        }
+        for (int f = 0; f < d; f++) {
+            double z = (x[f] - m) * r;
+            dx[f] += r * (gamma[f] * dy[f] - s - z * c);
+            dgamma[f] += dy[f] * z;
+            dbeta[f] += dy[f];
+        }
+    }
+}
+
+void ref_gelu(double *h, const double *g, int n) {
+    for (int i = 0; i < n; i++)
+        h[i] = 0.5 * g[i] * (1 + tanh(sqrt(2 / M_PI) * (g[i] + 0.044715 * pow(g[i], 3))));
+}
+
+void ref_gelu_grad(double *dg, const double *dh, const double *g, int n) {
+    for (int i = 0; i < n; i++) {
+        double x = g[i], t = tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x));
+        dg[i] = dh[i] * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x));
     }
 }
 

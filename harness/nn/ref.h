@@ -24,6 +24,12 @@ void ref_rmsnorm(double *y, const double *x, const double *gamma, int n, int d, 
 /* dx += , dgamma += */
 void ref_rmsnorm_grad(double *dx, double *dgamma, const double *x, const double *gamma, const double *dy,
                       int n, int d, double eps);
+void ref_layernorm(double *y, const double *x, const double *gamma, const double *beta, int n, int d, double eps);
+/* dx += , dgamma += , dbeta += */
+void ref_layernorm_grad(double *dx, double *dgamma, double *dbeta, const double *x, const double *gamma,
+                        const double *dy, int n, int d, double eps);
+void ref_gelu(double *h, const double *g, int n);
+void ref_gelu_grad(double *dg, const double *dh, const double *g, int n);
 /* In place; x [n, heads*hd]. */
 void ref_rope(double *x, const int32_t *pos, int n, int heads, int hd, double theta, bool inverse);
 void ref_silu_mul(double *h, const double *g, const double *u, int n);

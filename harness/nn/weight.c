@@ -30,12 +30,25 @@ struct weight weight_f32(const float *data, int rows, int cols, int ld) {
 }
 
 bool weight_is_plain(const struct weight *w, const float **data, int *ld) {
-    if (w->dtype != DT_F32 || w->rope_heads || w->row_bytes % sizeof(float) ||
+    if (w->dtype != DT_F32 || w->rope_heads || w->transposed || w->row_bytes % sizeof(float) ||
         (uintptr_t)w->data % sizeof(float))
         return false;
     *data = w->data;
     *ld = (int)(w->row_bytes / sizeof(float));
     return true;
+}
+
+struct weight weight_stored(const struct weight *w) {
+    BUG_ON(!w->transposed, "[%d, %d] lies as it is", w->rows, w->cols);
+    struct weight s = *w;
+    s.rows = w->cols;
+    s.cols = w->rows;
+    s.transposed = false;
+    return s;
+}
+
+size_t weight_stored_bytes(const struct weight *w) {
+    return (size_t)(w->transposed ? w->cols : w->rows) * w->row_bytes;
 }
 
 /* Where logical row i is stored. */
@@ -58,7 +71,26 @@ struct fetch weight_fetch(const struct weight *w, int row0, int nrows, int col0,
                           .lines = (int)((bytes + 63) / 64)};
 }
 
+/* Blocks of 32 x 32 at most, so that neither side leaves the cache. */
+static void expand_transposed(const struct weight *w, int row0, int nrows, int col0, int ncols, float *dst,
+                              int ld) {
+    struct weight s = weight_stored(w);
+    BUG_ON(types[w->dtype].block > 1, "%s", types[w->dtype].name);
+    for (int i = 0; i < nrows; i += 32)
+        for (int j = 0; j < ncols; j += 32) {
+            float block[32 * 32];
+            int ni = nrows - i < 32 ? nrows - i : 32, nj = ncols - j < 32 ? ncols - j : 32;
+            weight_expand(&s, col0 + j, nj, row0 + i, ni, block, 32);
+            for (int a = 0; a < ni; a++)
+                for (int b = 0; b < nj; b++) dst[(size_t)(i + a) * ld + j + b] = block[b * 32 + a];
+        }
+}
+
 void weight_expand(const struct weight *w, int row0, int nrows, int col0, int ncols, float *dst, int ld) {
+    if (w->transposed) {
+        expand_transposed(w, row0, nrows, col0, ncols, dst, ld);
+        return;
+    }
     int block = types[w->dtype].block;
     BUG_ON(row0 < 0 || nrows < 0 || row0 + nrows > w->rows || col0 < 0 || ncols < 0 ||
                col0 + ncols > w->cols || col0 % block,

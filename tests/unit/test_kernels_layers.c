@@ -42,6 +42,88 @@ static void rmsnorm_and_its_gradient_agree_with_the_twin(void **state) {
     free(want_y), free(want_dx), free(want_dg);
 }
 
+/* x has a mean of 3 to lose digits on. */
+static void layernorm_and_its_gradient_agree_with_the_twin(void **state) {
+    (void)state;
+    float *xr = nn_floats(N * D, 2), *dyr = nn_floats(N * D, 1), *gamma = nn_floats(D, 1),
+          *beta = nn_floats(D, 1), *dx0 = nn_floats(N * D, 1);
+    for (int i = 0; i < N * D; i++) xr[i] += 3;
+    float *x = nn_panels(xr, N, D, LD, NAN), *dy = nn_panels(dyr, N, D, LD, NAN);
+    double *xd = nn_widen(xr, N * D), *dyd = nn_widen(dyr, N * D), *gd = nn_widen(gamma, D),
+           *bd = nn_widen(beta, D);
+    double *want_y = nn_doubles(N * D), *want_dx = nn_widen(dx0, N * D), *want_dg = nn_doubles(D),
+           *want_db = nn_doubles(D);
+    ref_layernorm(want_y, xd, gd, bd, N, D, 1e-5);
+    ref_layernorm_grad(want_dx, want_dg, want_db, xd, gd, dyd, N, D, 1e-5);
+    FOR_CPUS(cpu) {
+        float *one[4] = {0};
+        for (int threads = 1; threads <= 4; threads++) {
+            struct mem mem;
+            struct team *t = nn_team(&mem, threads);
+            float *now[4] = {nn_zeros(panel_floats(NP, LD)), nn_panels(dx0, N, D, LD, 0), nn_zeros(D),
+                             nn_zeros(D)};
+            size_t sizes[4] = {panel_floats(NP, LD), panel_floats(NP, LD), D, D};
+            layernorm_forward(t, now[0], LD, x, LD, gamma, beta, D, NP, 1e-5f);
+            layernorm_backward(t, now[1], LD, now[2], now[3], x, LD, gamma, dy, LD, D, NP, 1e-5f);
+            team_free(t);
+            if (threads == 1) {
+                double *gy = nn_rows(now[0], N, D, LD), *gdx = nn_rows(now[1], N, D, LD),
+                       *gdg = nn_widen(now[2], D), *gdb = nn_widen(now[3], D);
+                NN_CLOSE(gy, want_y, N * D, 1e-6);
+                NN_CLOSE(gdx, want_dx, N * D, 1e-6);
+                NN_CLOSE(gdg, want_dg, D, 1e-6);
+                NN_CLOSE(gdb, want_db, D, 1e-6);
+                free(gy), free(gdx), free(gdg), free(gdb);
+                memcpy(one, now, sizeof one);
+                continue;
+            }
+            for (int i = 0; i < 4; i++) {
+                assert_memory_equal(now[i], one[i], sizeof(float) * sizes[i]);
+                free(now[i]);
+            }
+        }
+        for (int i = 0; i < 4; i++) free(one[i]);
+    }
+    free(xr), free(dyr), free(gamma), free(beta), free(dx0), free(x), free(dy), free(xd), free(dyd), free(gd),
+        free(bd);
+    free(want_y), free(want_dx), free(want_dg), free(want_db);
+}
+
+static void gelu_and_its_gradient_agree_with_the_twin_also_in_place(void **state) {
+    (void)state;
+    float *gr = nn_floats(N * D, 12), *dhr = nn_floats(N * D, 1);
+    double *gd = nn_widen(gr, N * D), *dhd = nn_widen(dhr, N * D), *h = nn_doubles(N * D),
+           *dg = nn_doubles(N * D);
+    ref_gelu(h, gd, N * D);
+    ref_gelu_grad(dg, dhd, gd, N * D);
+    FOR_CPUS(cpu) {
+        struct mem mem;
+        struct team *t = nn_team(&mem, 3);
+        float *g = nn_panels(gr, N, D, LD, 0), *dh = nn_panels(dhr, N, D, D, 0),
+              *hp = nn_zeros(panel_floats(NP, LD));
+        gelu_forward(t, hp, LD, g, LD, D, NP);
+        gelu_backward(t, g, LD, dh, D, g, LD, D, NP);
+        double *gh = nn_rows(hp, N, D, LD), *gdg = nn_rows(g, N, D, LD);
+        NN_CLOSE(gh, h, N * D, 1e-6);
+        NN_CLOSE(gdg, dg, N * D, 1e-6);
+        free(g), free(dh), free(hp), free(gh), free(gdg);
+        team_free(t);
+    }
+    free(gr), free(dhr), free(gd), free(dhd), free(h), free(dg);
+}
+
+static void gelu_keeps_nan_and_saturates_at_large_inputs(void **state) {
+    (void)state;
+    FOR_CPUS(cpu) {
+        float g[32] = {NAN, 1e10f, -1e10f, 100, -100, 0}, h[32], one[32], d[32];
+        for (int i = 0; i < 32; i++) one[i] = 1;
+        kernels_get()->gelu(h, g, 32);
+        kernels_get()->gelu_grad(d, one, g, 32);
+        assert_true(isnan(h[0]) && h[1] == 1e10f && h[2] == 0 && h[3] == 100 && h[4] == 0 && h[5] == 0);
+        assert_true(isnan(d[0]) && d[1] == 1 && d[2] == 0 && d[3] == 1 && d[4] == 0 && d[5] == 0.5f);
+    }
+}
+
 /* Central difference of sum(dy * twin(x)) at every element of x. */
 static void the_twins_of_norm_and_gate_have_the_gradients_of_central_differences(void **state) {
     (void)state;
@@ -69,6 +151,36 @@ static void the_twins_of_norm_and_gate_have_the_gradients_of_central_differences
         assert_true(fabs((s[0] - s[1]) / (2 * h) - dx[i]) < 1e-7);
         assert_true(fabs((k[0] - k[1]) / (2 * h) - a[i]) < 1e-7);
         assert_true(fabs((l[0] - l[1]) / (2 * h) - b[i]) < 1e-7);
+    }
+}
+
+static void the_twins_of_layernorm_and_gelu_have_the_gradients_of_central_differences(void **state) {
+    (void)state;
+    enum { n = 3, d = 7 };
+    double x[n * d], g[d], b[d] = {0}, dy[n * d], y[n * d], dx[n * d] = {0}, dg[d] = {0}, db[d] = {0},
+                           a[n * d];
+    const double h = 1e-6;
+    for (int i = 0; i < n * d; i++) x[i] = nn_random(), dy[i] = nn_random();
+    for (int i = 0; i < d; i++) g[i] = nn_random();
+    ref_layernorm_grad(dx, dg, db, x, g, dy, n, d, 1e-2);
+    ref_gelu_grad(a, dy, x, n * d);
+    for (int i = 0; i < n * d; i++) {
+        double s[2] = {0}, k[2] = {0}, l[2] = {0}, keep = x[i];
+        for (int side = 0; side < 2; side++) {
+            x[i] = keep + (side ? -h : h);
+            ref_layernorm(y, x, g, b, n, d, 1e-2);
+            for (int j = 0; j < n * d; j++) s[side] += y[j] * dy[j];
+            ref_gelu(y, x, n * d);
+            for (int j = 0; j < n * d; j++) k[side] += y[j] * dy[j];
+            x[i] = keep;
+            g[i % d] += side ? -h : h;
+            ref_layernorm(y, x, g, b, n, d, 1e-2);
+            for (int j = 0; j < n * d; j++) l[side] += y[j] * dy[j];
+            g[i % d] -= side ? -h : h;
+        }
+        assert_true(fabs((s[0] - s[1]) / (2 * h) - dx[i]) < 1e-7);
+        assert_true(fabs((k[0] - k[1]) / (2 * h) - a[i]) < 1e-7);
+        assert_true(fabs((l[0] - l[1]) / (2 * h) - dg[i % d]) < 1e-7);
     }
 }
 
@@ -252,9 +364,10 @@ static void long_batches_and_long_vectors_take_several_rounds(void **state) {
     float *xr = nn_floats(LN * LDIM, 1), *dyr = nn_floats(LN * LDIM, 1), gamma[LDIM] = {1, -2, 0.5f},
           *v = nn_floats(n, 1);
     double *xd = nn_widen(xr, LN * LDIM), *dyd = nn_widen(dyr, LN * LDIM), gd[LDIM] = {1, -2, 0.5},
-           want_dg[LDIM] = {0};
-    double *want_dx = nn_doubles(LN * LDIM), squares = 0;
+           want_dg[LDIM] = {0}, want_lg[LDIM] = {0}, want_lb[LDIM] = {0};
+    double *want_dx = nn_doubles(LN * LDIM), *want_lx = nn_doubles(LN * LDIM), squares = 0;
     ref_rmsnorm_grad(want_dx, want_dg, xd, gd, dyd, LN, LDIM, 1e-5);
+    ref_layernorm_grad(want_lx, want_lg, want_lb, xd, gd, dyd, LN, LDIM, 1e-2);
     for (size_t i = 0; i < n; i++) squares += (double)v[i] * (double)v[i];
     FOR_CPUS(cpu) {
         struct mem mem;
@@ -265,11 +378,18 @@ static void long_batches_and_long_vectors_take_several_rounds(void **state) {
         double *gdx = nn_rows(dx, LN, LDIM, LDIM), *gdg = nn_widen(dg, LDIM);
         NN_CLOSE(gdx, want_dx, LN * LDIM, 1e-5);
         NN_CLOSE(gdg, want_dg, LDIM, 1e-5);
+        float *lx = nn_zeros(panel_floats(300, LDIM)), lg[LDIM] = {0}, lb[LDIM] = {0};
+        layernorm_backward(t, lx, LDIM, lg, lb, x, LDIM, gamma, dy, LDIM, LDIM, 300, 1e-2f);
+        double *glx = nn_rows(lx, LN, LDIM, LDIM), *glg = nn_widen(lg, LDIM), *glb = nn_widen(lb, LDIM);
+        NN_CLOSE(glx, want_lx, LN * LDIM, 1e-5);
+        NN_CLOSE(glg, want_lg, LDIM, 1e-5);
+        NN_CLOSE(glb, want_lb, LDIM, 1e-5);
+        free(lx), free(glx), free(glg), free(glb);
         assert_true(fabs(vec_sum_squares(t, v, n) / squares - 1) < 1e-11); /* the plain sum rounds too */
         free(x), free(dy), free(dx), free(gdx), free(gdg);
         team_free(t);
     }
-    free(xr), free(dyr), free(v), free(xd), free(dyd), free(want_dx);
+    free(xr), free(dyr), free(v), free(xd), free(dyd), free(want_dx), free(want_lx);
 }
 
 static void a_nan_gradient_makes_the_norm_and_the_parameter_nan(void **state) {
@@ -291,6 +411,10 @@ int main(void) {
         cmocka_unit_test(rmsnorm_and_its_gradient_agree_with_the_twin),
         cmocka_unit_test(the_twins_of_norm_and_gate_have_the_gradients_of_central_differences),
         cmocka_unit_test(silu_gate_and_its_gradient_agree_with_the_twin_also_in_place),
+        cmocka_unit_test(layernorm_and_its_gradient_agree_with_the_twin),
+        cmocka_unit_test(the_twins_of_layernorm_and_gelu_have_the_gradients_of_central_differences),
+        cmocka_unit_test(gelu_and_its_gradient_agree_with_the_twin_also_in_place),
+        cmocka_unit_test(gelu_keeps_nan_and_saturates_at_large_inputs),
         cmocka_unit_test(silu_keeps_nan_and_saturates_at_large_inputs),
         cmocka_unit_test(exp_is_accurate_overflows_to_infinity_and_keeps_nan),
         cmocka_unit_test(rope_rotates_as_the_twin_and_back),

@@ -43,7 +43,8 @@ static void every_half_precision_value_expands_as_defined(void **state) {
     for (int i = 0; i < 65536; i++) h[i] = (uint16_t)i;
     float *got = nn_zeros(65536), *want = nn_zeros(65536);
     for (int bf = 0; bf < 2; bf++) {
-        struct weight w = {bf ? DT_BF16 : DT_F16, 1, 65536, h, 131072, 0};
+        struct weight w = {
+            .dtype = bf ? DT_BF16 : DT_F16, .rows = 1, .cols = 65536, .data = h, .row_bytes = 131072};
         ref_expand(&w, want);
         FOR_CPUS(cpu) {
             weight_expand(&w, 0, 1, 0, 65536, got, 65536);
@@ -178,6 +179,38 @@ static void a_stored_type_gives_the_bits_of_its_float32_expansion(void **state) 
                 free(a), free(b);
             }
             free(wf);
+            mm_free(&d);
+        }
+}
+
+static void a_transposed_file_gives_the_bits_of_the_matrix_the_other_way_round(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(mm_cases); i++)
+        for (size_t ti = 0; ti < 3; ti++) {
+            const struct mm_case *c = &mm_cases[i];
+            struct mm_data d;
+            mm_make(c, DT_F32, &d);
+            int rows = d.w.rows, cols = d.w.cols;
+            struct weight stored = nn_weight(all_types[ti], cols, rows), w = stored;
+            w.rows = rows, w.cols = cols, w.transposed = true;
+            assert_int_equal(weight_stored_bytes(&w), weight_stored_bytes(&stored));
+            float *want = nn_zeros((size_t)rows * cols), *got = nn_zeros((size_t)rows * cols),
+                  *part = nn_zeros((size_t)rows * cols);
+            ref_expand(&w, want);
+            struct weight plain = weight_f32(want, rows, cols, cols);
+            FOR_CPUS(cpu) {
+                weight_expand(&w, 0, rows, 0, cols, got, cols);
+                assert_memory_equal(got, want, sizeof(float) * (size_t)rows * cols);
+                int r0 = rows / 3, c0 = cols / 2;
+                weight_expand(&w, r0, rows - r0, c0, cols - c0, part, cols);
+                for (int a = r0; a < rows; a++)
+                    assert_memory_equal(part + (size_t)(a - r0) * cols, want + (size_t)a * cols + c0,
+                                        sizeof(float) * (size_t)(cols - c0));
+                float *a = mm_run(c, &d, &w, 2), *b = mm_run(c, &d, &plain, 1);
+                assert_memory_equal(a, b, sizeof(float) * panel_floats(panels(c->n), c->m + c->pad));
+                free(a), free(b);
+            }
+            free((void *)stored.data), free(want), free(got), free(part);
             mm_free(&d);
         }
 }
@@ -388,6 +421,7 @@ int main(void) {
         cmocka_unit_test(products_agree_with_the_twin_for_every_shape_type_and_path),
         cmocka_unit_test(products_are_bit_identical_for_any_number_of_threads),
         cmocka_unit_test(a_stored_type_gives_the_bits_of_its_float32_expansion),
+        cmocka_unit_test(a_transposed_file_gives_the_bits_of_the_matrix_the_other_way_round),
         cmocka_unit_test(products_agree_with_openblas),
         cmocka_unit_test(a_nan_in_a_weight_or_an_input_reaches_the_output),
         cmocka_unit_test(weight_gradients_agree_with_the_twin_and_between_threads),
