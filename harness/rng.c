@@ -38,6 +38,11 @@ uint32_t rng_u32(struct rng r, uint64_t counter) {
     return c[counter % 4];
 }
 
+void rng_block(struct rng r, const uint32_t counter[4], uint32_t out[4]) {
+    for (int i = 0; i < 4; i++) out[i] = counter[i];
+    philox(r.key, out);
+}
+
 float rng_uniform(struct rng r, uint64_t counter) { return (float)(rng_u32(r, counter) >> 8) * 0x1p-24f; }
 
 void rng_fill_uniform(struct rng r, float *out, size_t n, float bound) {

@@ -16,6 +16,8 @@ struct rng {
 struct rng rng_make(uint64_t seed, const char *name, uint64_t extra);
 uint32_t rng_u32(struct rng r, uint64_t counter);
 float rng_uniform(struct rng r, uint64_t counter); /* [0, 1), 24 bits */
+/* The four words of the 128-bit counter. */
+void rng_block(struct rng r, const uint32_t counter[4], uint32_t out[4]);
 /* out[i] = uniform in [-bound, bound), i = 0..n-1, from counters 0..n-1. */
 void rng_fill_uniform(struct rng r, float *out, size_t n, float bound);
 /* A permutation of 0..n-1 (Fisher-Yates over the stream). */

@@ -54,6 +54,10 @@ struct kernels {
 
     /* One panel of m (or d) features. v NULL: ones. */
     void (*row_scale)(float *y, const float *x, const float *v, float s, int m, bool add);
+    /* Features f0..f0+n-1 (f0 a multiple of 8; x and y point at them): y = (add ? y : 0) + s*x where the 16 random bits of (key, counter of the
+     * lane, feature) are not below `below`. */
+    void (*dropout)(float *y, const float *x, int f0, int n, const uint32_t key[2], const uint32_t c[3][PANEL],
+                    int below, float s, bool add);
     void (*lane_scale)(float *y, const float *f, int m); /* y[i][lane] *= f[lane] */
     void (*lane_axpy)(float *y, const float *x, const float *f,
                       int m); /* y[i][lane] += f[lane] * x[i][lane] */

@@ -81,6 +81,7 @@ INLINE vec exp_v(vec x) {
 #include "harness/nn/kernels_mm.inc.c"
 #include "harness/nn/kernels_expand.inc.c"
 #include "harness/nn/kernels_ops.inc.c"
+#include "harness/nn/kernels_dropout.inc.c"
 #include "harness/nn/kernels_softmax.inc.c"
 
 const struct kernels K_TABLE = {
@@ -98,6 +99,7 @@ const struct kernels K_TABLE = {
     .gelu = gelu,
     .gelu_grad = gelu_grad,
     .row_scale = row_scale,
+    .dropout = dropout,
     .lane_scale = lane_scale,
     .lane_axpy = lane_axpy,
     .rmsnorm = rmsnorm,
