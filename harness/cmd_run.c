@@ -18,12 +18,11 @@
 
 #include "build/version.h"
 #include "harness/blas.h"
-#include "harness/cfg.h"
 #include "harness/cmd.h"
-#include "harness/nn/panel.h"
 #include "harness/plot.h"
 #include "harness/progress.h"
 #include "harness/sched.h"
+#include "harness/speed.h"
 #include "harness/todo.h"
 #include "harness/util.h"
 
@@ -45,6 +44,7 @@ struct command {
     int *items;             /* job -> index into todo.v */
     int njobs;
     int64_t sweep_id, env_id, *run_ids; /* run_ids: by item; 0: not started */
+    int *threads;                       /* by item */
     struct progress progress;
     int counts[8];    /* by state, see states[] */
     char *last_event; /* told */
@@ -126,6 +126,7 @@ static int open_run(struct command *c, int item, int threads, struct err *e) {
 static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
     struct command *c = arg;
     int item = c->items[job], rc = open_run(c, item, threads, e);
+    c->threads[item] = threads;
     if (rc) return rc;
     if (strcmp(c->sweep->save, "none") != 0) {
         char name[64];
@@ -177,6 +178,18 @@ static int close_run(struct command *c, int item, const struct train_result *res
     return 0;
 }
 
+/* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it. */
+static int keep_speed(struct command *c, int item, const struct train_result *res, struct err *e) {
+    if (strcmp(res->state, "complete") != 0 || (res->steps && res->steps < SPEED_STEPS)) return 0;
+    char key[65], *cpu = speed_cpu(&c->machine);
+    speed_key(c->todo.v[item].config, key);
+    struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = c->threads[item]};
+    speed_of(res, &s);
+    int rc = db_speed_put(c->db, &s, e);
+    free(cpu);
+    return rc;
+}
+
 static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
     struct command *c = arg;
     progress_end(&c->progress, job, now_seconds());
@@ -184,7 +197,8 @@ static int on_finish(void *arg, int job, const struct train_result *res, int con
         *e = c->db_err;
         return e->code;
     }
-    return close_run(c, c->items[job], res, concurrent, e);
+    int rc = close_run(c, c->items[job], res, concurrent, e);
+    return rc || concurrent ? rc : keep_speed(c, c->items[job], res, e);
 }
 
 static int on_tick(void *arg, struct err *e) {
@@ -203,7 +217,7 @@ static int on_tick(void *arg, struct err *e) {
 /* ---- running ------------------------------------------------------------------------------------------- */
 
 static int record_env(struct command *c, struct err *e) {
-    char *cpu = xasprintf("%s (%s)", c->machine.cpu, panel_cpu());
+    char *cpu = speed_cpu(&c->machine);
     /* The workers' kernel, which may be another than this process loaded. */
     const char *kernel = getenv("OPENBLAS_CORETYPE");
     char *blas = xasprintf("%.*s%s", (int)(strrchr(blas_name(), ' ') - blas_name() + 1), blas_name(),
@@ -228,6 +242,7 @@ static int make_jobs(struct command *c, struct err *e) {
     c->jobs = xcalloc((size_t)t->n + 1, sizeof *c->jobs);
     c->items = xcalloc((size_t)t->n + 1, sizeof *c->items);
     c->run_ids = xcalloc((size_t)t->n + 1, sizeof *c->run_ids);
+    c->threads = xcalloc((size_t)t->n + 1, sizeof *c->threads);
     for (int i = 0; i < t->n; i++) {
         const struct todo_item *x = &t->v[i];
         if (*x->refused) {
@@ -244,20 +259,8 @@ static int make_jobs(struct command *c, struct err *e) {
             if (rc) return rc;
             continue;
         }
-        size_t base = x->plan.mem_at_peak[MEM_BASE];
         c->items[c->njobs] = i;
-        c->jobs[c->njobs++] = (struct sched_job){
-            .job = {.config = x->config,
-                    .seed = x->seed,
-                    .memory_limit = c->sweep->memory_limit,
-                    .time_limit = c->sweep->time_limit,
-                    .save = c->sweep->save},
-            .index = x->cell,
-            .threads = (int)cfg_int(x->config, "threads"),
-            .base_key = cfg_str(x->config, "model_path"),
-            .base_bytes = base,
-            .own_bytes = x->plan.peak_bytes_predicted - base,
-        };
+        c->jobs[c->njobs++] = todo_job(x, c->sweep);
     }
     return 0;
 }
@@ -448,8 +451,7 @@ static int work(struct command *c, struct err *e) {
     if (!rc) rc = todo_find(&c->todo, c->sweep, c->db, c->o->again, e);
     if (rc) return rc;
     print_start(c);
-    int threads = c->o->threads ? c->o->threads : 1;
-    rc = todo_plan(&c->todo, c->sweep, &c->machine, threads, &stops, e);
+    rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->threads, &stops, e);
     if (!rc) rc = record_env(c, e);
     if (!rc) rc = todo_record(&c->todo, c->sweep, c->db, &c->sweep_id, e);
     if (rc) return rc;
@@ -466,6 +468,7 @@ static void command_release(struct command *c) {
     free(c->jobs);
     free(c->items);
     free(c->run_ids);
+    free(c->threads);
 }
 
 static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {

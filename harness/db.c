@@ -28,18 +28,25 @@
 #error "SQLite 3.37 or newer is needed (STRICT tables)"
 #endif
 
-#define DB_SCHEMA     1          /* user_version that this program writes */
+#define DB_SCHEMA     2          /* user_version that this program writes */
+#define DB_READS      1          /* the oldest that it reads without an upgrade: `speed` came with 2 */
 #define DB_APP        0x62656e63 /* application_id: "benc" */
 #define DB_BUSY_MS    10000      /* how long a statement waits for another process */
 #define DB_STATEMENTS 40         /* distinct texts given to db_do */
 
 /* upgrades[v] turns schema v into v + 1; schema.sql always makes the newest one. */
-static const char *const upgrades[DB_SCHEMA] = {NULL};
+static const char *const upgrades[DB_SCHEMA] = {
+    NULL,
+    "CREATE TABLE speed (key TEXT NOT NULL, cpu TEXT NOT NULL, threads INTEGER NOT NULL, build TEXT NOT NULL,"
+    " train REAL, eval REAL, other REAL NOT NULL, calibration INTEGER NOT NULL, time TEXT NOT NULL,"
+    " PRIMARY KEY (key, cpu, threads, build)) STRICT, WITHOUT ROWID",
+};
 
 struct db {
     sqlite3 *sql;
     char *path;
     bool write;
+    int version; /* of the file's schema */
     int lock_fd;
     int64_t value; /* first column of the first row of the last db_do; 0: no row */
     int nstmt;
@@ -168,16 +175,17 @@ static int schema_check(struct db *db, struct err *e) {
     else if (version < 1)
         rc = err_set(e, ERR_USER, "%s: has no schema version: not written by bench; use another --db",
                      db->path);
-    else if (version < DB_SCHEMA)
-        rc = db->write
-                 ? schema_upgrade(db, (int)version, e)
-                 : err_set(e, ERR_USER,
-                           "%s: was written by an older bench (schema %lld): the next `bench run` updates it",
-                           db->path, (long long)version);
+    else if (version < DB_SCHEMA && db->write)
+        rc = schema_upgrade(db, (int)version, e);
+    else if (version < DB_READS)
+        rc = err_set(e, ERR_USER,
+                     "%s: was written by an older bench (schema %lld): the next `bench run` updates it",
+                     db->path, (long long)version);
     if (rc) {
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
         return rc;
     }
+    db->version = db->write ? DB_SCHEMA : (int)version;
     return db_exec(db, "COMMIT", e);
 }
 
@@ -346,6 +354,8 @@ int db_do(struct db *db, struct err *e, const char *text, const char *types, ...
 }
 
 int64_t db_value(const struct db *db) { return db->value; }
+
+int db_version(const struct db *db) { return db->version; }
 
 int db_flush(struct db *db, struct err *e) {
     if (!db->sql || sqlite3_get_autocommit(db->sql)) return 0;

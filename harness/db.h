@@ -30,7 +30,8 @@ struct db;
 /* ---- opening, locking ---------------------------------------------------------------------------------- */
 
 /* write: makes parent folders, file and schema, brings an older schema up to date. !write: the file must
- * exist; nothing is changed, also not by queries; works beside a writer and on read-only media. *ret is NULL
+ * exist; nothing is changed, also not by queries; works beside a writer, on read-only media, and on files of an
+ * older schema that lack nothing but what db_speed_get reads. *ret is NULL
  * on error. ERR_RESOURCE: missing, unreadable, read-only, disk full, busy; ERR_USER: not a database, not
  * bench's, of a newer bench. */
 int db_open(struct db **ret, const char *path, bool write, struct err *e);
@@ -121,6 +122,19 @@ int db_event(struct db *db, int64_t run, const char *kind, const char *text,
              struct err *e); /* run 0: of the command */
 int db_checkpoint(struct db *db, int64_t run, long step, const char *path, long bytes, const char *sha256,
                   struct err *e);
+
+/* How fast runs of one shape go on an idle machine: seconds per token, and per run besides. NaN: not measured. */
+struct db_speed {
+    const char *key, *cpu, *build; /* key: speed_key (speed.h) */
+    int threads;
+    double train, eval, other;
+    bool calibration; /* a few steps of `bench plan`, not a whole run */
+};
+/* Replaces what the record holds for the same key, cpu, build and threads. Commits. */
+int db_speed_put(struct db *db, const struct db_speed *s, struct err *e);
+/* Given key, cpu, build and threads, fills the rest. 1: found, 0: not, negative: error. Works on read-only handles. */
+int db_speed_get(struct db *db, struct db_speed *s, struct err *e);
+
 int db_flush(struct db *db, struct err *e); /* commit what has gathered; nothing to do: free */
 
 /* ---- reading ---------------------------------------------------------------------------------------------

@@ -13,5 +13,7 @@
 int db_do(struct db *db, struct err *e, const char *text, const char *types, ...);
 /* The first column of the first row that the last db_do gave; 0: no row. */
 int64_t db_value(const struct db *db);
+/* The schema of the file: a reader may see one that is older than schema.sql. */
+int db_version(const struct db *db);
 
 #endif

@@ -236,6 +236,41 @@ int db_checkpoint(struct db *db, int64_t run, long step, const char *path, long 
         "iitlt", run, (int64_t)(step > 0 ? step : 0), path, bytes, sha256);
 }
 
+/* ---- speed ------------------------------------------------------------------------------------------------
+ */
+
+int db_speed_put(struct db *db, const struct db_speed *s, struct err *e) {
+    int rc = db_do(
+        db, e,
+        "INSERT OR REPLACE INTO speed (key, cpu, threads, build, train, eval, other, calibration, time)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, " UTC_NOW ")",
+        "ttltnnni", s->key, s->cpu, (long)s->threads, s->build, s->train, s->eval, s->other,
+        (int64_t)s->calibration);
+    return rc ? rc : db_flush(db, e);
+}
+
+int db_speed_get(struct db *db, struct db_speed *s, struct err *e) {
+    struct db_query *q;
+    if (db_version(db) < 2) return 0;
+    int rc = db_query(db, &q,
+                      "SELECT train, eval, other, calibration FROM speed"
+                      " WHERE key = ?1 AND cpu = ?2 AND threads = ?3 AND build = ?4",
+                      e);
+    if (rc) return rc;
+    db_query_bind_text(q, 1, s->key);
+    db_query_bind_text(q, 2, s->cpu);
+    db_query_bind_int(q, 3, s->threads);
+    db_query_bind_text(q, 4, s->build);
+    if ((rc = db_query_next(q, e)) == 1) {
+        s->train = db_query_num(q, 0);
+        s->eval = db_query_num(q, 1);
+        s->other = db_query_num(q, 2);
+        s->calibration = db_query_int(q, 3) != 0;
+    }
+    db_query_close(q);
+    return rc;
+}
+
 /* ---- finding ----------------------------------------------------------------------------------------------
  */
 

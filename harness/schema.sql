@@ -1,4 +1,4 @@
--- The record of bench, schema 1. Everything that ran; read it through the views `runs` and `sweep_runs`.
+-- The record of bench, schema 2. Everything that ran; read it through the views `runs` and `sweep_runs`.
 -- Times are UTC, "2026-01-31T12:00:00Z"; durations are seconds; sizes are bytes. NULL: not applicable, or not known (yet).
 -- A change here: raise DB_SCHEMA in db.c and add the step from the version before to `upgrades` there.
 
@@ -173,6 +173,21 @@ CREATE TABLE event (
     text TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_run ON event(run);
+
+-- How fast runs of one shape go on a machine that does nothing else: what `bench plan` multiplies. Measured by a few real steps, or
+-- by a run that had the machine to itself; the last measurement counts.
+CREATE TABLE speed (
+    key         TEXT NOT NULL,    -- SHA-256 of all in the configuration that the speed depends on (speed.c)
+    cpu         TEXT NOT NULL,    -- model and instruction set used
+    threads     INTEGER NOT NULL,
+    build       TEXT NOT NULL,    -- id of this program's source
+    train       REAL,             -- seconds per token of training; NULL: nothing was trained
+    eval        REAL,             -- seconds per token of evaluation; NULL: nothing was evaluated
+    other       REAL NOT NULL,    -- seconds that a run takes besides: loading, planning, saving
+    calibration INTEGER NOT NULL, -- 1: measured by `bench plan`, 0: by a run
+    time        TEXT NOT NULL,
+    PRIMARY KEY (key, cpu, threads, build)
+) STRICT, WITHOUT ROWID;
 
 -- The flat table for people and scripts: one row per point and seed, its last attempt.
 CREATE VIEW runs AS

@@ -170,7 +170,11 @@ static int plan_one(struct plans *known, const struct sweep *s, struct todo_item
         free(key);
         return 0;
     }
-    struct train_job job = {.config = x->config, .seed = x->seed, .threads = threads, .save = s->save};
+    int asked = (int)cfg_int(x->config, "threads");
+    struct train_job job = {.config = x->config,
+                            .seed = x->seed,
+                            .threads = threads ? threads : MAX_OF(asked, 1),
+                            .save = s->save};
     int rc = train_plan(&job, &x->plan, e);
     if (rc) {
         free(key);
@@ -197,6 +201,22 @@ int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, in
     for (int i = 0; i < known.n; i++) free(known.v[i].key);
     free(known.v);
     return rc;
+}
+
+struct sched_job todo_job(const struct todo_item *x, const struct sweep *s) {
+    size_t base = x->plan.mem_at_peak[MEM_BASE];
+    return (struct sched_job){
+        .job = {.config = x->config,
+                .seed = x->seed,
+                .memory_limit = s->memory_limit,
+                .time_limit = s->time_limit,
+                .save = s->save},
+        .index = x->cell,
+        .threads = (int)cfg_int(x->config, "threads"),
+        .base_key = cfg_str(x->config, "model_path"),
+        .base_bytes = base,
+        .own_bytes = x->plan.peak_bytes_predicted - base,
+    };
 }
 
 /* ---- recording ----------------------------------------------------------------------------------------- */

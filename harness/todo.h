@@ -14,6 +14,7 @@
 
 #include "harness/db.h"
 #include "harness/machine.h"
+#include "harness/sched.h"
 #include "harness/sweep.h"
 #include "harness/train.h"
 
@@ -42,10 +43,13 @@ int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, 
 void todo_release(struct todo *t);
 
 /* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
- * or this machine. An error names the sweep file and line: a point that cannot run as it is written. ERR_STOP
+ * or this machine. threads: per run; 0: what the sweep asks for, else one. An error names the sweep file and line: a point that cannot run as it is written. ERR_STOP
  * when *stop becomes nonzero. */
 int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
               const volatile sig_atomic_t *stop, struct err *e);
+
+/* The job of a planned item, threads and output left to who starts it. Borrows from both. */
+struct sched_job todo_job(const struct todo_item *x, const struct sweep *s);
 
 /* Enter the sweep, its points and cells into the record; sets item->point. *sweep: the sweep's row. */
 int todo_record(struct todo *t, const struct sweep *s, struct db *db, int64_t *sweep, struct err *e);

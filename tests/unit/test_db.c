@@ -375,7 +375,7 @@ static void test_files_that_are_not_ours_are_refused_with_the_remedy(void **stat
     patch(60, 3);
     assert_refused(
         "sub/bench.db", true, ERR_USER,
-        "was written by a newer bench (schema 3, this one knows 1): update bench or use another --db");
+        "was written by a newer bench (schema 3, this one knows 2): update bench or use another --db");
     assert_refused("sub/bench.db", false, ERR_USER, "newer bench");
     patch(60, 0);
     assert_refused("sub/bench.db", true, ERR_USER, "no schema version");

@@ -1,0 +1,89 @@
+/* speed.c - the time model of `bench plan` (see speed.h).
+ *
+ * The first step of a run is kept out of the rate and put into `other`: it touches weights, gradients and
+ * optimizer state for the first time, which is a cost per run. Limits: a calibration sees a few batches,
+ * whose mean length may differ from the data's; attention is not linear in tokens, but rows are short beside
+ * the model's width. */
+#include "harness/speed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cfg.h"
+#include "harness/nn/panel.h"
+#include "harness/util.h"
+
+/* No part of a shape: how much is done, where files lie, and who does it. */
+static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle", "eval.every",
+                                       "eval.rows",   "model",          "model_path",    "threads"};
+
+static bool is_left_out(const char *key) {
+    for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
+        if (!strcmp(key, left_out[i])) return true;
+    return !strncmp(key, "data.", 5) || !strncmp(key, "train.early_stop", 16); /* data_digest stays */
+}
+
+/* "key=value" lines of the leaves, in the order of their keys. */
+static void shape_add(struct strbuf *out, struct strbuf *key, const json_t *v) {
+    size_t len = key->len, n = 0;
+    if (json_is_object(v)) {
+        const char *names[256], *name;
+        json_t *child;
+        json_object_foreach((json_t *)(uintptr_t)v, name, child) {
+            BUG_ON(n == ARRAY_LEN(names), "more than %zu keys in %s", n, key->s);
+            size_t at = n++;
+            for (; at > 0 && strcmp(names[at - 1], name) > 0; at--) names[at] = names[at - 1];
+            names[at] = name;
+        }
+        for (size_t i = 0; i < n; i++) {
+            strbuf_addf(key, "%s%s", len ? "." : "", names[i]);
+            shape_add(out, key, json_object_get(v, names[i]));
+            key->s[key->len = len] = 0;
+        }
+        return;
+    }
+    if (is_left_out(key->s)) return;
+    char *text = json_is_real(v) ? xstrdup(json_real_value(v) != 0 ? "some" : "0")
+                                 : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    BUG_ON(!text, "%s does not encode", key->s);
+    strbuf_addf(out, "%s=%s\n", key->s, text);
+    free(text);
+}
+
+void speed_key(const json_t *config, char out[65]) {
+    struct strbuf text = {0}, key = {0};
+    shape_add(&text, &key, config);
+    sha256_hex(text.s ? text.s : "", text.len, out);
+    strbuf_release(&text);
+    strbuf_release(&key);
+}
+
+char *speed_cpu(const struct machine *m) { return xasprintf("%s (%s)", m->cpu, panel_cpu()); }
+
+void speed_of(const struct train_result *res, struct db_speed *s) {
+    long later = res->tokens - res->first_tokens;
+    s->train = later > 0         ? (res->train_s - res->first_s) / (double)later
+               : res->tokens > 0 ? res->train_s / (double)res->tokens
+                                 : NAN;
+    s->eval = res->eval_tokens > 0 ? res->eval_s / (double)res->eval_tokens : NAN;
+    double first = later > 0 ? res->first_s - s->train * (double)res->first_tokens : 0;
+    s->other = fmax(0, res->total_s - res->train_s - res->eval_s) + fmax(0, first);
+}
+
+double speed_predict(const struct db_speed *s, const struct train_result *plan) {
+    double t = s->other;
+    if (plan->tokens > 0) t += s->train * (double)plan->tokens;
+    if (plan->eval_tokens > 0) t += s->eval * (double)plan->eval_tokens;
+    return t;
+}
+
+json_t *speed_calibration(const json_t *config) {
+    json_t *c = json_deep_copy(config);
+    BUG_ON(!c, "a configuration does not copy (%zu keys)", json_object_size(config));
+    long steps = cfg_int(c, "train.steps"), rows = cfg_int(c, "eval.rows");
+    cfg_set(c, "train.steps", json_integer(MIN_OF(steps, SPEED_STEPS)));
+    cfg_set(c, "eval.every", json_integer(0));
+    cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, SPEED_ROWS) : SPEED_ROWS));
+    return c;
+}

@@ -1,0 +1,34 @@
+/* speed.h - how long runs take: seconds per token, measured once per shape and kept in the record.
+ *
+ * A run's time is   other + train * (tokens trained on) + eval * (tokens evaluated).   The tokens come from
+ * the run's plan, which counts them; the three numbers from a run or a calibration of the same shape on the
+ * same processor, with the same threads and the same build, on a machine that did nothing else
+ * (db_speed_put). */
+#ifndef BENCH_SPEED_H
+#define BENCH_SPEED_H
+
+#include <jansson.h>
+
+#include "harness/db.h"
+#include "harness/machine.h"
+#include "harness/train.h"
+
+/* Steps and evaluated rows of a calibration: the first step warms up and does not count. */
+enum { SPEED_STEPS = 4, SPEED_ROWS = 48 };
+
+/* SHA-256 of what the speed of a resolved configuration depends on: all but numbers that change values and
+ * not work (of real numbers only whether they are zero), the counts of steps and evaluations, and paths. */
+void speed_key(const json_t *config, char out[65]);
+/* "AMD EPYC 7B13 (avx2)". Caller frees. */
+char *speed_cpu(const struct machine *m);
+
+/* What a finished run says: fills train, eval and other. */
+void speed_of(const struct train_result *res, struct db_speed *s);
+/* Seconds that a run with this plan takes; NaN when a part that it needs was not measured. */
+double speed_predict(const struct db_speed *s, const struct train_result *plan);
+
+/* The configuration of a calibration: `config` with SPEED_STEPS steps (none stay none) and one evaluation of
+ * at most SPEED_ROWS rows. New reference. */
+json_t *speed_calibration(const json_t *config);
+
+#endif
