@@ -2,7 +2,8 @@
  *
  * A and B train as in LoRA; after the optimizer's step t (0-based), from t >= K = delta_start on,
  *     W += lambda * s * (B' A' - B A),    s = alpha / r,  ' = after the step.
- * W gets no gradient and no moments. The paper writes A B with A [d, r]; here B A as in LoRA.
+ * W gets no gradient and no moments; that B A may stand in for W rests on both having the same gradient, which dropout before A would end: it
+ * is refused. The paper writes A B with A [d, r]; here B A as in LoRA.
  *
  * The deltas telescope: W_T + s B_T A_T = W_0 + s[(1 + lambda) B_T A_T - lambda B_K A_K], so the learned change is a LoRA of rank 2r (r
  * when K = 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
@@ -36,7 +37,8 @@ struct delta_site {
 };
 
 static int delta_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
-    (void)e;
+    if (lowrank_dropout(cfg) > 0)
+        return err_set(e, ERR_USER, "delta_lora takes lora_dropout 0 only: the change of B A stands in for that of W, which it does not with dropout");
     long K = cfg_int(cfg, "delta_start"), steps = cfg_int(cfg, "train.steps");
     if (K >= steps)
         snprintf(warn, warn_size, "delta_start %ld is not below train.steps %ld: delta_lora is then plain lora", K, steps);

@@ -5,15 +5,19 @@
 #include <stdio.h>
 
 #include "harness/cfg.h"
+#include "harness/nn/dropout.h"
 #include "harness/nn/mat.h"
 #include "harness/util.h"
 
 const struct opt lowrank_opts[] = {LOWRANK_OPTS, OPT_END};
 
+double lowrank_dropout(const json_t *cfg) { return json_number_value(cfg_get(cfg, "lora_dropout")); }
+
 void lowrank_setup(struct net *net) {
     struct lowrank_run *run = net->method_state;
     run->r = (int)cfg_int(net->config, "r");
     run->scale = (float)(cfg_num(net->config, "lora_alpha") / run->r);
+    run->dropout = lowrank_dropout(net->config);
 }
 
 static struct param *named_param(struct net *net, struct site *s, const char *part, enum param_role role, int rows, int cols) {
@@ -27,6 +31,7 @@ void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, flo
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
     if (!run->first) run->first = s;
+    run->widest = MAX_OF(run->widest, s->d_in);
     st->A = named_param(net, s, "lora_A", a_role, run->r, s->d_in);
     st->B = named_param(net, s, "lora_B", PARAM_TRAIN, s->d_out, run->r);
     st->A->regenerable = a_role == PARAM_FIXED;
@@ -39,14 +44,28 @@ void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, flo
 void lowrank_layout(struct net *net, struct site *s, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    if (run->first == s) run->du = net_keep(net, MEM_SCRATCH, np, run->r);
+    if (run->first == s) {
+        run->du = net_keep(net, MEM_SCRATCH, np, run->r);
+        run->xd = run->dropout > 0 && net->row ? net_keep(net, MEM_SCRATCH, np, run->widest) : NULL;
+    }
     st->u = net_keep(net, MEM_ACT, np, run->r);
+}
+
+/* y = (accumulate ? y : 0) + m * x with the mask of this step and site. */
+static void drop(struct net *net, const struct site *s, float *y, int ldy, const float *x, int ldx, int np, bool accumulate) {
+    const struct lowrank_run *run = net->method_state;
+    const struct lowrank_site *st = s->state;
+    /* A's own start values are the draws of number 0 under this name */
+    struct dropout m = {.key = rng_make(net->seed, st->A->name, (uint64_t)net->step + 1),
+                        .row = net->row, .pos = net->pos, .p = run->dropout};
+    panel_dropout(net->team, y, ldy, x, ldx, s->d_in, np, &m, accumulate);
 }
 
 void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    struct term down = {&st->A->w, false, x, ldx};
+    if (run->xd) drop(net, s, run->xd, run->widest, x, ldx, np, false);
+    struct term down = {&st->A->w, false, run->xd ? run->xd : x, run->xd ? run->widest : ldx};
     panel_mm(net->team, st->u, run->r, run->r, np, &down, 1, NULL, false);
     panel_row_scale(net->team, st->u, run->r, st->u, run->r, NULL, run->scale, run->r, np, false);
     struct term up[2] = {{&s->W->w, false, x, ldx}, {&st->B->w, false, st->u, run->r}};
@@ -64,10 +83,15 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
     struct term back = {&st->B->w, true, dy, lddy};
     panel_mm(net->team, run->du, r, r, np, &back, 1, NULL, false);
     panel_row_scale(net->team, run->du, r, run->du, r, NULL, run->scale, r, np, false); /* s B^T G */
-    if (trains_A) panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, x, ldx, s->d_in, np);
+    if (trains_A && run->xd) drop(net, s, run->xd, run->widest, x, ldx, np, false);
+    if (trains_A)
+        panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, run->xd ? run->xd : x, run->xd ? run->widest : ldx, s->d_in, np);
     if (!dx) return;
     struct term t[2] = {{&s->W->w, true, dy, lddy}, {&st->A->w, true, run->du, r}};
-    panel_mm(net->team, dx, lddx, s->d_in, np, t, 2, NULL, true);
+    panel_mm(net->team, dx, lddx, s->d_in, np, t, run->xd ? 1 : 2, NULL, true);
+    if (!run->xd) return;
+    panel_mm(net->team, run->xd, run->widest, s->d_in, np, &t[1], 1, NULL, false);
+    drop(net, s, dx, lddx, run->xd, run->widest, np, true);
 }
 
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {
@@ -82,7 +106,7 @@ void lowrank_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "peft_type", json_string("LORA"));
     json_object_set_new(config, "r", json_integer(run->r));
     json_object_set_new(config, "lora_alpha", json_real(cfg_num(net->config, "lora_alpha")));
-    json_object_set_new(config, "lora_dropout", json_real(0));
+    json_object_set_new(config, "lora_dropout", json_real(lowrank_dropout(net->config)));
     json_object_set_new(config, "bias", json_string("none"));
     json_object_set_new(config, "use_rslora", json_false());
     json_object_set_new(config, "use_dora", json_false());

@@ -1,7 +1,11 @@
 /* lowrank.h - what LoRA and its relatives share: h = W x + s B A x, s = alpha / r (2106.09685, section 4.1).
  *
  * A [r, d_in] is Kaiming-uniform(a = sqrt 5), that is U(-1/sqrt(d_in), 1/sqrt(d_in)), as PEFT and loralib draw it; B [d_out, r] is zero. With
- * G = dL/dh:  dB = s G (A x)^T,  dA = s B^T G x^T,  dx = W^T G + s A^T B^T G. */
+ * G = dL/dh:  dB = s G (A x)^T,  dA = s B^T G x^T,  dx = W^T G + s A^T B^T G.
+ *
+ * lora_dropout p: in training passes A reads m * x instead, elementwise, where m is 0 with probability p and else 1/(1-p), drawn anew for
+ * each step, site, data row, position and feature (harness/nn/dropout.h). x in dA and the last term of dx get the same m, which is drawn
+ * again in backward: it is never stored. */
 #ifndef BENCH_METHODS_LOWRANK_H
 #define BENCH_METHODS_LOWRANK_H
 
@@ -13,6 +17,9 @@ struct lowrank_run {
     float scale;              /* s */
     const struct site *first; /* the first adapted site: its layout reserves what all share */
     float *du;                /* scratch [r] */
+    double dropout;           /* p */
+    int widest;               /* features of the widest adapted input */
+    float *xd;                /* scratch [widest]: m * x; NULL: this pass drops nothing */
 };
 
 /* First member of the site state. */
@@ -24,9 +31,13 @@ struct lowrank_site {
 /* The rows that every low-rank method's option table begins with. */
 #define LOWRANK_OPTS                                                                                         \
     {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},                                               \
-        {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"}
+        {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},              \
+        {"lora_dropout", OPT_NUM, NULL, 0, 0.99, NULL,                                                       \
+         "probability of dropping a feature of the input of A, in training (default 0)"}
 extern const struct opt lowrank_opts[]; /* only those */
 
+/* lora_dropout of a configuration; 0 where it is null: runs recorded before it existed keep their identity. */
+double lowrank_dropout(const json_t *cfg);
 void lowrank_setup(struct net *net);
 /* role of A: PARAM_TRAIN, or PARAM_FIXED (LoRA-FA: then x is not needed in backward). */
 void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult);
