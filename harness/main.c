@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"plot", cmd_plot, "draw a sweep: plane, lr, memory, curves", false},
     {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", false},
     {"eval", cmd_eval, "score a model, with or without an adapter, on data", true},
+    {"generate", cmd_generate, "continue a text with a model, with or without an adapter", true},
     {"tokenize", cmd_tokenize, "text to token ids", false},
     {"logits", cmd_logits, "a model's logits for given tokens, as .npy", true},
     {"pull", cmd_pull, "fetch a pretrained model", false},
