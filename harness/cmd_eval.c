@@ -139,8 +139,6 @@ static int run(const struct options *o, struct err *e) {
                             .adapter = adapter,
                             .save = "none"};
     if (!rc) rc = train_run(&job, NULL, &res, e);
-    if (!rc && isnan(res.eval_loss) && isnan(res.test_metric) && !strcmp(res.state, "complete"))
-        rc = err_set(e, ERR_USER, "no row could be scored: none has a label within %ld tokens", cfg_int(config, "train.max_length"));
     if (!rc) print_result(&res, o);
     json_decref(config);
     json_decref(recorded);

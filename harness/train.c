@@ -13,6 +13,7 @@
 #include "harness/adapter.h"
 #include "harness/cfg.h"
 #include "harness/checkpoint.h"
+#include "harness/guard.h"
 #include "harness/method.h"
 #include "harness/task.h"
 #include "harness/util.h"
@@ -381,9 +382,14 @@ static int ended(struct run *r, const char *state, const char *why) {
     return 1;
 }
 
+/* Before the first step it is the base, or what the method started with, that is wrong: looked for only here. */
 static int not_finite(struct run *r, const char *what) {
-    char why[96];
-    snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
+    char why[800], bad[700];
+    int n = snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
+    if (r->step == 0 && guard_bad_weight(r->file, bad, sizeof bad))
+        snprintf(why + n, sizeof why - (size_t)n, ": the base itself is not: %s", bad);
+    else if (!r->steps && !r->job->adapter)
+        snprintf(why + n, sizeof why - (size_t)n, ": the base itself overflows, though each of its weights is finite");
     return ended(r, "nan", why);
 }
 
@@ -427,7 +433,7 @@ static int loop_steps(struct run *r) {
         if (every > 0 && r->step % every == 0 && r->step < r->steps && (rc = evaluate_step(r, false)))
             return rc < 0 ? rc : not_finite(r, "the evaluation loss");
     }
-    return 0;
+    return r->steps && !r->res->tokens ? no_labels(r, split_name(SPLIT_TRAIN)) : 0;
 }
 
 static void warn_skipped(struct run *r) {
@@ -484,6 +490,7 @@ static int loop(struct run *r) {
         if (!rc) r->res->test_metric = loss;
     }
     if (!rc) warn_skipped(r);
+    if (!rc && !r->counting) rc = guard_unchanged(r->cfg, r->file, r->e); /* nor written over in the meantime */
     return rc ? rc : save(r);
 }
 
@@ -511,6 +518,7 @@ static int go(const struct train_job *job, const struct train_report *rep, struc
     } else {
         tell_progress(r, "load", NAN);
         rc = run_open(r);
+        if (!rc && !counting) rc = guard_unchanged(r->cfg, r->file, e);
         if (!rc) rc = loop(r);
     }
     if (rc == ERR_STOP) rc = ended(r, "interrupted", NULL);

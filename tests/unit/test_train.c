@@ -1,0 +1,246 @@
+/* test_train.c - a run on the smoke model keeps what a sweep file promises: schedules, clipping, accumulation, order of the data, and how a
+ * run ends. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "harness/cfg.h"
+#include "harness/infer.h"
+#include "harness/train.h"
+#include "harness/util.h"
+
+enum { MAX = 64 };
+
+struct seen {
+    double loss[MAX], lr[MAX], norm[MAX], eval[MAX];
+    long eval_step[MAX];
+    int losses, lrs, norms, evals, items, stop_after;
+    volatile sig_atomic_t stop;
+};
+
+static void on_metric(void *arg, const char *key, long step, double value) {
+    struct seen *s = arg;
+    if (!strcmp(key, "train/loss")) s->loss[s->losses++] = value;
+    if (!strcmp(key, "train/lr")) s->lr[s->lrs++] = value;
+    if (!strcmp(key, "train/grad_norm")) s->norm[s->norms++] = value;
+    if (!strcmp(key, "eval/loss")) {
+        s->eval_step[s->evals] = step;
+        s->eval[s->evals++] = value;
+    }
+    if (s->stop_after && s->losses >= s->stop_after) s->stop = 1;
+}
+
+static void on_item(void *arg, const char *key, long item, double value) {
+    (void)key, (void)item, (void)value;
+    ((struct seen *)arg)->items++;
+}
+
+/* A run of 12 steps of 4 rows, `over` (JSON text) on top. */
+static struct train_result run(struct seen *s, const char *method, const char *over, struct train_job job) {
+    struct err e = {0};
+    struct train_result res;
+    json_t *c = infer_config("lm", method);
+    cfg_set(c, "model", json_string("smoke"));
+    cfg_set(c, "model_path", json_string("build/share/models/smoke"));
+    cfg_set(c, "data.name", json_string("smoke"));
+    cfg_set(c, "train.steps", json_integer(12));
+    cfg_set(c, "train.batch_size", json_integer(4));
+    cfg_set(c, "train.lr", json_real(1e-2));
+    cfg_set(c, "eval.rows", json_integer(20));
+    json_t *o = json_loads(over ? over : "{}", 0, NULL), *v;
+    const char *key;
+    assert_non_null(o);
+    json_object_foreach(o, key, v) cfg_set(c, key, json_incref(v));
+    json_decref(o);
+    int stop_after = s->stop_after;
+    memset(s, 0, sizeof *s);
+    s->stop_after = stop_after;
+    struct train_report rep = {.arg = s, .metric = on_metric, .item = on_item};
+    job.config = c;
+    job.save = "none";
+    if (!job.threads) job.threads = 1;
+    job.stop = &s->stop;
+    if (train_run(&job, &rep, &res, &e)) fail_msg("%s", e.msg);
+    json_decref(c);
+    return res;
+}
+
+static struct train_job job_of(uint64_t seed) { return (struct train_job){.seed = seed}; }
+
+static void near(double a, double b, double tol) {
+    if (!(fabs(a - b) <= tol * fabs(b))) fail_msg("%.10g is not %.10g", a, b);
+}
+
+static void schedules_are_those_of_the_formulas(void **state) {
+    (void)state;
+    struct seen s = {0};
+    run(&s, "lora", "{\"train.schedule\": \"constant\", \"train.warmup\": 3}", job_of(0));
+    for (int t = 0; t < 12; t++) near(s.lr[t] + 1, (t < 3 ? 1e-2 * t / 3 : 1e-2) + 1, 1e-12);
+    run(&s, "lora", "{\"train.schedule\": \"linear\", \"train.warmup\": 0.2}", job_of(0)); /* ceil(2.4) = 3 steps */
+    for (int t = 0; t < 12; t++) near(s.lr[t] + 1, 1e-2 * (t < 3 ? t / 3.0 : (12 - t) / 9.0) + 1, 1e-12);
+    run(&s, "lora", "{\"train.schedule\": \"cosine\", \"train.warmup\": 0}", job_of(0));
+    for (int t = 0; t < 12; t++) near(s.lr[t] + 1, 1e-2 * 0.5 * (1 + cos(M_PI * t / 12.0)) + 1, 1e-12);
+}
+
+static void accumulation_is_one_larger_batch(void **state) {
+    (void)state;
+    struct seen whole = {0}, parts = {0};
+    run(&whole, "full", "{\"train.batch_size\": 8, \"train.grad_clip\": 0}", job_of(4));
+    run(&parts, "full", "{\"train.batch_size\": 2, \"train.grad_accum\": 4, \"train.grad_clip\": 0}", job_of(4));
+    for (int t = 0; t < 12; t++) near(parts.loss[t], whole.loss[t], 2e-5); /* observed 3e-6: rounding, amplified by steps */
+}
+
+static void clipping_shortens_the_gradient_and_nothing_else(void **state) {
+    (void)state;
+    struct seen free_run = {0}, wide = {0}, tight = {0};
+    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.lr\": 1.0, \"train.schedule\": \"constant\", \"train.grad_clip\": %s}";
+    char over[160];
+    snprintf(over, sizeof over, sgd, "0");
+    run(&free_run, "full", over, job_of(1));
+    assert_int_equal(free_run.norms, 0); /* 0: no clipping, no norm */
+    snprintf(over, sizeof over, sgd, "1e9");
+    run(&wide, "full", over, job_of(1));
+    for (int t = 0; t < 12; t++) assert_true(wide.loss[t] == free_run.loss[t]);
+    snprintf(over, sizeof over, sgd, "1e-9"); /* so tight that nothing moves */
+    run(&tight, "full", over, job_of(1));
+    assert_true(wide.norm[0] > 1e-3 && tight.norm[0] == wide.norm[0]);
+    assert_true(fabs(tight.eval[0] - wide.eval[0]) > 1e-3);
+}
+
+static void momentum_changes_the_path_of_sgd(void **state) {
+    (void)state;
+    struct seen plain = {0}, heavy = {0};
+    run(&plain, "full", "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1}", job_of(1));
+    struct train_result r = run(&heavy, "full", "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1, \"train.momentum\": 0.9}", job_of(1));
+    assert_true(plain.loss[0] == heavy.loss[0]);
+    assert_true(plain.loss[1] == heavy.loss[1]); /* the first step is the same */
+    assert_true(plain.loss[11] != heavy.loss[11]);
+    assert_int_equal(r.mem_peak[MEM_OPT], r.mem_peak[MEM_GRAD]); /* one buffer beside each gradient */
+}
+
+static void a_run_depends_on_its_seed_alone(void **state) {
+    (void)state;
+    struct seen a = {0}, b = {0}, c = {0};
+    run(&a, "lora", NULL, job_of(1));
+    run(&b, "lora", NULL, (struct train_job){.seed = 1, .threads = 3});
+    run(&c, "lora", NULL, job_of(2));
+    assert_memory_equal(a.loss, b.loss, sizeof a.loss);
+    assert_true(memcmp(a.loss, c.loss, sizeof a.loss) != 0);
+}
+
+static void without_shuffle_rows_come_in_the_files_order(void **state) {
+    (void)state;
+    struct seen a = {0}, b = {0};
+    run(&a, "full", "{\"train.shuffle\": false, \"train.lr\": 0}", job_of(1));
+    run(&b, "full", "{\"train.shuffle\": false, \"train.lr\": 0, \"train.batch_size\": 2, \"train.grad_accum\": 2}", job_of(9));
+    for (int t = 0; t < 12; t++) near(a.loss[t], b.loss[t], 1e-6);
+}
+
+static void evaluations_come_every_n_steps_and_at_the_end(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "lora", "{\"eval.every\": 5}", job_of(0));
+    assert_int_equal(s.evals, 3);
+    assert_int_equal(s.eval_step[0], 5);
+    assert_int_equal(s.eval_step[1], 10);
+    assert_int_equal(s.eval_step[2], 12);
+    assert_true(r.eval_loss == s.eval[2]);
+    double best = fmin(s.eval[0], fmin(s.eval[1], s.eval[2]));
+    assert_true(r.best_metric == best);
+    assert_int_equal(s.items, 40); /* each row of eval and of test, once, at the end */
+    near(r.train_loss, s.loss[11], 1e-12); /* the last tenth of 12 steps is one step */
+}
+
+static void the_untouched_base_is_evaluated_and_nothing_else(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "none", NULL, job_of(0));
+    assert_string_equal(r.state, "complete");
+    assert_int_equal(s.losses, 0);
+    assert_int_equal(s.evals, 1);
+    assert_int_equal(r.trainable, 0);
+    assert_int_equal(r.tokens, 0);
+    assert_true(isnan(r.train_loss) && isfinite(r.eval_loss) && isfinite(r.test_metric));
+}
+
+static void a_run_that_diverges_is_a_result(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "full", "{\"train.lr\": 1e30, \"train.schedule\": \"constant\", \"train.grad_clip\": 0}", job_of(0));
+    assert_string_equal(r.state, "nan");
+    assert_non_null(strstr(r.error, "not finite at step"));
+    assert_true(s.losses >= 2 && s.losses < 12);
+}
+
+static void a_run_stops_after_the_step_when_asked(void **state) {
+    (void)state;
+    struct seen s = {.stop_after = 3};
+    struct train_result r = run(&s, "lora", NULL, job_of(0));
+    assert_string_equal(r.state, "interrupted");
+    assert_int_equal(s.losses, 3);
+    assert_int_equal(r.steps, 3);
+}
+
+static void a_run_over_its_time_is_a_timeout(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "lora", "{\"train.steps\": 100000}", (struct train_job){.time_limit = 0.2});
+    assert_string_equal(r.state, "timeout");
+    assert_non_null(strstr(r.error, "of 100000"));
+}
+
+/* Also in a plan, so before anything runs. */
+static void data_without_a_label_is_refused(void **state) {
+    (void)state;
+    json_t *c = infer_config("lm", "lora");
+    cfg_set(c, "model_path", json_string("build/share/models/smoke"));
+    cfg_set(c, "data.name", json_string("smoke"));
+    cfg_set(c, "train.max_length", json_integer(3));
+    struct train_job job = {.config = c, .threads = 1, .save = "none"};
+    struct train_result r;
+    struct err e = {0};
+    assert_int_equal(train_plan(&job, &r, &e), ERR_USER);
+    assert_string_equal(e.msg, "no train row has a label within train.max_length 3: raise it, or shorten data.prompt");
+    assert_int_equal(train_run(&job, NULL, &r, &e), ERR_USER);
+    json_decref(c);
+}
+
+static void longer_rows_than_the_model_has_positions_are_refused(void **state) {
+    (void)state;
+    json_t *c = infer_config("lm", "lora");
+    cfg_set(c, "model_path", json_string("build/share/models/smoke"));
+    cfg_set(c, "data.name", json_string("smoke"));
+    cfg_set(c, "train.max_length", json_integer(1000000));
+    struct train_job job = {.config = c, .threads = 1, .save = "none"};
+    struct train_result r;
+    struct err e = {0};
+    assert_int_equal(train_run(&job, NULL, &r, &e), ERR_USER);
+    assert_non_null(strstr(e.msg, "train.max_length 1000000 exceeds"));
+    assert_string_equal(r.state, "failed");
+    json_decref(c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schedules_are_those_of_the_formulas),
+        cmocka_unit_test(accumulation_is_one_larger_batch),
+        cmocka_unit_test(clipping_shortens_the_gradient_and_nothing_else),
+        cmocka_unit_test(momentum_changes_the_path_of_sgd),
+        cmocka_unit_test(a_run_depends_on_its_seed_alone),
+        cmocka_unit_test(without_shuffle_rows_come_in_the_files_order),
+        cmocka_unit_test(evaluations_come_every_n_steps_and_at_the_end),
+        cmocka_unit_test(the_untouched_base_is_evaluated_and_nothing_else),
+        cmocka_unit_test(a_run_that_diverges_is_a_result),
+        cmocka_unit_test(a_run_stops_after_the_step_when_asked),
+        cmocka_unit_test(a_run_over_its_time_is_a_timeout),
+        cmocka_unit_test(data_without_a_label_is_refused),
+        cmocka_unit_test(longer_rows_than_the_model_has_positions_are_refused),
+    };
+    return cmocka_run_group_tests_name("train", tests, NULL, NULL);
+}
