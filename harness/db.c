@@ -63,6 +63,14 @@ struct db_query {
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
+/* SQLite tries again without writing and then tells of that: "no such file", where a new one may not be made. */
+static bool folder_writable(const char *path) {
+    char *dir = path_dir(path);
+    bool yes = access(dir, W_OK) == 0;
+    free(dir);
+    return yes;
+}
+
 /* SQLite's last error on this handle, with the file and what to do about it. */
 static int db_fail(struct db *db, struct err *e) {
     int rc = sqlite3_errcode(db->sql), sys = sqlite3_system_errno(db->sql);
@@ -83,6 +91,12 @@ static int db_fail(struct db *db, struct err *e) {
     case SQLITE_CANTOPEN:
         return err_set(e, ERR_RESOURCE,
                        "%s: cannot be opened (%s): check folder and permissions, or use another --db", p,
+                       folder_writable(p) ? sys ? strerror(sys) : msg : "its folder cannot be written");
+    case SQLITE_IOERR:
+        if (sys == EFBIG)
+            return err_set(e, ERR_RESOURCE,
+                           "%s: at the limit of a file's size (ulimit -f): raise that or use another --db", p);
+        return err_set(e, ERR_RESOURCE, "%s: cannot be read or written (%s): check the disk or use another --db", p,
                        sys ? strerror(sys) : msg);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -2,6 +2,7 @@
  *
  * A command is one row: name, function, summary for --help. Commands that compute first make sure that
  * OpenBLAS runs the right kernel, which may exec the program once more. */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,8 @@ int main(int argc, char **argv) {
     }
     const struct command *c = find(name);
     if (!c) return unknown(name);
+    signal(SIGXFSZ, SIG_IGN); /* a file at the limit of its size is an error like a full disk */
+    map_explain_faults();
     if (c->computes) {
         blas_reexec(argv);
         blas_single();

@@ -220,6 +220,8 @@ const char *proc_why(const struct proc *p, char *text, size_t size) {
     } else if (WIFSIGNALED(p->status)) {
         int sig = WTERMSIG(p->status);
         snprintf(text, size, "killed by signal %d (%s)%s%s", sig, strsignal(sig), sep, words);
+    } else if (*words && (WEXITSTATUS(p->status) == 2 || WEXITSTATUS(p->status) == 3)) { /* it has said why */
+        snprintf(text, size, "%s", words);
     } else
         snprintf(text, size, "the worker ended with code %d and no result%s%s", WEXITSTATUS(p->status), sep,
                  words);

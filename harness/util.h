@@ -50,6 +50,9 @@ struct map {
 };
 int map_open(struct map *m, const char *path, struct err *e); /* error: names the path and errno */
 void map_close(struct map *m);
+/* From now on a mapped file that somebody cuts off or overwrites in place ends the process with a line that names the file and with exit code
+ * 3, not with a bus error. Maps must be opened and closed on one thread. For main() alone. */
+void map_explain_faults(void);
 
 /* Read a whole file of at most `limit` bytes into b (appended). Errors name the path. */
 int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
