@@ -325,7 +325,12 @@ static int take_rows(struct run *r, enum split s, long *next, long limit, long *
     return n;
 }
 
-/* Score the first eval.rows rows of a split; *ret: the token-weighted mean loss, NaN without labels. `items`: also report each row's. */
+static int no_labels(struct run *r, enum split s) {
+    return err_set(r->e, ERR_USER, "no %s row has a label within train.max_length %ld: raise it, or shorten data.prompt",
+                   split_name(s), cfg_int(r->cfg, "train.max_length"));
+}
+
+/* Score the first eval.rows rows of a split; *ret: the token-weighted mean loss. `items`: also report each row's. */
 static int evaluate(struct run *r, enum split s, bool items, double *ret) {
     enum { CAP = 512 };
     long rows[CAP], limit = r->task->rows(r->task_state, s), wanted = cfg_int(r->cfg, "eval.rows");
@@ -350,8 +355,9 @@ static int evaluate(struct run *r, enum split s, bool items, double *ret) {
         if (r->job->stop && *r->job->stop) return ERR_STOP;
         tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
     }
-    if (score.weight > 0 && !r->counting) *ret = tell_score(r, s, &score);
     r->res->eval_s += now_seconds() - t0;
+    if (score.weight == 0) return no_labels(r, s);
+    if (!r->counting) *ret = tell_score(r, s, &score);
     return 0;
 }
 
@@ -433,7 +439,7 @@ static int loop_steps(struct run *r) {
         if (every > 0 && r->step % every == 0 && r->step < r->steps && (rc = evaluate_step(r, false)))
             return rc < 0 ? rc : not_finite(r, "the evaluation loss");
     }
-    return r->steps && !r->res->tokens ? no_labels(r, split_name(SPLIT_TRAIN)) : 0;
+    return r->steps && !r->res->tokens ? no_labels(r, SPLIT_TRAIN) : 0;
 }
 
 static void warn_skipped(struct run *r) {
