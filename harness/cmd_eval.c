@@ -118,6 +118,7 @@ static void print_result(const struct train_result *r, const struct options *o) 
     if (isfinite(r->eval_loss)) json_object_set_new(j, "eval/perplexity", json_real(exp(r->eval_loss)));
     if (isfinite(r->test_metric)) json_object_set_new(j, "test/loss", json_real(r->test_metric));
     json_object_set_new(j, "state", json_string(r->state));
+    if (*r->error) json_object_set_new(j, "error", json_string(r->error));
     json_object_set_new(j, "seconds", json_real(r->total_s));
     json_object_set_new(j, "peak_bytes", json_integer((json_int_t)r->peak_bytes));
     json_object_set_new(j, "rss_bytes", json_integer((json_int_t)r->rss_bytes));
@@ -140,6 +141,7 @@ static int run(const struct options *o, struct err *e) {
                             .save = "none"};
     if (!rc) rc = train_run(&job, NULL, &res, e);
     if (!rc) print_result(&res, o);
+    if (!rc && strcmp(res.state, "complete") != 0) rc = err_set(e, ERR_USER, "%s", res.error);
     json_decref(config);
     json_decref(recorded);
     free(adapter);

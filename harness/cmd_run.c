@@ -284,6 +284,14 @@ static void print_warnings(const struct sweep *s) {
     for (int i = 0; i < s->nwarnings; i++) fprintf(stderr, "bench: warning: %s\n", s->warnings[i]);
 }
 
+static int warn_changed(const struct sweep *s, struct db *db, struct err *e) {
+    char *text;
+    int rc = todo_changed(s, db, &text, e);
+    if (text) fprintf(stderr, "bench: warning: %s\n", text);
+    free(text);
+    return rc;
+}
+
 static void print_start(const struct command *c) {
     const struct sweep *s = c->sweep;
     int bases = c->todo.n + c->todo.finished - s->nruns;
@@ -350,6 +358,10 @@ static void draw(struct command *c) {
 static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
     struct db *db = NULL;
     if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
+    if (db && warn_changed(s, db, e) != 0) {
+        db_close(db);
+        return e->code;
+    }
     int done = 0;
     for (int i = 0; i < s->nruns_all; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
@@ -449,6 +461,7 @@ static int work(struct command *c, struct err *e) {
     int rc = db_open(&c->db, c->o->db, true, e);
     if (!rc) rc = db_lock(c->db, c->o->wait, &stops, e);
     if (!rc) rc = todo_find(&c->todo, c->sweep, c->db, c->o->again, e);
+    if (!rc && c->todo.n) rc = warn_changed(c->sweep, c->db, e);
     if (rc) return rc;
     print_start(c);
     rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->threads, &stops, e);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -75,6 +76,7 @@ static bool folder_writable(const char *path) {
 static int db_fail(struct db *db, struct err *e) {
     int rc = sqlite3_errcode(db->sql), sys = sqlite3_system_errno(db->sql);
     const char *p = db->path, *msg = sqlite3_errmsg(db->sql);
+    struct rlimit size;
     switch (rc & 0xff) {
     case SQLITE_NOTADB:
         return err_set(e, ERR_USER, "%s: not a database: give another file with --db", p);
@@ -93,11 +95,11 @@ static int db_fail(struct db *db, struct err *e) {
                        "%s: cannot be opened (%s): check folder and permissions, or use another --db", p,
                        folder_writable(p) ? sys ? strerror(sys) : msg : "its folder cannot be written");
     case SQLITE_IOERR:
-        if (sys == EFBIG)
+        if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != RLIM_INFINITY)
             return err_set(e, ERR_RESOURCE,
-                           "%s: at the limit of a file's size (ulimit -f): raise that or use another --db", p);
-        return err_set(e, ERR_RESOURCE, "%s: cannot be read or written (%s): check the disk or use another --db", p,
-                       sys ? strerror(sys) : msg);
+                           "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit -f) or use another --db", p,
+                           (unsigned long long)size.rlim_cur);
+        return err_set(e, ERR_RESOURCE, "%s: cannot be read or written (%s): check the disk or use another --db", p, msg);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(e, ERR_RESOURCE,

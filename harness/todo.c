@@ -96,6 +96,43 @@ void todo_release(struct todo *t) {
     memset(t, 0, sizeof *t);
 }
 
+/* Finished runs of this sweep with the model of this name and place, and other contents. */
+static int count_former(struct db *db, const char *sweep, const json_t *config, int64_t *n, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(db, &q,
+                      "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point JOIN model m ON m.id = p.model"
+                      " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
+                      " AND r.state IN ('complete', 'pruned', 'nan')",
+                      e);
+    if (rc) return rc;
+    const char *const keys[] = {"model", "model_path", "model_digest"};
+    db_query_bind_text(q, 1, sweep);
+    for (int i = 0; i < 3; i++) db_query_bind_text(q, i + 2, cfg_str(config, keys[i]));
+    rc = db_query_next(q, e);
+    if (rc > 0) *n = db_query_int(q, 0);
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
+int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e) {
+    const char *seen = "";
+    *ret = NULL;
+    for (int i = 0; db && i < s->npoints && !*ret; i++) {
+        const json_t *config = s->points[i]->config;
+        const char *path = cfg_str(config, "model_path");
+        if (!path || !strcmp(path, seen)) continue;
+        int64_t n = 0;
+        int rc = count_former(db, s->name, config, &n, e);
+        if (rc) return rc;
+        seen = path;
+        if (n)
+            *ret = xasprintf("%s: the model changed since the sweep '%s' began: %lld finished run%s to the other file and stay%s in the record; "
+                             "what follows is of the file as it is now",
+                             path, s->name, (long long)n, n == 1 ? " belongs" : "s belong", n == 1 ? "s" : "");
+    }
+    return 0;
+}
+
 /* ---- planning ------------------------------------------------------------------------------------------ */
 
 /* "rank.yaml:12: lora r=8: " before what is wrong with a point. */

@@ -42,6 +42,10 @@ struct todo {
 int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e);
 void todo_release(struct todo *t);
 
+/* What to tell the user when a model of the sweep is not the file that its finished runs were made with: *ret, one line, the caller frees; NULL
+ * when all is as it was. Those runs stay in the record; the points of the new file are other points. */
+int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e);
+
 /* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
  * or this machine. threads: per run; 0: what the sweep asks for, else one. An error names the sweep file and line: a point that cannot run as it is written. ERR_STOP
  * when *stop becomes nonzero. */
