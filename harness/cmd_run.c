@@ -464,7 +464,7 @@ static int work(struct command *c, struct err *e) {
     if (!rc && c->todo.n) rc = warn_changed(c->sweep, c->db, e);
     if (rc) return rc;
     print_start(c);
-    rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->threads, &stops, e);
+    rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->threads, false, &stops, e);
     if (!rc) rc = record_env(c, e);
     if (!rc) rc = todo_record(&c->todo, c->sweep, c->db, &c->sweep_id, e);
     if (rc) return rc;

@@ -21,6 +21,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", cmd_run, "run what is missing of a sweep, record it, draw it", false},
+    {"plan", cmd_plan, "what every run of a sweep takes: memory, checkpoint, time", false},
     {"status", cmd_status, "who is running on a record, and how far it is", false},
     {"show", cmd_show, "a run as a page, a sweep as the table of its results", false},
     {"plot", cmd_plot, "draw a sweep: plane, lr, memory, curves", false},

@@ -14,6 +14,8 @@
 #include "harness/nn/panel.h"
 #include "harness/util.h"
 
+#define SHORT_S 0.6 /* a calibration below half of this is repeated for about so long */
+
 /* No part of a shape: how much is done, where files lie, and who does it. */
 static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle", "eval.every",
                                        "eval.rows",   "model",          "model_path",    "threads"};
@@ -78,12 +80,18 @@ double speed_predict(const struct db_speed *s, const struct train_result *plan) 
     return t;
 }
 
-json_t *speed_calibration(const json_t *config) {
+int speed_too_short(const struct train_result *res) {
+    double t = res->train_s - res->first_s + res->eval_s;
+    return t >= SHORT_S / 2 ? 1 : t <= SHORT_S / SPEED_TIMES ? SPEED_TIMES : (int)ceil(SHORT_S / t);
+}
+
+json_t *speed_calibration(const json_t *config, int times) {
     json_t *c = json_deep_copy(config);
     BUG_ON(!c, "a configuration does not copy (%zu keys)", json_object_size(config));
     long steps = cfg_int(c, "train.steps"), rows = cfg_int(c, "eval.rows");
-    cfg_set(c, "train.steps", json_integer(MIN_OF(steps, SPEED_STEPS)));
+    cfg_set(c, "train.steps", json_integer(MIN_OF(steps, (long)times * SPEED_STEPS)));
     cfg_set(c, "eval.every", json_integer(0));
-    cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, SPEED_ROWS) : SPEED_ROWS));
+    long want = (long)times * SPEED_ROWS;
+    cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, want) : want));
     return c;
 }

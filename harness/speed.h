@@ -13,8 +13,8 @@
 #include "harness/machine.h"
 #include "harness/train.h"
 
-/* Steps and evaluated rows of a calibration: the first step warms up and does not count. */
-enum { SPEED_STEPS = 4, SPEED_ROWS = 48 };
+/* Steps and evaluated rows of a calibration, at least: the first step warms up and does not count. */
+enum { SPEED_STEPS = 4, SPEED_ROWS = 48, SPEED_TIMES = 64 };
 
 /* SHA-256 of what the speed of a resolved configuration depends on: all but numbers that change values and
  * not work (of real numbers only whether they are zero), the counts of steps and evaluations, and paths. */
@@ -27,8 +27,11 @@ void speed_of(const struct train_result *res, struct db_speed *s);
 /* Seconds that a run with this plan takes; NaN when a part that it needs was not measured. */
 double speed_predict(const struct db_speed *s, const struct train_result *plan);
 
-/* The configuration of a calibration: `config` with SPEED_STEPS steps (none stay none) and one evaluation of
- * at most SPEED_ROWS rows. New reference. */
-json_t *speed_calibration(const json_t *config);
+/* The configuration of a calibration: `config` with times * SPEED_STEPS steps and one evaluation of
+ * times * SPEED_ROWS rows, or fewer where `config` has fewer. New reference. */
+json_t *speed_calibration(const json_t *config, int times);
+/* How many times longer a calibration with this result should have been to be worth trusting (1: long enough,
+ * SPEED_TIMES at most). */
+int speed_too_short(const struct train_result *res);
 
 #endif

@@ -193,15 +193,18 @@ static char *plan_key(const json_t *config) {
 struct plans {
     struct {
         char *key;
+        uint64_t seed;
         struct train_result res;
     } * v;
     int n, cap;
+    bool each_seed;
 };
 
 static int plan_one(struct plans *known, const struct sweep *s, struct todo_item *x, int threads,
                     struct err *e) {
     char *key = plan_key(x->config);
     for (int i = 0; i < known->n; i++) {
+        if (known->each_seed && known->v[i].seed != x->seed) continue;
         if (strcmp(known->v[i].key, key) != 0) continue;
         x->plan = known->v[i].res;
         free(key);
@@ -219,14 +222,15 @@ static int plan_one(struct plans *known, const struct sweep *s, struct todo_item
     }
     GROW(known->v, known->n, known->cap);
     known->v[known->n].key = key;
+    known->v[known->n].seed = x->seed;
     known->v[known->n++].res = x->plan;
     return 0;
 }
 
-int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
+int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
               const volatile sig_atomic_t *stop, struct err *e) {
     const char *checked = NULL;
-    struct plans known = {0};
+    struct plans known = {.each_seed = each_seed};
     int rc = 0;
     for (int i = 0; i < t->n && !rc; i++) {
         struct todo_item *x = &t->v[i];

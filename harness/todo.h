@@ -47,9 +47,10 @@ void todo_release(struct todo *t);
 int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e);
 
 /* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
- * or this machine. threads: per run; 0: what the sweep asks for, else one. An error names the sweep file and line: a point that cannot run as it is written. ERR_STOP
- * when *stop becomes nonzero. */
-int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads,
+ * or this machine. threads: per run; 0: what the sweep asks for, else one. each_seed: plan every seed of a
+ * point by itself, whose batches differ a little; otherwise the first stands for all. An error names the
+ * sweep file and line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
+int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
               const volatile sig_atomic_t *stop, struct err *e);
 
 /* The job of a planned item, threads and output left to who starts it. Borrows from both. */
