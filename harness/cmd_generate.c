@@ -1,4 +1,5 @@
-/* cmd_generate.c - `bench generate`: continue a text with a model, with or without an adapter, or with both to compare. */
+/* cmd_generate.c - `bench generate`: continue a text with a model, with or without an adapter, or with both
+ * to compare. */
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -73,8 +74,8 @@ static void print_json(const struct voice *v, const char *adapter, enum generate
     static const char *const words[] = {"end", "length", "positions", "output"};
     json_t *ids = json_array();
     for (int i = 0; i < v->ids.n; i++) json_array_append_new(ids, json_integer(v->ids.v[i]));
-    json_t *j = json_pack("{ss?,so,so,ss}", "adapter", adapter, "text", json_stringn(v->all.s ? v->all.s : "", v->all.len), "ids", ids,
-                          "end", words[end]);
+    json_t *j = json_pack("{ss?,so,so,ss}", "adapter", adapter, "text",
+                          json_stringn(v->all.s ? v->all.s : "", v->all.len), "ids", ids, "end", words[end]);
     json_dumpf(j, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(j);
@@ -91,14 +92,17 @@ static int speak(struct voice *v, const char *text, size_t len, const char *adap
             print_json(v, adapter, end);
         else
             putchar('\n');
-        if (end == GENERATE_POSITIONS) fprintf(stderr, "bench generate: the model's %d positions are used up\n", v->m.facts.max_positions);
+        if (end == GENERATE_POSITIONS)
+            fprintf(stderr, "bench generate: the model's %d positions are used up\n",
+                    v->m.facts.max_positions);
     }
     free(prompt.v);
     return rc;
 }
 
 /* adapter NULL: the model alone. */
-static int one_model(const struct options *o, const char *model, const char *adapter, const struct strbuf *prompt, struct err *e) {
+static int one_model(const struct options *o, const char *model, const char *adapter,
+                     const struct strbuf *prompt, struct err *e) {
     struct voice v = {.o = o, .live = !o->json && isatty(STDOUT_FILENO)};
     int rc = infer_open(&v.m, model, adapter, o->threads, 0, e);
     if (rc) return rc;
@@ -138,46 +142,84 @@ static double number(const char *s, double lo, double hi) {
 }
 
 static int check(const struct options *o, int left) {
-    const char *wrong = left < 1                       ? "the prompt is missing"
-                        : left > 1                     ? "one prompt at a time: put it in quotes"
-                        : o->compare && !o->adapter    ? "--compare wants --adapter: what to compare with the model alone"
-                        : !o->adapter && !o->model     ? "--model is missing"
-                                                       : NULL;
+    const char *wrong = left < 1   ? "the prompt is missing"
+                        : left > 1 ? "one prompt at a time: put it in quotes"
+                        : o->compare && !o->adapter
+                            ? "--compare wants --adapter: what to compare with the model alone"
+                        : !o->adapter && !o->model ? "--model is missing"
+                                                   : NULL;
     if (wrong) fprintf(stderr, "bench generate: %s; see `bench generate --help`\n", wrong);
     return wrong ? 2 : 0;
 }
 
 int cmd_generate(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'},       {"adapter", required_argument, NULL, 'a'},
-        {"compare", no_argument, NULL, 'c'},           {"chat", no_argument, NULL, 'C'},
-        {"max-tokens", required_argument, NULL, 'n'},  {"temperature", required_argument, NULL, 't'},
-        {"top-p", required_argument, NULL, 'p'},       {"top-k", required_argument, NULL, 'k'},
-        {"seed", required_argument, NULL, 's'},        {"threads", required_argument, NULL, 'T'},
-        {"db", required_argument, NULL, 'd'},          {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
+                                          {"adapter", required_argument, NULL, 'a'},
+                                          {"compare", no_argument, NULL, 'c'},
+                                          {"chat", no_argument, NULL, 'C'},
+                                          {"max-tokens", required_argument, NULL, 'n'},
+                                          {"temperature", required_argument, NULL, 't'},
+                                          {"top-p", required_argument, NULL, 'p'},
+                                          {"top-k", required_argument, NULL, 'k'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"threads", required_argument, NULL, 'T'},
+                                          {"db", required_argument, NULL, 'd'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct options o = {.g = {.max_tokens = 128, .top_p = 1}};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:n:h", longs, NULL)) != -1;) {
         double x = 0;
         switch (c) {
-        case 'm': o.model = optarg; break;
-        case 'a': o.adapter = optarg; break;
-        case 'd': o.db = optarg; break;
-        case 'c': o.compare = true; break;
-        case 'C': o.chat = true; break;
-        case 'j': o.json = true; break;
-        case 'n': o.g.max_tokens = isnan(x = number(optarg, 1, 1 << 20)) ? 0 : (int)x; break;
-        case 't': o.g.temperature = x = number(optarg, 0, 1000); break;
-        case 'p': o.g.top_p = x = number(optarg, 1e-9, 1); break;
-        case 'k': o.g.top_k = isnan(x = number(optarg, 0, 1 << 30)) ? 0 : (int)x; break;
-        case 's': o.g.seed = isnan(x = number(optarg, 0, 9007199254740992.0)) ? 0 : (uint64_t)x; break;
-        case 'T': o.threads = isnan(x = number(optarg, 1, 64)) ? 0 : (int)x; break;
-        case 'h': fputs(help, stdout); return 0;
-        default: fputs("see `bench generate --help`\n", stderr); return 2;
+        case 'm':
+            o.model = optarg;
+            break;
+        case 'a':
+            o.adapter = optarg;
+            break;
+        case 'd':
+            o.db = optarg;
+            break;
+        case 'c':
+            o.compare = true;
+            break;
+        case 'C':
+            o.chat = true;
+            break;
+        case 'j':
+            o.json = true;
+            break;
+        case 'n':
+            o.g.max_tokens = isnan(x = number(optarg, 1, 1 << 20)) ? 0 : (int)x;
+            break;
+        case 't':
+            o.g.temperature = x = number(optarg, 0, 1000);
+            break;
+        case 'p':
+            o.g.top_p = x = number(optarg, 1e-9, 1);
+            break;
+        case 'k':
+            o.g.top_k = isnan(x = number(optarg, 0, 1 << 30)) ? 0 : (int)x;
+            break;
+        case 's':
+            o.g.seed = isnan(x = number(optarg, 0, 9007199254740992.0)) ? 0 : (uint64_t)x;
+            break;
+        case 'T':
+            o.threads = isnan(x = number(optarg, 1, 64)) ? 0 : (int)x;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("see `bench generate --help`\n", stderr);
+            return 2;
         }
         if (isnan(x)) {
-            fprintf(stderr, "bench generate: '%s' is not a number that this option takes; see `bench generate --help`\n", optarg);
+            fprintf(
+                stderr,
+                "bench generate: '%s' is not a number that this option takes; see `bench generate --help`\n",
+                optarg);
             return 2;
         }
     }

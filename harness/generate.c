@@ -1,8 +1,9 @@
 /* generate.c - see generate.h.
  *
- * The prompt goes through the model in pieces of PIECE tokens, which fill the cache of keys and values; then each new token is one pass over
- * itself. Sampling: softmax(logits / temperature), cut to the top_k most probable, then to the fewest that reach top_p of what is left, then drawn
- * by a counter-based random number. Probabilities are summed in double, in descending order, equal ones by id. */
+ * The prompt goes through the model in pieces of PIECE tokens, which fill the cache of keys and values; then
+ * each new token is one pass over itself. Sampling: softmax(logits / temperature), cut to the top_k most
+ * probable, then to the fewest that reach top_p of what is left, then drawn by a counter-based random number.
+ * Probabilities are summed in double, in descending order, equal ones by id. */
 #include "harness/generate.h"
 
 #include <math.h>
@@ -11,7 +12,8 @@
 
 enum { PIECE = 512 };
 
-/* ---- prompts ----------------------------------------------------------------------------------------------- */
+/* ---- prompts
+ * ----------------------------------------------------------------------------------------------- */
 
 static void add_id(struct token_ids *ids, int id) {
     GROW(ids->v, ids->n, ids->cap);
@@ -22,7 +24,9 @@ static int add_chat(struct infer *m, const char *text, size_t len, struct token_
     static const char turn[] = "user\n", reply[] = "assistant\n";
     int start = tokenizer_id(m->tok, "<|im_start|>"), end = tokenizer_id(m->tok, "<|im_end|>");
     if (start < 0 || end < 0)
-        return err_set(e, ERR_USER, "this model's tokenizer has no <|im_start|> and <|im_end|>: it was not made for chat as --chat writes it");
+        return err_set(
+            e, ERR_USER,
+            "this model's tokenizer has no <|im_start|> and <|im_end|>: it was not made for chat as --chat writes it");
     struct strbuf said = {0};
     strbuf_add(&said, turn, strlen(turn));
     strbuf_add(&said, text, len);
@@ -36,7 +40,8 @@ static int add_chat(struct infer *m, const char *text, size_t len, struct token_
     return 0;
 }
 
-int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out, struct err *e) {
+int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out,
+                    struct err *e) {
     int bos = tokenizer_bos_to_add(m->tok);
     if (bos >= 0) add_id(out, bos);
     if (chat) return add_chat(m, text, len, out, e);
@@ -44,7 +49,8 @@ int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, st
     return 0;
 }
 
-/* ---- choosing a token -------------------------------------------------------------------------------------- */
+/* ---- choosing a token
+ * -------------------------------------------------------------------------------------- */
 
 struct choice {
     float logit;
@@ -71,7 +77,8 @@ int generate_pick(float *logits, int V, const struct generate_options *o, uint64
     for (int i = 0; i < V; i++) c[i] = (struct choice){isnan(logits[i]) ? -INFINITY : logits[i], i};
     qsort(c, (size_t)V, sizeof *c, by_logit);
     double *p = xcalloc((size_t)n, sizeof *p), total = 0, sum = 0;
-    for (int i = 0; i < n; i++) total += p[i] = exp(((double)c[i].logit - (double)c[0].logit) / o->temperature);
+    for (int i = 0; i < n; i++)
+        total += p[i] = exp(((double)c[i].logit - (double)c[0].logit) / o->temperature);
     int kept = 0;
     while (kept < n && (kept == 0 || sum < o->top_p * total)) sum += p[kept++];
     double x = (double)rng_uniform(rng_make(o->seed, "generate", 0), place) * sum;
@@ -83,17 +90,21 @@ int generate_pick(float *logits, int V, const struct generate_options *o, uint64
     return id;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * ---------------------------------------------------------------------------------------------- */
 
 static int check_prompt(const struct infer *m, const int32_t *ids, int n, struct err *e) {
     if (!m->model->extend) return err_set(e, ERR_USER, "models of type %s cannot generate", m->model->name);
     if (n < 1) return err_set(e, ERR_USER, "the prompt has no tokens");
     if (n > m->facts.max_positions)
-        return err_set(e, ERR_USER, "the prompt has %d tokens, the model has %d positions: shorten it", n, m->facts.max_positions);
+        return err_set(e, ERR_USER, "the prompt has %d tokens, the model has %d positions: shorten it", n,
+                       m->facts.max_positions);
     for (int i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= m->facts.vocab)
-            return err_set(e, ERR_USER, "the tokenizer gives id %d but the model has %d tokens: they do not belong together", ids[i],
-                           m->facts.vocab);
+            return err_set(
+                e, ERR_USER,
+                "the tokenizer gives id %d but the model has %d tokens: they do not belong together", ids[i],
+                m->facts.vocab);
     return 0;
 }
 
@@ -136,7 +147,8 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     return 0;
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------- */
+/* ---- text
+ * -------------------------------------------------------------------------------------------------- */
 
 /* Can s[0..n), n < 4, still become a character? */
 static bool is_begun(const unsigned char *s, size_t n) {
@@ -158,7 +170,9 @@ void generate_text_add(struct generate_text *t, const char *s, size_t n, bool la
         left -= good;
         if (!left || (!last && is_begun((const unsigned char *)p, left))) break;
         size_t bad = 1; /* a begun character and what cannot go on with it: one sign for them */
-        while (bad < left && is_begun((const unsigned char *)p, bad) && ((unsigned char)p[bad] & 0xC0) == 0x80) bad++;
+        while (bad < left && is_begun((const unsigned char *)p, bad) &&
+               ((unsigned char)p[bad] & 0xC0) == 0x80)
+            bad++;
         strbuf_add(out, "\xEF\xBF\xBD", 3);
         p += bad;
         left -= bad;

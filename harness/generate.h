@@ -21,21 +21,24 @@ enum generate_end {
     GENERATE_REFUSED,   /* the callback wanted no more */
 };
 
-/* The ids of a prompt: the tokenizer's own start token if it adds one, then the text, in which special tokens are recognised. With `chat` the text is
- * the plain words of a user, put into ChatML (<|im_start|>user ... <|im_end|>, then the assistant's turn is begun); an error where the model lacks
- * these tokens. Appends to out. */
-int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out, struct err *e);
+/* The ids of a prompt: the tokenizer's own start token if it adds one, then the text, in which special tokens
+ * are recognised. With `chat` the text is the plain words of a user, put into ChatML (<|im_start|>user ...
+ * <|im_end|>, then the assistant's turn is begun); an error where the model lacks these tokens. Appends to
+ * out. */
+int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out,
+                    struct err *e);
 
-/* Continue prompt[0..n), n >= 1, telling each new token as it comes; `tell` returns false to stop. Error: a prompt that is longer than the model's
- * positions, an id outside the vocabulary, an architecture that cannot generate. */
+/* Continue prompt[0..n), n >= 1, telling each new token as it comes; `tell` returns false to stop. Error: a
+ * prompt that is longer than the model's positions, an id outside the vocabulary, an architecture that cannot
+ * generate. */
 int generate_run(struct infer *m, const int32_t *prompt, int n, const struct generate_options *o,
                  bool (*tell)(void *arg, int32_t id), void *arg, enum generate_end *end, struct err *e);
 
 /* One token drawn from logits[0..V), which are used up. `place`: the counter of the draw. */
 int generate_pick(float *logits, int V, const struct generate_options *o, uint64_t place);
 
-/* Bytes of tokens to text that is whole: what ends within a character waits for the rest; what can be no character becomes U+FFFD. Appends
- * to out what may be shown. `last`: nothing follows. */
+/* Bytes of tokens to text that is whole: what ends within a character waits for the rest; what can be no
+ * character becomes U+FFFD. Appends to out what may be shown. `last`: nothing follows. */
 struct generate_text {
     struct strbuf held;
 };

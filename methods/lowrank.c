@@ -20,7 +20,8 @@ void lowrank_setup(struct net *net) {
     run->dropout = lowrank_dropout(net->config);
 }
 
-static struct param *named_param(struct net *net, struct site *s, const char *part, enum param_role role, int rows, int cols) {
+static struct param *named_param(struct net *net, struct site *s, const char *part, enum param_role role,
+                                 int rows, int cols) {
     char *name = xasprintf("base_model.model.%s.%s.weight", s->module, part);
     struct param *p = net_param(net, s, name, role, rows, cols);
     free(name);
@@ -38,7 +39,8 @@ void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, flo
     st->B->lr_mult = b_lr_mult;
     if (a_role == PARAM_TRAIN) s->need_x = true;
     if (!net->mem->counting)
-        rng_fill_uniform(rng_make(net->seed, st->A->name, 0), st->A->value, param_size(st->A), 1.0f / sqrtf((float)s->d_in));
+        rng_fill_uniform(rng_make(net->seed, st->A->name, 0), st->A->value, param_size(st->A),
+                         1.0f / sqrtf((float)s->d_in));
 }
 
 void lowrank_layout(struct net *net, struct site *s, int np) {
@@ -52,12 +54,15 @@ void lowrank_layout(struct net *net, struct site *s, int np) {
 }
 
 /* y = (accumulate ? y : 0) + m * x with the mask of this step and site. */
-static void drop(struct net *net, const struct site *s, float *y, int ldy, const float *x, int ldx, int np, bool accumulate) {
+static void drop(struct net *net, const struct site *s, float *y, int ldy, const float *x, int ldx, int np,
+                 bool accumulate) {
     const struct lowrank_run *run = net->method_state;
     const struct lowrank_site *st = s->state;
     /* A's own start values are the draws of number 0 under this name */
     struct dropout m = {.key = rng_make(net->seed, st->A->name, (uint64_t)net->step + 1),
-                        .row = net->row, .pos = net->pos, .p = run->dropout};
+                        .row = net->row,
+                        .pos = net->pos,
+                        .p = run->dropout};
     panel_dropout(net->team, y, ldy, x, ldx, s->d_in, np, &m, accumulate);
 }
 
@@ -72,8 +77,8 @@ void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, f
     panel_mm(net->team, y, ldy, s->d_out, np, up, 2, s->b ? s->b->value : NULL, false);
 }
 
-void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
-                      int lddx, int np) {
+void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                      float *dx, int lddx, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
     int r = run->r;
@@ -85,7 +90,8 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
     panel_row_scale(net->team, run->du, r, run->du, r, NULL, run->scale, r, np, false); /* s B^T G */
     if (trains_A && run->xd) drop(net, s, run->xd, run->widest, x, ldx, np, false);
     if (trains_A)
-        panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, run->xd ? run->xd : x, run->xd ? run->widest : ldx, s->d_in, np);
+        panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, run->xd ? run->xd : x,
+                    run->xd ? run->widest : ldx, s->d_in, np);
     if (!dx) return;
     struct term t[2] = {{&s->W->w, true, dy, lddy}, {&st->A->w, true, run->du, r}};
     panel_mm(net->team, dx, lddx, s->d_in, np, t, run->xd ? 1 : 2, NULL, true);
@@ -113,7 +119,8 @@ void lowrank_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "init_lora_weights", json_true());
 }
 
-void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                   size_t *stored) {
     size_t n = 0, r = (size_t)cfg_int(cfg, "r");
     for (int i = 0; i < nsites; i++) n += r * (size_t)(s[i].d_in + s[i].d_out);
     *trainable = *stored = n;

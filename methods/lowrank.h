@@ -1,11 +1,12 @@
 /* lowrank.h - what LoRA and its relatives share: h = W x + s B A x, s = alpha / r (2106.09685, section 4.1).
  *
- * A [r, d_in] is Kaiming-uniform(a = sqrt 5), that is U(-1/sqrt(d_in), 1/sqrt(d_in)), as PEFT and loralib draw it; B [d_out, r] is zero. With
- * G = dL/dh:  dB = s G (A x)^T,  dA = s B^T G x^T,  dx = W^T G + s A^T B^T G.
+ * A [r, d_in] is Kaiming-uniform(a = sqrt 5), that is U(-1/sqrt(d_in), 1/sqrt(d_in)), as PEFT and loralib
+ * draw it; B [d_out, r] is zero. With G = dL/dh:  dB = s G (A x)^T,  dA = s B^T G x^T,  dx = W^T G + s A^T
+ * B^T G.
  *
- * lora_dropout p: in training passes A reads m * x instead, elementwise, where m is 0 with probability p and else 1/(1-p), drawn anew for
- * each step, site, data row, position and feature (harness/nn/dropout.h). x in dA and the last term of dx get the same m, which is drawn
- * again in backward: it is never stored. */
+ * lora_dropout p: in training passes A reads m * x instead, elementwise, where m is 0 with probability p and
+ * else 1/(1-p), drawn anew for each step, site, data row, position and feature (harness/nn/dropout.h). x in
+ * dA and the last term of dx get the same m, which is drawn again in backward: it is never stored. */
 #ifndef BENCH_METHODS_LOWRANK_H
 #define BENCH_METHODS_LOWRANK_H
 
@@ -31,23 +32,26 @@ struct lowrank_site {
 /* The rows that every low-rank method's option table begins with. */
 #define LOWRANK_OPTS                                                                                         \
     {"r", OPT_INT, "8", 1, 65536, NULL, "rank of the update"},                                               \
-        {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"},              \
-        {"lora_dropout", OPT_NUM, NULL, 0, 0.99, NULL,                                                       \
-         "probability of dropping a feature of the input of A, in training (default 0)"}
+        {"lora_alpha", OPT_NUM, "16", 0, 1e9, NULL, "scale of the update: s = lora_alpha / r"}, {            \
+        "lora_dropout", OPT_NUM, NULL, 0, 0.99, NULL,                                                        \
+            "probability of dropping a feature of the input of A, in training (default 0)"                   \
+    }
 extern const struct opt lowrank_opts[]; /* only those */
 
-/* lora_dropout of a configuration; 0 where it is null: runs recorded before it existed keep their identity. */
+/* lora_dropout of a configuration; 0 where it is null: runs recorded before it existed keep their identity.
+ */
 double lowrank_dropout(const json_t *cfg);
 void lowrank_setup(struct net *net);
 /* role of A: PARAM_TRAIN, or PARAM_FIXED (LoRA-FA: then x is not needed in backward). */
 void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult);
 void lowrank_layout(struct net *net, struct site *s, int np);
 void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np);
-void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
-                      int lddx, int np);
+void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                      float *dx, int lddx, int np);
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
 void lowrank_save_config(struct net *net, json_t *config);
 /* r (d_in + d_out) per site, trained and stored. */
-void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored);
+void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                   size_t *stored);
 
 #endif
