@@ -327,8 +327,10 @@ int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e)
         m.size ? json_loadb((const char *)m.data, m.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &at)
                : NULL;
     if (!root) {
-        rc = m.size ? err_set(e, ERR_USER, "%s:%d: not valid JSON: %s", path, at.line, at.text)
-                    : err_set(e, ERR_USER, "%s: the file is empty", path);
+        rc = m.size ? err_set(e, ERR_USER,
+                              "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
+                              path, at.line, at.text)
+                    : err_set(e, ERR_USER, "%s: the file is empty: fetch it again", path);
     } else {
         rc = read_tokenizer(ret, root, e);
         if (rc) err_wrap(e, "%s", path);
