@@ -21,7 +21,7 @@ void net_init(struct net *net, struct mem *m, struct team *t, const json_t *conf
 }
 
 /* Bytes that a frozen parameter occupies in the mapped file. */
-static ptrdiff_t file_bytes(const struct param *p) { return (ptrdiff_t)((size_t)p->rows * p->w.row_bytes); }
+static ptrdiff_t file_bytes(const struct param *p) { return (ptrdiff_t)weight_stored_bytes(&p->w); }
 
 static void param_free(struct net *net, struct param *p) {
     size_t bytes = param_size(p) * sizeof(float);
@@ -68,6 +68,7 @@ static struct param *param_new(struct net *net, const char *name, enum param_rol
 struct param *net_base_param(struct net *net, const char *name, int ndim, const struct weight *w) {
     struct param *p = param_new(net, name, PARAM_BASE, ndim, w->rows, w->cols);
     p->w = *w;
+    p->transposed = w->transposed;
     mem_note(net->mem, MEM_BASE, file_bytes(p));
     /* Vectors (norms, biases) are read in place by the kernels: they are small, so always float32 in memory. */
     if (ndim == 1) param_privatise(net, p, MEM_BASE);

@@ -32,6 +32,7 @@ struct param {
     int rows, cols, ndim;
     enum param_role role;
     struct weight w; /* what the kernels read */
+    bool transposed; /* its file has it as [cols, rows] (Conv1D); here it is [rows, cols] all the same */
     float *value;    /* private float32 [rows, cols], or NULL (then w points into the model file) */
     enum mem_cat value_cat; /* where value is counted */
     float *grad;     /* TRAIN */

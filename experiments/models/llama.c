@@ -6,128 +6,83 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/models/reader.h"
 #include "experiments/models/transformer.h"
 #include "harness/cfg.h"
 #include "harness/util.h"
 
 /* ---- options from either kind of file ------------------------------------------------------------------ */
 
-struct reader {
-    const struct modelfile *f;
-    const json_t *config;
-    struct err *e;
-    bool failed;
-};
-
-static void fail(struct reader *r, const char *what, const char *key) {
-    if (!r->failed) err_set(r->e, ERR_USER, "%s: %s '%s'", modelfile_path(r->f), what, key);
-    r->failed = true;
-}
-
-/* A required (def < 0) or optional positive integer. */
-static int get_int(struct reader *r, const char *key, int def) {
-    const json_t *v = json_object_get(r->config, key);
-    if (!v || json_is_null(v)) {
-        if (def < 0) fail(r, "the config lacks", key);
-        return def;
-    }
-    json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
-    if (n < 1 || n > 1 << 28) fail(r, "the config has a bad value for", key);
-    return (int)n;
-}
-
-static double get_num(struct reader *r, const char *key, double def) {
-    const json_t *v = json_object_get(r->config, key);
-    if (!v || json_is_null(v)) return def;
-    if (!json_is_number(v) || !(json_number_value(v) > 0)) fail(r, "the config has a bad value for", key);
-    return json_number_value(v);
-}
-
-/* A token id; a list (some configs have several end tokens) means its first. */
-static int get_id(const json_t *config, const char *key) {
-    const json_t *v = json_object_get(config, key);
-    if (json_is_array(v)) v = json_array_get(v, 0);
-    return json_is_integer(v) ? (int)json_integer_value(v) : -1;
-}
-
-static void refuse(struct reader *r, const char *key, bool when) {
-    if (when) fail(r, "not implemented (it would change the computation): config field", key);
-}
-
-static bool present(const json_t *config, const char *key) {
-    const json_t *v = json_object_get(config, key);
-    return v && !json_is_null(v) && !json_is_false(v);
-}
-
 /* transformers >= 5 nests rope_theta and the scaling type in rope_parameters. */
 static void hf_rope(struct reader *r, struct transformer_options *o) {
-    o->rope_theta = (float)get_num(r, "rope_theta", 10000.0);
+    o->rope_theta = (float)reader_num(r, "rope_theta", 10000.0);
     const json_t *p = json_object_get(r->config, "rope_parameters");
     if (json_is_object(p)) {
         const json_t *theta = json_object_get(p, "rope_theta");
         if (json_is_number(theta)) o->rope_theta = (float)json_number_value(theta);
         const char *type = json_string_value(json_object_get(p, "rope_type"));
-        refuse(r, "rope_parameters.rope_type", type && strcmp(type, "default") != 0);
+        reader_refuse(r, "rope_parameters.rope_type", type && strcmp(type, "default") != 0);
     }
-    refuse(r, "rope_scaling", present(r->config, "rope_scaling"));
+    reader_refuse(r, "rope_scaling", reader_has(r, "rope_scaling"));
     const json_t *partial = json_object_get(r->config, "partial_rotary_factor");
-    refuse(r, "partial_rotary_factor", json_is_number(partial) && json_number_value(partial) != 1.0);
+    reader_refuse(r, "partial_rotary_factor", json_is_number(partial) && json_number_value(partial) != 1.0);
 }
 
 static void hf_options(struct reader *r, struct transformer_options *o) {
     const json_t *c = r->config;
-    o->layers = get_int(r, "num_hidden_layers", -1);
-    o->hidden = get_int(r, "hidden_size", -1);
-    o->heads = get_int(r, "num_attention_heads", -1);
-    o->kv_heads = get_int(r, "num_key_value_heads", o->heads);
-    o->head_dim = get_int(r, "head_dim", o->heads > 0 ? o->hidden / o->heads : 1);
-    o->ff = get_int(r, "intermediate_size", -1);
-    o->vocab = get_int(r, "vocab_size", -1);
-    o->max_positions = get_int(r, "max_position_embeddings", 2048);
-    o->norm_eps = (float)get_num(r, "rms_norm_eps", 1e-6);
+    o->layers = reader_int(r, "num_hidden_layers", -1);
+    o->hidden = reader_int(r, "hidden_size", -1);
+    o->heads = reader_int(r, "num_attention_heads", -1);
+    o->kv_heads = reader_int(r, "num_key_value_heads", o->heads);
+    o->head_dim = reader_int(r, "head_dim", o->heads > 0 ? o->hidden / o->heads : 1);
+    o->ff = reader_int(r, "intermediate_size", -1);
+    o->vocab = reader_int(r, "vocab_size", -1);
+    o->max_positions = reader_int(r, "max_position_embeddings", 2048);
+    o->norm_eps = (float)reader_num(r, "rms_norm_eps", 1e-6);
     o->tied = json_is_true(json_object_get(c, "tie_word_embeddings"));
-    o->bos_id = get_id(c, "bos_token_id");
-    o->eos_id = get_id(c, "eos_token_id");
+    o->bos_id = reader_id(r, "bos_token_id");
+    o->eos_id = reader_id(r, "eos_token_id");
     hf_rope(r, o);
     const char *act = json_string_value(json_object_get(c, "hidden_act"));
-    refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
+    reader_refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
     static const char *const unknown[] = {"sliding_window", "attention_bias", "mlp_bias", "quantization_config",
                                           "logit_scale",    "attn_logit_softcapping"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) refuse(r, unknown[i], present(c, unknown[i]));
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
 static void gguf_options(struct reader *r, struct transformer_options *o) {
     const json_t *c = r->config;
-    o->layers = get_int(r, "llama.block_count", -1);
-    o->hidden = get_int(r, "llama.embedding_length", -1);
-    o->heads = get_int(r, "llama.attention.head_count", -1);
-    o->kv_heads = get_int(r, "llama.attention.head_count_kv", o->heads);
-    o->head_dim = get_int(r, "llama.attention.key_length", o->heads > 0 ? o->hidden / o->heads : 1);
-    o->ff = get_int(r, "llama.feed_forward_length", -1);
-    o->max_positions = get_int(r, "llama.context_length", 2048);
-    o->norm_eps = (float)get_num(r, "llama.attention.layer_norm_rms_epsilon", 1e-6);
-    o->rope_theta = (float)get_num(r, "llama.rope.freq_base", 10000.0);
-    o->bos_id = get_id(c, "tokenizer.ggml.bos_token_id");
-    o->eos_id = get_id(c, "tokenizer.ggml.eos_token_id");
+    o->layers = reader_int(r, "llama.block_count", -1);
+    o->hidden = reader_int(r, "llama.embedding_length", -1);
+    o->heads = reader_int(r, "llama.attention.head_count", -1);
+    o->kv_heads = reader_int(r, "llama.attention.head_count_kv", o->heads);
+    o->head_dim = reader_int(r, "llama.attention.key_length", o->heads > 0 ? o->hidden / o->heads : 1);
+    o->ff = reader_int(r, "llama.feed_forward_length", -1);
+    o->max_positions = reader_int(r, "llama.context_length", 2048);
+    o->norm_eps = (float)reader_num(r, "llama.attention.layer_norm_rms_epsilon", 1e-6);
+    o->rope_theta = (float)reader_num(r, "llama.rope.freq_base", 10000.0);
+    o->bos_id = reader_id(r, "tokenizer.ggml.bos_token_id");
+    o->eos_id = reader_id(r, "tokenizer.ggml.eos_token_id");
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
     o->tied = !modelfile_find(r->f, "output.weight");
-    if (!embed) fail(r, "the file lacks the tensor", "token_embd.weight");
+    if (!embed) reader_fail(r, "the file lacks the tensor", "token_embd.weight");
     const char *scaling = json_string_value(json_object_get(c, "llama.rope.scaling.type"));
-    refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
-    refuse(r, "llama.expert_count", present(c, "llama.expert_count") && get_int(r, "llama.expert_count", 0) > 0);
-    refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
-    int rot = get_int(r, "llama.rope.dimension_count", o->head_dim);
-    refuse(r, "llama.rope.dimension_count", rot != o->head_dim);
+    reader_refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
+    reader_refuse(r, "llama.expert_count", reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);
+    reader_refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
+    int rot = reader_int(r, "llama.rope.dimension_count", o->head_dim);
+    reader_refuse(r, "llama.rope.dimension_count", rot != o->head_dim);
 }
 
 static void check_options(struct reader *r, const struct transformer_options *o) {
     if (r->failed) return;
-    if (o->head_dim % 2) fail(r, "an odd", "head_dim");
-    if (o->head_dim > 256) fail(r, "more than 256 is not implemented for", "head_dim");
-    if (o->heads % o->kv_heads) fail(r, "the number of heads is no multiple of", "num_key_value_heads");
-    if (o->layers > 1000) fail(r, "an absurd number of layers in", "num_hidden_layers");
-    if (o->max_positions > 1 << 17) fail(r, "more than 131072 positions in", "max_position_embeddings");
+    if (o->head_dim % 2) reader_fail(r, "an odd", "head_dim");
+    if (o->head_dim > 256) reader_fail(r, "more than 256 is not implemented for", "head_dim");
+    if (o->heads % o->kv_heads) reader_fail(r, "the number of heads is no multiple of", "num_key_value_heads");
+    if ((int64_t)o->heads * o->head_dim > 1 << 28) reader_fail(r, "an absurd number of heads in", "num_attention_heads");
+    if (o->layers > 1000) reader_fail(r, "an absurd number of layers in", "num_hidden_layers");
+    if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "max_position_embeddings");
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
@@ -151,26 +106,11 @@ static const struct {
     [NORM_MLP] = {"post_attention_layernorm", "ffn_norm"},
 };
 
-/* Declare the tensor `name` (of the file) as parameter `hf` (Hugging Face's name), with the shape that the options demand. */
+/* Declare the tensor as parameter `hf`, with the shape that the options demand; rows 0: a vector. */
 static struct param *take(struct reader *r, struct net *net, const char *hf, const char *gguf, int rows, int cols, int rope_heads) {
-    const char *name = modelfile_is_gguf(r->f) ? gguf : hf;
-    const struct tensor *t = modelfile_find(r->f, name);
-    struct weight w;
-    if (!t) {
-        fail(r, "the file lacks the tensor", name);
-        return NULL;
-    }
-    int ndim = rows ? 2 : 1; /* rows 0: a vector */
-    if (t->ndim != ndim || t->shape[ndim - 1] != cols || (rows && t->shape[0] != rows)) {
-        fail(r, "the config and the shape disagree for tensor", name);
-        return NULL;
-    }
-    if (tensor_weight(t, &w, r->e)) {
-        r->failed = true;
-        return NULL;
-    }
-    w.rope_heads = modelfile_is_gguf(r->f) ? rope_heads : 0;
-    return net_base_param(net, hf, ndim, &w);
+    bool of_gguf = modelfile_is_gguf(r->f);
+    struct reader_tensor t = {.file = of_gguf ? gguf : hf, .name = hf, .rows = rows, .cols = cols, .rope_heads = of_gguf ? rope_heads : 0};
+    return reader_param(r, net, &t);
 }
 
 static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out, int d_in, int rope_heads) {

@@ -1,10 +1,11 @@
 /* transformer.h - one configurable pre-norm decoder block and the passes over a stack of them.
  *
- *   a = x + o(attention(rope(q(n1(x))), rope(k(n1(x))), v(n1(x))))       n1, n2: RMSNorm
- *   y = a + down(silu(gate(n2(a))) * up(n2(a)))
+ *   a = x + o(attention(q, k, v))       q, k, v: sites of n1(x), or one site with all three one after the other; q and k rotated or not
+ *   y = a + down(h),                    h = silu(gate(n2(a))) * up(n2(a)), or gelu(up(n2(a)))
  *
- * An architecture file fills the options and the names; it owns the mapping from its files' tensor names.
- * What is kept for backward per layer: x, a, q, k, v (after rope), log-sum-exp, gate, up; and the inputs of the sites that want them
+ * n1, n2 and the last norm are RMSNorm or LayerNorm; learned positions are added to the embedding. A site has a bias when its architecture
+ * says so. An architecture file fills the options and the names; it owns the mapping from its files' tensor names.
+ * What is kept for backward per layer: x, a, q, k, v (after rope), log-sum-exp, the MLP before its activation; and the inputs of the sites that want them
  * (n1(x), the attention's output, n2(a), the MLP's product), which are otherwise pass scratch and, for the norms, recomputed by nobody.
  * Layers below the lowest trained parameter keep nothing and get no gradient. */
 #ifndef BENCH_MODELS_TRANSFORMER_H
@@ -17,6 +18,12 @@ struct transformer_options {
     float norm_eps, rope_theta;
     bool tied; /* the head is the embedding */
     int bos_id, eos_id;
+    bool layernorm;         /* else RMSNorm */
+    bool learned_positions; /* else rotary */
+    bool fused_qkv;         /* SITE_Q is [q; k; v], SITE_K and SITE_V are NULL */
+    bool plain_mlp;         /* gelu(up), SITE_GATE is NULL; else silu(gate) * up */
+    bool unscaled;          /* scores are not divided by sqrt(head_dim) */
+    bool scale_by_layer;    /* but, in layer l, by l + 1 */
 };
 
 enum layer_site { SITE_Q, SITE_K, SITE_V, SITE_O, SITE_GATE, SITE_UP, SITE_DOWN, LAYER_SITES };
@@ -24,18 +31,19 @@ enum layer_norm { NORM_ATTENTION, NORM_MLP, LAYER_NORMS };
 
 /* The tensors of a model, declared by the architecture file. */
 struct transformer_layer {
-    struct site *site[LAYER_SITES];
-    struct param *norm[LAYER_NORMS];
-    /* One pass, on the tape. Kept or shared by all layers, as the layout decides. */
+    struct site *site[LAYER_SITES]; /* NULL: not of this architecture */
+    struct param *norm[LAYER_NORMS], *norm_bias[LAYER_NORMS]; /* norm_bias: LayerNorm's, else NULL */
+    /* One pass, on the tape. Kept or shared by all layers, as the layout decides. q, k, v may be slices of one buffer. */
     float *x, *n1, *q, *k, *v, *lse, *ao, *a, *n2, *gate, *up, *h;
 };
 
 struct transformer {
     struct transformer_options o;
-    struct param *embed, *final_norm, *head;
+    struct param *embed, *final_norm, *final_norm_bias, *head;
+    struct param *positions; /* learned: [max_positions, hidden]; else NULL */
     struct transformer_layer *layer; /* [layers] */
-    int lowest; /* lowest layer with a trained parameter; -1: the embedding trains; layers: none but the head or final norm */
-    float *cos_table, *sin_table;    /* [table_positions][head_dim/2] */
+    int lowest; /* lowest layer with a trained parameter; -1: an embedding trains; layers: none but the head or final norm */
+    float *cos_table, *sin_table;    /* rotary: [table_positions][head_dim/2]; else NULL */
     struct mem *mem;
     int table_positions;
     struct kv *kv; /* the cache that this pass extends, or NULL: see transformer_cache.c */
@@ -43,7 +51,7 @@ struct transformer {
     float *dx, *dn, *dq, *dk, *dv, *delta, *dao, *dh;            /* backward scratch */
 };
 
-/* Made by the architecture file: options set, layers allocated, rotary tables for sequences of up to `positions` tokens. */
+/* Made by the architecture file: options set, layers allocated, any rotary tables for sequences of up to `positions` tokens. */
 struct transformer *transformer_new(const struct transformer_options *o, struct mem *m, long positions);
 void transformer_free(void *t);
 void transformer_facts(const void *t, struct model_facts *f);

@@ -1,0 +1,143 @@
+/* gpt2.c - GPT-2 (Radford et al., 2019): tensor names and options of Hugging Face folders (model_type "gpt2").
+ *
+ * LayerNorm, learned positions, biases, a plain MLP with the tanh form of GELU, a tied head. Its linear layers are of the class Conv1D: the
+ * file has [d_in, d_out], which weight.h reads as W [d_out, d_in] in place. c_attn makes q, k and v at once and is one site, as in PEFT.
+ *
+ * Names are those of GPT2LMHeadModel ("transformer.h.0..."); files of the bare GPT2Model, which lack the prefix, are read as well. Fields that
+ * would change the computation and are not implemented are refused by name. reorder_and_upcast_attn concerns half precision alone: here
+ * attention is float32 anyway. */
+#include <stdio.h>
+#include <string.h>
+
+#include "experiments/models/reader.h"
+#include "experiments/models/transformer.h"
+#include "harness/cfg.h"
+#include "harness/util.h"
+
+/* ---- options ------------------------------------------------------------------------------------------- */
+
+static void read_options(struct reader *r, struct transformer_options *o) {
+    o->layers = reader_int(r, "n_layer", -1);
+    o->hidden = reader_int(r, "n_embd", -1);
+    o->heads = o->kv_heads = reader_int(r, "n_head", -1);
+    o->vocab = reader_int(r, "vocab_size", -1);
+    o->max_positions = reader_int(r, "n_positions", 1024);
+    o->ff = reader_int(r, "n_inner", o->hidden > 0 ? 4 * o->hidden : 1);
+    o->norm_eps = (float)reader_num(r, "layer_norm_epsilon", 1e-5);
+    o->tied = reader_bool(r, "tie_word_embeddings", true);
+    o->bos_id = reader_id(r, "bos_token_id");
+    o->eos_id = reader_id(r, "eos_token_id");
+    o->unscaled = !reader_bool(r, "scale_attn_weights", true);
+    o->scale_by_layer = reader_bool(r, "scale_attn_by_inverse_layer_idx", false);
+    o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
+    const char *act = json_string_value(json_object_get(r->config, "activation_function"));
+    reader_refuse(r, "activation_function", act && strcmp(act, "gelu_new") != 0 && strcmp(act, "gelu_pytorch_tanh") != 0);
+    static const char *const unknown[] = {"add_cross_attention", "quantization_config"};
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
+}
+
+static void check_options(struct reader *r, struct transformer_options *o) {
+    if (r->failed) return;
+    if (o->hidden > 1 << 24) reader_fail(r, "an absurd size in", "n_embd");
+    if (o->hidden % o->heads) reader_fail(r, "n_embd is no multiple of", "n_head");
+    o->head_dim = o->hidden / o->heads;
+    if (o->head_dim > 256) reader_fail(r, "more than 256 features per head are not implemented: too small is", "n_head");
+    if (o->layers > 1000) reader_fail(r, "an absurd number of layers in", "n_layer");
+    if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "n_positions");
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------- */
+
+#define PREFIX "transformer."
+
+/* `name` begins with PREFIX; rows 0: a vector. */
+static struct param *take(struct reader *r, struct net *net, const char *name, int rows, int cols, bool conv1d) {
+    const char *bare = name + strlen(PREFIX);
+    struct reader_tensor t = {.file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d};
+    if (!modelfile_find(r->f, name) && modelfile_find(r->f, bare)) t.file = bare;
+    return reader_param(r, net, &t);
+}
+
+static void take_norm(struct reader *r, struct net *net, const char *module, int d, struct param **gamma, struct param **beta) {
+    char name[128];
+    snprintf(name, sizeof name, "%s.weight", module);
+    *gamma = take(r, net, name, 0, d, false);
+    snprintf(name, sizeof name, "%s.bias", module);
+    *beta = take(r, net, name, 0, d, false);
+}
+
+/* Two sites of a block are of kind c_proj: their short names tell them apart. */
+static struct site *take_site(struct reader *r, struct net *net, int l, const char *below, int d_out, int d_in) {
+    char name[64], module[96], tensor[128];
+    snprintf(name, sizeof name, "layers.%d.%s", l, below);
+    snprintf(module, sizeof module, PREFIX "h.%d.%s", l, below);
+    snprintf(tensor, sizeof tensor, "%s.weight", module);
+    struct param *W = take(r, net, tensor, d_out, d_in, true);
+    snprintf(tensor, sizeof tensor, "%s.bias", module);
+    struct param *b = take(r, net, tensor, 0, d_out, false);
+    return W && b ? net_site(net, name, module, strrchr(below, '.') + 1, l, W, b) : NULL;
+}
+
+static void take_layer(struct reader *r, struct net *net, struct transformer *t, int l) {
+    struct transformer_layer *L = &t->layer[l];
+    int D = t->o.hidden, F = t->o.ff;
+    char module[64];
+    snprintf(module, sizeof module, PREFIX "h.%d.ln_1", l);
+    take_norm(r, net, module, D, &L->norm[NORM_ATTENTION], &L->norm_bias[NORM_ATTENTION]);
+    L->site[SITE_Q] = take_site(r, net, l, "attn.c_attn", 3 * D, D);
+    L->site[SITE_O] = take_site(r, net, l, "attn.c_proj", D, D);
+    snprintf(module, sizeof module, PREFIX "h.%d.ln_2", l);
+    take_norm(r, net, module, D, &L->norm[NORM_MLP], &L->norm_bias[NORM_MLP]);
+    L->site[SITE_UP] = take_site(r, net, l, "mlp.c_fc", F, D);
+    L->site[SITE_DOWN] = take_site(r, net, l, "mlp.c_proj", D, F);
+}
+
+static struct param *take_head(struct reader *r, struct net *net, const struct transformer *t) {
+    struct reader_tensor head = {.file = "lm_head.weight", .name = "lm_head.weight", .rows = t->o.vocab, .cols = t->o.hidden};
+    return t->o.tied ? t->embed : reader_param(r, net, &head);
+}
+
+static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
+    struct err local = {0};
+    struct reader r = {f, modelfile_config(f), e ? e : &local, false};
+    struct transformer_options o = {0};
+    if (modelfile_is_gguf(f))
+        return err_set(r.e, ERR_USER, "%s: GPT-2 in GGUF is not implemented: use its Hugging Face folder", modelfile_path(f));
+    read_options(&r, &o);
+    check_options(&r, &o);
+    if (r.failed) return r.e->code;
+    struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
+    t->embed = take(&r, net, PREFIX "wte.weight", o.vocab, o.hidden, false);
+    t->positions = take(&r, net, PREFIX "wpe.weight", o.max_positions, o.hidden, false);
+    for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
+    take_norm(&r, net, PREFIX "ln_f", o.hidden, &t->final_norm, &t->final_norm_bias);
+    t->head = take_head(&r, net, t);
+    if (r.failed) {
+        transformer_free(t);
+        return r.e->code;
+    }
+    *ret = t;
+    return 0;
+}
+
+static bool gpt2_match(const struct modelfile *f) {
+    const json_t *c = modelfile_config(f);
+    const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    return type && !strcmp(type, "gpt2");
+}
+
+const struct model model_gpt2 = {
+    .name = "gpt2",
+    .summary = "GPT-2: LayerNorm, learned positions, biases, GELU",
+    .match = gpt2_match,
+    .build = gpt2_build,
+    .free = transformer_free,
+    .facts = transformer_facts,
+    .bound = transformer_bound,
+    .layout = transformer_layout,
+    .forward = transformer_forward,
+    .backward = transformer_backward,
+    .kv_new = transformer_kv_new,
+    .kv_free = transformer_kv_free,
+    .extend = transformer_extend,
+};

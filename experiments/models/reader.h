@@ -1,0 +1,43 @@
+/* reader.h - what the architecture files share: reading a config field by field, declaring a file's tensors as parameters.
+ *
+ * The first failure is kept and names the file; what follows it is harmless, so that callers look at `failed` once. Integers are bounded, so
+ * that products of three of them fit 64 bits. */
+#ifndef BENCH_MODELS_READER_H
+#define BENCH_MODELS_READER_H
+
+#include "harness/model.h"
+
+struct reader {
+    const struct modelfile *f;
+    const json_t *config; /* of f */
+    struct err *e;
+    bool failed;
+};
+
+/* The error "FILE: what 'key'". */
+void reader_fail(struct reader *r, const char *what, const char *key);
+/* Fail on a field that would change the computation and is not implemented. */
+void reader_refuse(struct reader *r, const char *key, bool when);
+/* A required (def < 0) or optional positive integer. */
+int reader_int(struct reader *r, const char *key, int def);
+/* An optional positive number. */
+double reader_num(struct reader *r, const char *key, double def);
+/* An optional true or false; null counts as absent. */
+bool reader_bool(struct reader *r, const char *key, bool def);
+/* A token id, or -1; a list (some configs have several end tokens) means its first. */
+int reader_id(const struct reader *r, const char *key);
+/* Is the field there, and neither null nor false? */
+bool reader_has(const struct reader *r, const char *key);
+
+/* A tensor of the file as a parameter. rows 0: a vector of `cols`. */
+struct reader_tensor {
+    const char *file; /* its name there */
+    const char *name; /* the parameter's: Hugging Face's */
+    int rows, cols;   /* of the parameter */
+    int rope_heads;   /* weight.h */
+    bool transposed;  /* the file has it as [cols, rows] */
+};
+/* NULL (and failed) when it is missing or has another shape. */
+struct param *reader_param(struct reader *r, struct net *net, const struct reader_tensor *t);
+
+#endif
