@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "harness/hub.h"
 #include "harness/util.h"
 
 #define MODEL(...) "MODEL(" #__VA_ARGS__ ")\n"
@@ -207,11 +208,24 @@ static bool is_path_like(const char *s) {
            (n > 12 && !strcmp(s + n - 12, ".safetensors"));
 }
 
-char *catalog_model_path(const char *name_or_path, struct err *e) {
-    struct catalog c;
+/* A model of a hub that was pulled. Caller frees; NULL with e filled. */
+static char *hub_path(const char *word, struct err *e) {
+    struct hub_name n;
     char *path = NULL;
-    if (is_path_like(name_or_path)) return absolute(name_or_path, e);
-    if (catalog_open(&c, e) == 0) {
+    if (!hub_name_parse(&n, word, e) && !(path = hub_place(&n)))
+        err_set(e, ERR_RESOURCE, "model '%s' is not downloaded: run `bench pull %s`", word, word);
+    hub_name_release(&n);
+    return path;
+}
+
+char *catalog_model_path(const char *name_or_path, struct err *e) {
+    struct catalog c = {0};
+    char *path = NULL;
+    if (hub_is_name(name_or_path))
+        path = hub_path(name_or_path, e);
+    else if (is_path_like(name_or_path))
+        return absolute(name_or_path, e);
+    else if (catalog_open(&c, e) == 0) {
         const struct catalog_model *m = lookup(&c, name_or_path);
         if (m && catalog_model_present(m))
             path = catalog_model_place(m);
@@ -225,7 +239,7 @@ char *catalog_model_path(const char *name_or_path, struct err *e) {
             catalog_find(&c, name_or_path, e);
     }
     catalog_release(&c);
-    if (path && path[0] != '/') { /* a relative $BENCH_SHARE */
+    if (path && path[0] != '/') { /* a relative $BENCH_SHARE or $XDG_CACHE_HOME */
         char *real = absolute(path, e);
         free(path);
         path = real;
@@ -250,6 +264,7 @@ json_t *catalog_list(struct err *e) {
                                             "get", present ? json_null() : json_string(get)));
             free(path), free(get);
         }
+        hub_list(list);
     }
     catalog_release(&c);
     return list;

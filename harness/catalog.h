@@ -40,15 +40,16 @@ char *catalog_model_place(const struct catalog_model *m);
 /* Is it there, complete? (A downloaded file by its size: its checksum was compared when it was fetched.) */
 bool catalog_model_present(const struct catalog_model *m);
 
-/* The model that an argument means: a name of the catalog that is present, a folder, a .gguf or .safetensors
- * file. An absolute path; caller frees. NULL with e filled: ERR_RESOURCE with the remedy for a model that is
- * not there yet, ERR_USER for what is neither a name nor a path. A name of the catalog goes before a folder
- * of the same name in the current folder ("./name" means that). */
+/* The model that an argument means: a name of the catalog that is present, "hf:OWNER/NAME" that was pulled
+ * (hub.h; nothing is fetched here), a folder, a .gguf or .safetensors file. An absolute path; caller frees.
+ * NULL with e filled: ERR_RESOURCE with the remedy for a model that is not there yet, ERR_USER for what is
+ * neither a name nor a path. A name of the catalog goes before a folder of the same name in the current
+ * folder ("./name" means that). */
 char *catalog_model_path(const char *name_or_path, struct err *e);
 
-/* For `bench ls models`: a new array of {"name", "summary", "kind": "pip"|"shipped", "present": bool, "path":
- * where it is, or would be, "bytes": integer or null, "get": the command that brings it, or null when it is
- * present}. NULL with e filled. */
+/* For `bench ls models`: a new array of {"name", "summary", "kind": "pip"|"shipped"|"hf", "present": bool,
+ * "path": where it is, or would be, "bytes": integer or null, "get": the command that brings it, or null when
+ * it is present}. NULL with e filled. */
 json_t *catalog_list(struct err *e);
 
 #endif
