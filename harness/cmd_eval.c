@@ -20,7 +20,9 @@ static const char help[] =
     "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE [--prompt T --completion T]\n"
     "                  [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
     "\n"
-    "Score a model on the evaluation rows of a data set: the mean loss per completion token, in nats.\n"
+    "Score a model on the evaluation rows of a data set: the mean loss per completion token in nats, its exponential\n"
+    "(perplexity), the share of tokens that the model puts first (accuracy), and the share of rows whose whole\n"
+    "completion greedy generation would give (exact_match).\n"
     "\n"
     "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data and\n"
     "                   templates are that run's unless given\n"
@@ -101,22 +103,21 @@ static int configure(json_t **ret, const struct options *o, const char *adapter,
     return rc;
 }
 
-static void print_value(const char *key, double v) {
-    if (!isnan(v)) printf("%-18s %.6f\n", key, v);
+/* A report's metric: the finite values, in the order in which they come. */
+static void take_metric(void *arg, const char *key, long step, double value) {
+    (void)step;
+    if (isfinite(value)) json_object_set_new(arg, key, json_real(value));
 }
 
-static void print_result(const struct train_result *r, const struct options *o) {
+/* j: the metrics. Adds to it. */
+static void print_result(const struct train_result *r, const struct options *o, json_t *j) {
+    const char *key;
+    json_t *value;
     if (!o->json) {
-        print_value("eval/loss", r->eval_loss);
-        print_value("eval/perplexity", exp(r->eval_loss));
-        print_value("test/loss", r->test_metric);
+        json_object_foreach(j, key, value) printf("%-18s %.6f\n", key, json_real_value(value));
         printf("%-18s %.2f\n%-18s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)", (double)r->rss_bytes / 1048576);
         return;
     }
-    json_t *j = json_object();
-    if (isfinite(r->eval_loss)) json_object_set_new(j, "eval/loss", json_real(r->eval_loss));
-    if (isfinite(r->eval_loss)) json_object_set_new(j, "eval/perplexity", json_real(exp(r->eval_loss)));
-    if (isfinite(r->test_metric)) json_object_set_new(j, "test/loss", json_real(r->test_metric));
     json_object_set_new(j, "state", json_string(r->state));
     if (*r->error) json_object_set_new(j, "error", json_string(r->error));
     json_object_set_new(j, "seconds", json_real(r->total_s));
@@ -124,11 +125,10 @@ static void print_result(const struct train_result *r, const struct options *o) 
     json_object_set_new(j, "rss_bytes", json_integer((json_int_t)r->rss_bytes));
     json_dumpf(j, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     putchar('\n');
-    json_decref(j);
 }
 
 static int run(const struct options *o, struct err *e) {
-    json_t *recorded = NULL, *config = NULL;
+    json_t *recorded = NULL, *config = NULL, *metrics;
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
     if (o->adapter && !adapter) return e->code;
     struct machine here;
@@ -139,9 +139,12 @@ static int run(const struct options *o, struct err *e) {
                             .threads = o->threads > 0 ? (int)o->threads : MIN_OF(here.cores, 64),
                             .adapter = adapter,
                             .save = "none"};
-    if (!rc) rc = train_run(&job, NULL, &res, e);
-    if (!rc) print_result(&res, o);
+    metrics = json_object();
+    struct train_report report = {.arg = metrics, .metric = take_metric};
+    if (!rc) rc = train_run(&job, &report, &res, e);
+    if (!rc) print_result(&res, o, metrics);
     if (!rc && strcmp(res.state, "complete") != 0) rc = err_set(e, ERR_USER, "%s", res.error);
+    json_decref(metrics);
     json_decref(config);
     json_decref(recorded);
     free(adapter);
