@@ -6,7 +6,7 @@
  *
  *   hf--OWNER--NAME@COMMIT/            config.json, model.safetensors, ...
  *   hf--OWNER--NAME--FILE@COMMIT/FILE  one file of a GGUF repository ('/' in FILE's part of the name as %2F)
- *   .hf-refs/hf--OWNER--NAME@REVISION  the commit, as text
+ *   .hf-refs/<the same>@REVISION       the commit, as text
  *   .hf-part/<folder>/files/           what has arrived of a pull that is not finished
  *
  * A folder appears by one rename when every file of it is there and checked. */

@@ -133,10 +133,9 @@ char *hub_folder(const struct hub_name *n, const char *commit) {
 }
 
 static char *ref_path(const struct hub_name *n) {
-    char *models = hub_models_dir(), *revision = hub_escape(n->revision, "");
-    char *path = xasprintf("%s/.hf-refs/hf--%s--%s@%s", models, n->owner, n->name, revision);
-    free(revision);
-    free(models);
+    char *models = hub_models_dir(), *revision = hub_escape(n->revision, ""), *name = hub_folder(n, revision);
+    char *path = xasprintf("%s/.hf-refs/%s", models, name);
+    free(name), free(revision), free(models);
     return path;
 }
 
@@ -222,7 +221,7 @@ static bool folder_parse(struct hub_name *n, const char *folder) {
 /* A revision that means this commit, "main" before any other; NULL when none does. Caller frees. */
 static char *revision_of(const struct hub_name *n) {
     char *models = hub_models_dir(), *dir = path_join(models, ".hf-refs"), *found = NULL;
-    char *prefix = xasprintf("hf--%s--%s@", n->owner, n->name);
+    char *prefix = hub_folder(n, "");
     DIR *d = opendir(dir);
     for (struct dirent *entry; d && (entry = readdir(d));) {
         if (strncmp(entry->d_name, prefix, strlen(prefix))) continue;
