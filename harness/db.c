@@ -64,7 +64,8 @@ struct db_query {
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
-/* SQLite tries again without writing and then tells of that: "no such file", where a new one may not be made. */
+/* SQLite tries again without writing and then tells of that: "no such file", where a new one may not be made.
+ */
 static bool folder_writable(const char *path) {
     char *dir = path_dir(path);
     bool yes = access(dir, W_OK) == 0;
@@ -96,10 +97,12 @@ static int db_fail(struct db *db, struct err *e) {
                        folder_writable(p) ? sys ? strerror(sys) : msg : "its folder cannot be written");
     case SQLITE_IOERR:
         if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != RLIM_INFINITY)
-            return err_set(e, ERR_RESOURCE,
-                           "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit -f) or use another --db", p,
-                           (unsigned long long)size.rlim_cur);
-        return err_set(e, ERR_RESOURCE, "%s: cannot be read or written (%s): check the disk or use another --db", p, msg);
+            return err_set(
+                e, ERR_RESOURCE,
+                "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit -f) or use another --db",
+                p, (unsigned long long)size.rlim_cur);
+        return err_set(e, ERR_RESOURCE,
+                       "%s: cannot be read or written (%s): check the disk or use another --db", p, msg);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(e, ERR_RESOURCE,
@@ -208,8 +211,12 @@ static int schema_check(struct db *db, struct err *e) {
 static int db_settings(struct db *db, struct err *e) {
     sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    int rc = db_exec(db, "PRAGMA trusted_schema=0; PRAGMA foreign_keys=1", e);
-    if (rc || !db->write) return rc;
+    return db_exec(db, "PRAGMA trusted_schema=0; PRAGMA foreign_keys=1", e);
+}
+
+/* Only of a file that is known to be ours: it is kept in the file. */
+static int db_journal(struct db *db, struct err *e) {
+    if (!db->write) return 0;
     return db_exec(db,
                    fs_is_network(db->path) ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL"
                                            : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
@@ -244,7 +251,8 @@ static int db_connect(struct db *db, struct err *e) {
         if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && open_immutable(db)) return db_fail(db, e);
     }
     rc = db_settings(db, e);
-    return rc ? rc : schema_check(db, e);
+    if (!rc) rc = schema_check(db, e);
+    return rc ? rc : db_journal(db, e);
 }
 
 int db_open(struct db **ret, const char *path, bool write, struct err *e) {
