@@ -52,6 +52,7 @@ static void add_param(struct adapter_out *o, const struct param *p) {
     adapter_add(o, p->name, p->ndim, p->ndim == 1 ? shape + 1 : shape, p->value);
 }
 
+/* The adapters of the sites; then what the method trains of the base (vectors), under Hugging Face's names. */
 static void collect(struct net *net, struct adapter_out *o) {
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
@@ -62,6 +63,12 @@ static void collect(struct net *net, struct adapter_out *o) {
         }
         for (int j = 0; j < net->nparams; j++)
             if (net->params[j]->site == s) add_param(o, net->params[j]);
+    }
+    for (int i = 0; i < net->nparams; i++) {
+        const struct param *p = net->params[i];
+        if (p->site || p->role != PARAM_TRAIN) continue;
+        BUG_ON(p->transposed, "%s is no vector", p->name);
+        add_param(o, p);
     }
 }
 
@@ -92,6 +99,13 @@ static json_t *target_list(const struct net *net) {
     return whole ? kinds : modules;
 }
 
+/* Are the adapted layers of the class Conv1D? Models have those or Linear, never both. */
+static bool is_conv1d(const struct net *net) {
+    for (int i = 0; i < net->nsites; i++)
+        if (net->sites[i]->adapted) return net->sites[i]->W->transposed;
+    return false;
+}
+
 static int write_config(struct net *net, const char *dir, const char *base_model, const char *task_type, struct err *e) {
     json_t *c = json_object();
     char *base = hub_repo_of(base_model); /* OWNER/NAME, as PEFT would look for it */
@@ -99,9 +113,11 @@ static int write_config(struct net *net, const char *dir, const char *base_model
     free(base);
     json_object_set_new(c, "task_type", json_string(task_type));
     json_object_set_new(c, "inference_mode", json_true());
-    json_object_set_new(c, "fan_in_fan_out", json_false());
-    json_object_set_new(c, "target_modules", target_list(net));
-    json_object_set_new(c, "modules_to_save", json_null());
+    if (!(net->method->flags & METHOD_NO_SITES)) {
+        json_object_set_new(c, "fan_in_fan_out", json_boolean(is_conv1d(net)));
+        json_object_set_new(c, "target_modules", target_list(net));
+        json_object_set_new(c, "modules_to_save", json_null());
+    }
     net->method->save_config(net, c);
     char *text = json_dumps(c, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
     char *path = path_join(dir, "adapter_config.json");
@@ -183,9 +199,14 @@ static json_t *number_or(const json_t *c, const char *key, double def) {
 json_t *adapter_config(const char *dir, struct err *e) {
     json_t *c = read_config(dir, e), *out = NULL;
     if (!c) return NULL;
-    const char *type = json_string_value(json_object_get(c, "peft_type"));
+    const char *type = json_string_value(json_object_get(c, "peft_type")), *named = json_string_value(json_object_get(c, "method"));
     json_t *targets = json_object_get(c, "target_modules");
     if (refuse_fields(c, dir, e)) goto done;
+    const struct method *own = method_find(named ? named : "");
+    if (!type && own && own->select && own->save_config) {
+        out = json_pack("{s:s, s:n}", "method", own->name, "target_modules");
+        goto done;
+    }
     if (!type || (strcmp(type, "LORA") != 0 && strcmp(type, "VERA") != 0)) {
         err_set(e, ERR_USER, "%s/adapter_config.json: peft_type %s is not implemented", dir, type ? type : "is missing");
         goto done;
@@ -228,8 +249,8 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
     int rc = modelfile_open(&f, path, e), used = 0;
     for (int i = 0; i < net->nparams && !rc; i++) {
         struct param *p = net->params[i];
-        if (!p->site && p->role != PARAM_FIXED) continue; /* the base */
-        if (!p->site && !modelfile_find(f, p->name)) continue; /* shared and regenerated from its seed */
+        if (p->role == PARAM_BASE) continue;
+        if (!p->site && p->role == PARAM_FIXED && !modelfile_find(f, p->name)) continue; /* shared and regenerated from its seed */
         rc = load_tensor(p, f, e);
         used++;
     }

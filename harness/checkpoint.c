@@ -43,6 +43,11 @@ static void collect(const struct net *net, bool values, struct tensors *all) {
         *t = (struct tensor_out){
             .name = p->name, .dtype = DT_F32, .ndim = p->ndim, .shape = {p->rows, p->cols}};
         if (p->ndim == 1) t->shape[0] = p->cols;
+        if (p->transposed) {
+            t->shape[0] = p->cols;
+            t->shape[1] = p->rows;
+            t->transposed = true;
+        }
         if (values) t->data = param_rows(p, &all->owned[all->n]);
         all->n++;
     }

@@ -30,6 +30,7 @@ static int usage(int code) {
           "  --sweep NAME   the runs of one sweep, those it shares with others included\n"
           "  --where SQL    a condition over the columns of the view `runs`\n"
           "  --limit N      the last N\n\n"
+          "examples:\n"
           "  bench ls methods\n"
           "  bench ls runs --where \"method = 'lora' and r >= 8\" --csv > runs.csv\n",
           code ? stderr : stdout);
@@ -79,6 +80,7 @@ static char *opts_text(const struct opt *o) {
 
 static const char *method_trains(const struct method *m) {
     if (m->flags & METHOD_FULL) return "model";
+    if (m->select) return "tensors";
     return m->flags & METHOD_NO_SITES ? "nothing" : "adapter";
 }
 

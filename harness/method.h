@@ -14,7 +14,7 @@ enum method_flags {
     METHOD_MUTATES_BASE = 1,    /* changes W itself: adapted sites get a private float32 copy of W */
     METHOD_MERGEABLE = 2,       /* merge() exists: W, b of a site absorb the adapter */
     METHOD_IDENTITY_AT_INIT = 4, /* the model's output is unchanged before the first step */
-    METHOD_NO_SITES = 8,        /* ignores target_modules, r, ... : none, full */
+    METHOD_NO_SITES = 8,        /* adapts no site: ignores target_modules. What `select` chooses trains; without it this is the untouched base */
     METHOD_FULL = 16,           /* what it trains is the model itself: no adapter file, the checkpoint is the model */
 };
 
@@ -38,6 +38,7 @@ struct method {
      * for all sites, added once. */
     void (*count)(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored);
     bool (*select)(const struct net *net, const struct param *p); /* train this base parameter? */
+    const char *nothing; /* the refusal of a model of which `select` chooses nothing: why, and the remedy. NULL: never refused */
     void (*setup)(struct net *net);                    /* once, before attach: sees net->sites; shared matrices */
     void (*attach)(struct net *net, struct site *s);   /* declare parameters (net_param), set s->need_x */
     void (*layout)(struct net *net, struct site *s, int np); /* per micro-batch: reserve what is kept (net_keep) */
@@ -52,7 +53,8 @@ struct method {
     void (*merge)(struct net *net, struct site *s, float *W, float *b);
     /* NULL: every TRAIN and FIXED parameter of the site under its own name. */
     void (*save)(struct net *net, struct site *s, struct adapter_out *o);
-    /* Fill PEFT's adapter_config fields (peft_type, r, lora_alpha, ...). NULL: no PEFT form. */
+    /* Fill PEFT's adapter_config fields (peft_type, r, lora_alpha, ...). A method that PEFT lacks and that trains tensors of the base (`select`) sets
+     * "method" to its name: those tensors are saved under Hugging Face's names. NULL: nothing is saved, or the whole model (METHOD_FULL). */
     void (*save_config)(struct net *net, json_t *config);
 };
 

@@ -164,17 +164,25 @@ static void allocate_training(struct net *net) {
     }
 }
 
+/* Those that the method trains; their number. */
+static int select_params(struct net *net, const struct method *method) {
+    int chosen = 0;
+    for (int i = 0; i < net->nparams; i++) {
+        struct param *p = net->params[i];
+        if (!method->select(net, p)) continue;
+        param_privatise(net, p, MEM_PARAM);
+        p->role = PARAM_TRAIN;
+        chosen++;
+    }
+    return chosen;
+}
+
 int net_bind(struct net *net, const struct method *method, struct err *e) {
     net->method = method;
     if (!(method->flags & METHOD_NO_SITES) && mark_sites(net, e)) return e ? e->code : ERR_USER;
     if (method->run_size) net->method_state = mem_alloc(net->mem, MEM_MISC, method->run_size);
-    int nbase = net->nparams;
-    for (int i = 0; i < nbase; i++) {
-        struct param *p = net->params[i];
-        if (!method->select || !method->select(net, p)) continue;
-        param_privatise(net, p, MEM_PARAM);
-        p->role = PARAM_TRAIN;
-    }
+    if (method->select && !select_params(net, method) && method->nothing)
+        return err_set(e, ERR_USER, "method %s has nothing to train: %s", method->name, method->nothing);
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         s->need_x = s->W->role == PARAM_TRAIN;

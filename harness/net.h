@@ -91,7 +91,7 @@ struct param *net_param(struct net *net, struct site *site, const char *name, en
 struct site *net_site(struct net *net, const char *name, const char *module, const char *kind, int layer, struct param *W,
                       struct param *b);
 /* Bind `method` (marks sites by target_modules, selects base parameters, calls setup and attach, allocates values, gradients, optimizer
- * state). Error: a pattern that matches no site (the message lists the kinds). */
+ * state). Error: a pattern that matches no site (the message lists the kinds); a method that finds nothing to train. */
 int net_bind(struct net *net, const struct method *method, struct err *e);
 struct param *net_find_param(const struct net *net, const char *name);
 /* Give a base parameter a private float32 copy, counted in `cat` (MEM_PARAM when trained or mutated). */

@@ -8,7 +8,7 @@
  * Resolved configuration of a point (JSON, nested as `base`): every row of opt_core, of the task and of the
  * method with its value (null where absent), target_modules in canonical form (null for methods without
  * sites), absolute data paths, and model_path, model_digest, data_digest. The untouched base (a method with
- * METHOD_NO_SITES and without METHOD_FULL) ignores rank, training and targets: those rows have their
+ * METHOD_NO_SITES and without `select`) ignores rank, training and targets: those rows have their
  * defaults, train.steps is 0, and it runs once, with seed 0. */
 #ifndef BENCH_SWEEP_H
 #define BENCH_SWEEP_H

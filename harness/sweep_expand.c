@@ -15,7 +15,7 @@
 #include "harness/target.h"
 
 bool method_is_base(const struct method *m) {
-    return (m->flags & METHOD_NO_SITES) && !(m->flags & METHOD_FULL);
+    return (m->flags & METHOD_NO_SITES) && !m->select;
 }
 
 /* ---- which rows a key may fill --------------------------------------------------------------------------

@@ -121,8 +121,8 @@ static int open_net(struct run *r) {
     for (int i = 0; i < r->net.nsites; i++)
         if (r->net.sites[i]->adapted) adapted += param_size(r->net.sites[i]->W);
     r->res->total_params = (long)total;
-    r->res->adapted_params = r->method->flags & METHOD_FULL ? (long)total : (long)adapted;
     r->res->trainable = (long)net_trainable(&r->net);
+    r->res->adapted_params = r->method->select ? r->res->trainable : (long)adapted;
     return 0;
 }
 

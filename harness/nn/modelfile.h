@@ -57,6 +57,7 @@ struct tensor_out {
     int ndim;
     int64_t shape[4];
     const void *data;
+    bool transposed; /* a float32 matrix whose data lies as [shape[1], shape[0]]: turned while it is written */
 };
 int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata, struct err *e);
 /* How many bytes that file has or would have. The data is not read. */

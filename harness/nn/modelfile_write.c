@@ -108,6 +108,29 @@ size_t safetensors_size(const struct tensor_out *t, int n, const json_t *metadat
     return bytes;
 }
 
+/* The matrix [rows, cols] of which data is the transpose, a few rows at a time. */
+static void put_transposed(struct outfile *o, const struct tensor_out *t) {
+    enum { AT_ONCE = 16 };
+    BUG_ON(t->dtype != DT_F32 || t->ndim != 2, "tensor '%s' dtype %d ndim %d", t->name, (int)t->dtype, t->ndim);
+    size_t rows = (size_t)t->shape[0], cols = (size_t)t->shape[1];
+    const float *data = t->data;
+    float *buffer = xmalloc(AT_ONCE * cols * sizeof *buffer + 1);
+    for (size_t i = 0; i < rows; i += AT_ONCE) {
+        size_t n = rows - i < AT_ONCE ? rows - i : AT_ONCE;
+        for (size_t j = 0; j < cols; j++)
+            for (size_t k = 0; k < n; k++) buffer[k * cols + j] = data[j * rows + i + k];
+        outfile_put(o, buffer, n * cols * sizeof *buffer);
+    }
+    free(buffer);
+}
+
+static void put_tensor(struct outfile *o, const struct tensor_out *t) {
+    if (t->transposed)
+        put_transposed(o, t);
+    else
+        outfile_put(o, t->data, out_bytes(t));
+}
+
 int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata,
                       struct err *e) {
     struct outfile o;
@@ -120,7 +143,7 @@ int safetensors_write(const char *path, const struct tensor_out *t, int n, const
     outfile_put(&o, header, len);
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < n; i++)
-            if (out_turn(&t[i], pass)) outfile_put(&o, t[i].data, out_bytes(&t[i]));
+            if (out_turn(&t[i], pass)) put_tensor(&o, &t[i]);
     free(header);
     return outfile_close(&o, e);
 }
