@@ -168,10 +168,20 @@ demo:
 # ---- installing ------------------------------------------------------------------------------------------------
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/bench
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man1
+COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
-install: all
-	install -d $(BINDIR) $(SHAREDIR)
+# Both are the program's own help texts.
+build/bench.1: $(BIN)
+	@./$(BIN) help --man > $@.new && mv $@.new $@
+build/bench.bash: $(BIN)
+	@./$(BIN) completion bash > $@.new && mv $@.new $@
+
+install: all build/bench.1 build/bench.bash
+	install -d $(BINDIR) $(SHAREDIR) $(MANDIR) $(COMPDIR)
 	install -m 755 $(BIN) $(BINDIR)/bench
+	install -m 644 build/bench.1 $(MANDIR)/bench.1
+	install -m 644 build/bench.bash $(COMPDIR)/bench
 	@cd experiments && for d in sweeps plots data; do \
 	   find $$d -type f ! -name '*.[ch]' ! -name '*.def' ! -name '*.py' ! -name '.*' -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; \
 	 done
@@ -179,7 +189,7 @@ install: all
 	   find models data -type f -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; fi
 
 uninstall:
-	rm -f $(BINDIR)/bench
+	rm -f $(BINDIR)/bench $(MANDIR)/bench.1 $(COMPDIR)/bench
 	rm -rf $(SHAREDIR)
 
 clean:

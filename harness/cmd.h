@@ -6,6 +6,24 @@
 #ifndef BENCH_CMD_H
 #define BENCH_CMD_H
 
+enum cmd_where {
+    CMD_TALKS,
+    CMD_COMPUTES,
+    CMD_STARTS_WORKERS
+}; /* where it computes: nowhere, here, in workers */
+
+struct cmd {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* NULL: not listed */
+    enum cmd_where where;
+};
+/* The table of main.c; ends with name NULL. */
+extern const struct cmd cmd_table[];
+
+/* What `bench --help` prints. */
+void help_overview(void);
+
 int cmd_run(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_status(int argc, char **argv);
@@ -18,6 +36,8 @@ int cmd_tokenize(int argc, char **argv);
 int cmd_logits(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
 int cmd_worker(int argc,
                char **argv); /* one run for `bench run`; speaks worker.h's protocol, no user calls it */
 

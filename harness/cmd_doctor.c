@@ -248,7 +248,10 @@ static void print_findings(const struct findings *f) {
 static int usage(int rc) {
     fprintf(rc ? stderr : stdout,
             "usage: bench doctor [--db FILE] [--json]\n"
-            "Says what this machine offers, what is missing, and the remedy. Exit code 3: a problem.\n");
+            "Says what this machine offers, what is missing, and the remedy. Exit code 3: a problem.\n\n"
+            "examples:\n"
+            "  bench doctor\n"
+            "  bench doctor --db /data/runs/bench.db --json\n");
     return rc;
 }
 

@@ -21,7 +21,10 @@ static int usage(int code) {
         "  --where SQL      only runs that meet a condition over the columns of the view `runs`\n"
         "  -o, --output DIR where the files go (plots/ beside the database)\n"
         "  --format LIST    png, svg or both (png,svg)\n\n"
-        "Beside each picture are its numbers (.csv) and the gnuplot script that drew it (.gp).\n",
+        "Beside each picture are its numbers (.csv) and the gnuplot script that drew it (.gp).\n\n"
+        "examples:\n"
+        "  bench plot plane --sweep rank\n"
+        "  bench plot lr --where \"method = 'lora' and seed = 0\" --format svg -o figures\n",
         code ? stderr : stdout);
     return code;
 }

@@ -393,7 +393,10 @@ static int usage(int rc) {
             "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
             "  --dry-run        list the runs, run nothing\n"
             "  --wait           wait while another `bench run` uses the record\n"
-            "  --new            repeat also what is finished, as new attempts\n");
+            "  --new            repeat also what is finished, as new attempts\n\n"
+            "examples:\n"
+            "  bench run sweeps/rank.yaml\n"
+            "  bench run sweeps/rank.yaml --set model=smoke --set data.name=smoke --db /tmp/try/bench.db -j 1\n");
     return rc;
 }
 

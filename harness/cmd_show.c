@@ -17,6 +17,7 @@ static int usage(int code) {
         "  RUN            a run's number, or the first characters of its point's hash: a page (text or --json)\n"
         "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last sweep\n"
         "  --db FILE      the database (" DB_DEFAULT ")\n\n"
+        "examples:\n"
         "  bench show rank --markdown\n"
         "  bench show 12\n",
         code ? stderr : stdout);

@@ -87,7 +87,10 @@ static void print_json(const char *path, bool held, long pid, const char *host, 
 
 static int usage(int rc) {
     fputs(
-        "usage: bench status [--db FILE] [--json]\nWho is running on a record, and how far its sweeps are.\n",
+        "usage: bench status [--db FILE] [--json]\nWho is running on a record, and how far its sweeps are.\n\n"
+        "examples:\n"
+        "  bench status\n"
+        "  watch -n 10 bench status --db results/bench.db\n",
         rc ? stderr : stdout);
     return rc;
 }

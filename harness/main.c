@@ -5,55 +5,45 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "build/version.h"
 #include "harness/blas.h"
 #include "harness/cmd.h"
+#include "harness/nn/kernels.h"
 #include "harness/util.h"
 
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary; /* NULL: not listed */
-    bool computes;
+const struct cmd cmd_table[] = {
+    {"run", cmd_run, "run what is missing of a sweep, record it, draw it", CMD_STARTS_WORKERS},
+    {"plan", cmd_plan, "what every run of a sweep takes: memory, checkpoint, time", CMD_STARTS_WORKERS},
+    {"status", cmd_status, "who is running on a record, and how far it is", CMD_TALKS},
+    {"show", cmd_show, "a run as a page, a sweep as the table of its results", CMD_TALKS},
+    {"plot", cmd_plot, "draw a sweep: plane, lr, memory, curves", CMD_TALKS},
+    {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", CMD_TALKS},
+    {"eval", cmd_eval, "score a model, with or without an adapter, on data", CMD_COMPUTES},
+    {"generate", cmd_generate, "continue a text with a model, with or without an adapter", CMD_COMPUTES},
+    {"tokenize", cmd_tokenize, "text to token ids", CMD_TALKS},
+    {"logits", cmd_logits, "a model's logits for given tokens, as .npy", CMD_COMPUTES},
+    {"pull", cmd_pull, "fetch a pretrained model", CMD_TALKS},
+    {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", CMD_COMPUTES},
+    {"help", cmd_help, "the list of commands, the help of one, the manual page", CMD_TALKS},
+    {"completion", cmd_completion, "a script that completes commands and names in bash", CMD_TALKS},
+    {"worker", cmd_worker, NULL, CMD_COMPUTES},
+    {NULL, NULL, NULL, CMD_TALKS},
 };
 
-static const struct command commands[] = {
-    {"run", cmd_run, "run what is missing of a sweep, record it, draw it", false},
-    {"plan", cmd_plan, "what every run of a sweep takes: memory, checkpoint, time", false},
-    {"status", cmd_status, "who is running on a record, and how far it is", false},
-    {"show", cmd_show, "a run as a page, a sweep as the table of its results", false},
-    {"plot", cmd_plot, "draw a sweep: plane, lr, memory, curves", false},
-    {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", false},
-    {"eval", cmd_eval, "score a model, with or without an adapter, on data", true},
-    {"generate", cmd_generate, "continue a text with a model, with or without an adapter", true},
-    {"tokenize", cmd_tokenize, "text to token ids", false},
-    {"logits", cmd_logits, "a model's logits for given tokens, as .npy", true},
-    {"pull", cmd_pull, "fetch a pretrained model", false},
-    {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", true},
-    {"worker", cmd_worker, NULL, true},
-};
-
-static void print_help(void) {
-    printf("bench - compare parameter-efficient fine-tuning methods, fairly, on one machine\n\n"
-           "usage: bench COMMAND [arguments]        bench COMMAND --help\n\n");
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (commands[i].summary) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-    printf("\nStart with: bench doctor, then: bench pull smollm2-135m, then: bench run sweeps/rank.yaml\n");
-}
-
-static const struct command *find(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (!strcmp(commands[i].name, name)) return &commands[i];
+static const struct cmd *find(const char *name) {
+    for (size_t i = 0; cmd_table[i].name; i++)
+        if (!strcmp(cmd_table[i].name, name)) return &cmd_table[i];
     return NULL;
 }
 
 static int unknown(const char *name) {
-    const char *names[ARRAY_LEN(commands)];
+    const char *names[ARRAY_LEN(cmd_table)];
     size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (commands[i].summary) names[n++] = commands[i].name;
+    for (size_t i = 0; cmd_table[i].name; i++)
+        if (cmd_table[i].summary) names[n++] = cmd_table[i].name;
     const char *close = str_closest(name, names, n);
     fprintf(stderr, "bench: unknown command '%s'", name);
     if (close) fprintf(stderr, " (did you mean '%s'?)", close);
@@ -61,25 +51,46 @@ static int unknown(const char *name) {
     return 2;
 }
 
+/* BENCH_CPU names an instruction set that this machine has, or computing starts with an error: falling back
+ * to another one would answer another question than was asked. */
+static int check_cpu(void) {
+    static const char *const names[] = {"avx512", "avx2", "baseline"};
+    const char *want = getenv("BENCH_CPU");
+    bool known = false;
+    struct strbuf here = {0};
+    if (!want || !*want) return 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        known |= !strcmp(want, names[i]);
+        if (panel_cpu_force(names[i])) strbuf_addf(&here, "%s%s", here.len ? ", " : "", names[i]);
+    }
+    bool ok = panel_cpu_force(want);
+    if (!ok)
+        fprintf(stderr, "bench: BENCH_CPU=%s: %s; this machine has: %s\n", want,
+                known ? "not an instruction set of this machine" : "no such instruction set", here.s);
+    strbuf_release(&here);
+    return ok ? 0 : 2;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) {
-        print_help();
+        help_overview();
         return 2;
     }
     const char *name = argv[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
-        print_help();
+    if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+        help_overview();
         return 0;
     }
     if (!strcmp(name, "--version")) {
         printf("bench %s (gcc %s, %s)\n", BENCH_VERSION, __VERSION__, BENCH_CFLAGS);
         return 0;
     }
-    const struct command *c = find(name);
+    const struct cmd *c = find(name);
     if (!c) return unknown(name);
     signal(SIGXFSZ, SIG_IGN); /* a file at the limit of its size is an error like a full disk */
     map_explain_faults();
-    if (c->computes) {
+    if (c->where != CMD_TALKS && check_cpu()) return 2;
+    if (c->where == CMD_COMPUTES) {
         blas_reexec(argv);
         blas_single();
     }
