@@ -289,6 +289,9 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg) {
     return n;
 }
 
+/* How much of a URL may be shown: what is behind '?' can be a signature. */
+static int shown(const char *url) { return (int)MIN_OF(strcspn(url, "?"), 200); }
+
 /* ---- starting
  * ---------------------------------------------------------------------------------------------- */
 
@@ -343,7 +346,7 @@ static int start(struct transfer *t) {
     }
     if (t->g->path && t->have == t->g->size) return file_check(t);
     if (t->c->secure && strncasecmp(t->url, "https://", 8))
-        return fail(t, ERR_RESOURCE, "the hub sends us from https to %.200s: refused", t->url);
+        return fail(t, ERR_RESOURCE, "the hub sends us from https to %.*s: refused", shown(t->url), t->url);
     head_reset(t);
     strbuf_reset(&t->g->body);
     t->reason[0] = '\0';
@@ -427,7 +430,9 @@ static int answer_error(struct transfer *t) {
     int code;
     t->c->curl->easy_getinfo(t->h, CURLINFO_RETRY_AFTER, &asked);
     stop(t);
-    if (t->status == 401 || t->status == 403) {
+    if ((t->status == 401 || t->status == 403) && t->hops) {
+        code = try_again(t, "the storage server refuses the hub's link", 0); /* such links expire */
+    } else if (t->status == 401 || t->status == 403) {
         code = refused(t, said);
     } else if (t->status == 404 && t->g->path) {
         code = fail(t, ERR_RESOURCE, "the hub lists this file but does not have it (404)%s", said);
@@ -460,7 +465,8 @@ static int redirect(struct transfer *t) {
     free(t->url);
     t->url = url;
     if (++t->hops > MAX_HOPS)
-        return fail(t, ERR_RESOURCE, "redirected more than %d times, last to %.200s", MAX_HOPS, url);
+        return fail(t, ERR_RESOURCE, "redirected more than %d times, last to %.*s", MAX_HOPS, shown(url),
+                    url);
     t->state = WAITING;
     t->start_at = 0;
     return 0;

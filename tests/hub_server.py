@@ -201,7 +201,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(302)
         if name == "ftp":
             return self.send(302, Location="ftp://127.0.0.1/x")
-        if name in ("other", "private") and not cdn:
+        if name == "expired" and cdn and n == 2:
+            return self.send(403, b"<Error>Request has expired</Error>")
+        if name in ("other", "private", "expired") and not cdn:
             return self.send(302, Location=f"http://localhost:{PORT}/cdn{self.path}")
         if name == "gone":
             return self.send(404, b"{}")

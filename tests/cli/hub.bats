@@ -222,6 +222,11 @@ YAML
     pull_badly ftp "ftp"
 }
 
+@test "a link to the storage server that has expired is asked for anew" {
+    pull_well expired
+    has "the storage server refuses the hub's link: trying again"
+}
+
 @test "the token goes to the hub alone" {
     HF_TOKEN=sesame pull_well other
     grep '^other ' "$HUB/log" | grep ' 127.0.0.1:' | grep -qv 'Bearer_sesame' && { echo "the hub did not get it"; return 1; }
