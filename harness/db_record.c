@@ -191,6 +191,23 @@ static int run_memory(struct db *db, int64_t run, const struct train_result *res
     return rc;
 }
 
+/* A run's metric columns are those of its sweep's metric. A run tells those of its loss; for another metric they are taken from what it told of it. */
+static int run_metric(struct db *db, int64_t run, struct err *e) {
+    return db_do(
+        db, e,
+        "WITH told AS (SELECT m.step, m.value, s.goal = 'maximize' AS up FROM metric m, run r, sweep s"
+        "  WHERE r.id = ?1 AND s.id = r.sweep AND m.run = r.id AND m.key = s.metric),"
+        " best AS (SELECT step, value FROM told WHERE value IS NOT NULL"
+        "  ORDER BY CASE WHEN up THEN -value ELSE value END, step LIMIT 1)"
+        " UPDATE run SET metric = (SELECT value FROM told ORDER BY step DESC LIMIT 1),"
+        "  best_metric = (SELECT value FROM best), best_step = (SELECT step FROM best),"
+        "  test_metric = (SELECT m.value FROM metric m, sweep s WHERE s.id = run.sweep AND m.run = run.id"
+        "   AND m.key = 'test/' || substr(s.metric, 6) ORDER BY m.step DESC LIMIT 1)"
+        " WHERE id = ?1 AND (SELECT metric FROM sweep WHERE id = run.sweep) LIKE 'eval/%'"
+        "  AND (SELECT metric FROM sweep WHERE id = run.sweep) <> 'eval/loss'",
+        "i", run);
+}
+
 int db_run_finish(struct db *db, int64_t run, const struct train_result *res, int concurrent, struct err *e) {
     int rc = db_do(
         db, e,
@@ -204,6 +221,7 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
         res->eval_loss, res->metric, res->best_metric, res->best_step, res->test_metric, res->peak_bytes,
         res->peak_bytes_predicted, res->rss_bytes, res->checkpoint_bytes, res->checkpoint_bytes_min,
         res->train_s, res->eval_s, res->total_s);
+    if (!rc) rc = run_metric(db, run, e);
     if (!rc) rc = run_memory(db, run, res, e);
     if (!rc && res->checkpoint_path[0])
         rc = db_checkpoint(db, run, res->steps, res->checkpoint_path, res->checkpoint_bytes,

@@ -14,7 +14,7 @@
 const struct opt sweep_opts[] = {
     {"name", OPT_STR, NULL, 0, 0, NULL, "what the results are filed under (default: the file's name)"},
     {"metric.name", OPT_STR, NULL, 0, 0, NULL, "the number that cells are compared by (default: the task's)"},
-    {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize", "which way is better (default: the task's)"},
+    {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize", "which way is better (default: what the metric means)"},
     {"seeds", OPT_ANY, "0", 0, 2147483648.0, NULL, "a whole number or a list of them"},
     {"run_cap", OPT_INT, NULL, 1, 1e9, NULL, "most runs in all, also after a resume"},
     {"limits.memory", OPT_SIZE, NULL, 0, OPT_BIG, NULL, "bytes of one run, as 8GiB; more is the state oom"},
@@ -97,14 +97,29 @@ static void check_name(struct load *l) {
         load_fail(l, line, "name: '%.40s' must have 1 to 100 characters, no slash and no line break", name);
 }
 
+/* What a run tells of its evaluations (train.c), and which way is better. */
+static const struct {
+    const char *name, *goal;
+} metrics[] = {{"eval/loss", "minimize"},
+               {"eval/perplexity", "minimize"},
+               {"eval/accuracy", "maximize"},
+               {"eval/exact_match", "maximize"}};
+
+/* The goal that goes without saying; NULL: this is none of the known metrics. */
+static const char *metric_goal(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+        if (!strcmp(name, metrics[i].name)) return metrics[i].goal;
+    return NULL;
+}
+
 /* A slip in the name of the metric would leave every cell without a number. */
-static void check_metric(struct load *l, const struct task *task) {
+static void check_metric(struct load *l) {
     const struct setting *s = settings_find(&l->top, "metric.name");
-    const char *name = l->s->metric;
-    if (!s || !task || !strcmp(name, task->default_metric)) return;
-    if (str_distance(name, task->default_metric) <= 3)
-        load_fail(l, s->line, "metric.name: '%.60s' is unknown (did you mean '%s'?)", name,
-                  task->default_metric);
+    const char *names[ARRAY_LEN(metrics)];
+    if (!s || metric_goal(l->s->metric)) return;
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) names[i] = metrics[i].name;
+    const char *near = str_closest(l->s->metric, names, ARRAY_LEN(names));
+    if (near) load_fail(l, s->line, "metric.name: '%.60s' is unknown (did you mean '%s'?)", l->s->metric, near);
 }
 
 static void read_top(struct load *l) {
@@ -114,14 +129,15 @@ static void read_top(struct load *l) {
     char *stem = file_stem(s->path);
     s->name = top_text(l, "name", stem);
     s->metric = top_text(l, "metric.name", task ? task->default_metric : "eval/loss");
-    s->goal = top_text(l, "metric.goal", task ? task->default_goal : "minimize");
+    const char *goal = metric_goal(s->metric);
+    s->goal = top_text(l, "metric.goal", goal ? goal : task ? task->default_goal : "minimize");
     s->save = top_text(l, "save", "adapter");
     s->run_cap = (long)top_number(l, "run_cap");
     s->memory_limit = (size_t)top_number(l, "limits.memory");
     s->time_limit = top_number(l, "limits.time");
     free(stem);
     check_name(l);
-    check_metric(l, task);
+    check_metric(l);
     read_seeds(l);
 }
 

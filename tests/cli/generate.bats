@@ -108,3 +108,26 @@ YAML
     is "$(rows false)" $(($(ids 'a<|im_end|>b' --plain) + $(ids c) + 1))
     is "$(rows true)" $((3 + $(ids c) + 1))
 }
+
+@test "a sweep may compare by another metric: its best is the highest, and test follows it" {
+    cat >acc.yaml <<'YAML'
+name: acc
+base:
+  model: smoke
+  task: lm
+  data: {name: smoke}
+  train: {steps: 12, batch_size: 2, lr: 5.0e-3, max_length: 32}
+  eval: {rows: 10, every: 3}
+  method: lora
+metric: {name: eval/accuracy}
+YAML
+    "$BENCH" run acc.yaml >/dev/null
+    is "$(q "SELECT goal FROM sweep WHERE name = 'acc'")" maximize
+    is "$(q "SELECT count(*) FROM runs WHERE metric_name = 'eval/accuracy' AND metric BETWEEN 0 AND 1 AND test_metric BETWEEN 0 AND 1 AND base_metric BETWEEN 0 AND 1 AND method = 'lora'")" 1
+    is "$(q "SELECT best_metric FROM runs WHERE method = 'lora'")" "$(q "SELECT max(value) FROM metric m JOIN runs r ON r.run_id = m.run WHERE key = 'eval/accuracy' AND method = 'lora'")"
+    is "$(q "SELECT eval_loss > 1 FROM runs WHERE method = 'lora'")" 1
+    sed -i 's,eval/accuracy,eval/acuracy,' acc.yaml
+    run "$BENCH" run acc.yaml
+    is "$status" 2
+    has "$output" "did you mean 'eval/accuracy'"
+}
