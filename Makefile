@@ -55,12 +55,14 @@ SRC  := $(filter-out %/_template.c %.inc.c,$(SRC))
 OBJ  := $(SRC:%.c=$(BUILD)/obj/%.o)
 CORE := $(filter-out $(BUILD)/obj/harness/main.o,$(OBJ))
 
-TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c)) $(FUZZ_SRC)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 PERF_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/perf/*.c)))
 SMOKE    := experiments/models/smoke/make_smoke.py
 
-.PHONY: all deps test test-built check perf demo install uninstall clean help tests-bin force need-pkgs
+.PHONY: all deps test test-built check fuzz perf demo install uninstall clean help tests-bin force need-pkgs
 all: $(BIN) $(if $(wildcard $(SMOKE)),build/share/.made)
 
 $(BIN): $(OBJ)
@@ -80,6 +82,7 @@ $(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $^ -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka && mv $@.$$$$ $@
+$(FUZZ_BIN): $(BUILD)/obj/tests/fuzz/replay.o
 .SECONDARY:
 
 need-pkgs:
@@ -153,6 +156,31 @@ check:
 VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot%),\
                     $(wildcard tests/unit/*.c))
 
+# Each target for FUZZ_SECONDS under libFuzzer with sanitizers, one after the other. What reads the input is compiled by clang; the rest is the
+# ordinary build's. New inputs gather in build/fuzz/TARGET; what fails is left there as crash-*, and the build's own tests/fuzz/fuzz_TARGET
+# replays it.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
+FUZZ_READERS := $(wildcard $(addprefix harness/nn/,bpe.c gguf.c modelfile.c pretok*.c safetensors.c tokenizer*.c uniclass.c) \
+                  $(addprefix harness/,cfg.c err.c expr.c ident.c opt.c sweep*.c target.c util.c yaml.c) \
+                  $(addprefix experiments/data/,data.c jsonrow.c rows.c template.c textrows.c))
+FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+fuzz: all $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
+	@set -e; for t in $(FUZZ_TARGETS); do \
+	   echo "== $$t: $(FUZZ_SECONDS) s"; mkdir -p build/fuzz/$$t; \
+	   build/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 -max_len=65536 -verbosity=0 -print_final_stats=1 \
+	     -artifact_prefix=build/fuzz/$$t/ build/fuzz/$$t tests/fuzz/corpus/$$t; \
+	 done
+build/fuzz/obj/%.o: %.c | $(BUILD)/libbench.a
+	@command -v clang >/dev/null || { echo "make fuzz needs clang and libFuzzer: apt-get install clang" >&2; exit 3; }
+	@mkdir -p $(@D)
+	@echo "  clang $<"
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(PKG_CFLAGS) -MMD -MP -c $< -o $@
+build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_READERS:%.c=build/fuzz/obj/%.o) $(BUILD)/libbench.a
+	@echo "  link $@"
+	@clang -fsanitize=fuzzer,address,undefined $^ -o $@ $(LDFLAGS) $(BLAS_DIR:%=-Wl,-rpath,%) $(PKG_LIBS) -l:libgomp.so.1 -lm
+
 perf: all $(PERF_BIN)
 	@$(if $(PERF_BIN),set -e; for b in $(PERF_BIN); do echo "== $$b"; $$b; done,echo "tests/perf holds no programs")
 	@./$(BIN) doctor
@@ -201,6 +229,7 @@ help:
 	@echo "make demo        fetch SmolLM2-135M-Instruct, run sweeps/rank.yaml, show the results"
 	@echo "make test        build and run every test    (TESTS='tests/unit/test_err.c ...' for some)"
 	@echo "make check       the tests under sanitizers, and a part of them under valgrind"
+	@echo "make fuzz        every reader of files under libFuzzer    (FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ_TARGETS='gguf ...' for some)"
 	@echo "make perf        measure"
 	@echo "make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall"
 	@echo "make clean"
