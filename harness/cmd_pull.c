@@ -19,7 +19,6 @@ static const char help[] =
     ".gguf file; every file is compared with the checksum that the hub lists. A pull that was stopped goes on where\n"
     "it ended. A model that is already there is left as it is.\n\n"
     "examples:\n"
-    "  bench pull                              the names, and which are there\n"
     "  bench pull smollm2-135m                 SmolLM2-135M-Instruct, 98 MB\n"
     "  bench pull hf:openai-community/gpt2     then: --model hf:openai-community/gpt2\n\n"
     "$HF_ENDPOINT is the hub (default https://huggingface.co); $HF_TOKEN is sent to it, for models that need it.\n"

@@ -7,7 +7,7 @@
  *   hf--OWNER--NAME@COMMIT/            config.json, model.safetensors, ...
  *   hf--OWNER--NAME--FILE@COMMIT/FILE  one file of a GGUF repository ('/' in FILE's part of the name as %2F)
  *   .hf-refs/<the same>@REVISION       the commit, as text
- *   .hf-part/<folder>/files/           what has arrived of a pull that is not finished
+ *   .hf-part/<folder>/files/           what has arrived of a pull that is not finished; may be removed
  *
  * A folder appears by one rename when every file of it is there and checked. */
 #ifndef BENCH_HUB_H

@@ -25,7 +25,7 @@
 #define MAX_TRIES      5
 #define MAX_HOPS       10
 #define MAX_WAIT       120
-#define FIRST_BACKOFF  0.25 /* seconds, doubled each time */
+#define FIRST_BACKOFF  0.2 /* seconds, doubled each time */
 #define RENEW_BYTES    ((long long)64 << 20)
 #define CONNECT_LIMIT  20L
 #define STALL_SECONDS  60L
