@@ -384,7 +384,9 @@ int gguf_read(struct modelfile *f, const char *path, struct err *e) {
     struct mapped *m = modelfile_map(f, path, e);
     if (!m) return e ? e->code : ERR_USER;
     f->gguf = true;
-    struct cur c = {m->map.data, m->map.data + m->map.size, path};
+    const uint8_t *start =
+        m->map.size ? m->map.data : (const uint8_t *)""; /* an empty file is mapped nowhere */
+    struct cur c = {start, start + m->map.size, path};
     const uint8_t *magic = take(&c, 4);
     uint32_t version;
     uint64_t n_tensors, n_kv;
