@@ -136,6 +136,16 @@ finish() {
     has "$(q 'select error from runs where state != "complete"')" "limits.time"
 }
 
+@test "a run ends by itself after the step in which its time is up: timeout, with what it did" {
+    echo "limits: {time: 0.5}" >>t.yaml
+    run "$BENCH" run t.yaml --set train.steps=1000000 --set seeds=0 --set r=1
+    is "$status" 1
+    is "$(q 'select state, count(*) from runs group by 1 order by 1')" $'complete|1\ntimeout|1'
+    [ "$(q 'select steps from runs where state = "timeout"')" -ge 1 ]
+    has "$(q 'select error from runs where state = "timeout"')" "time"
+    is "$(q 'select total_s < 20 from runs where state = "timeout"')" 1
+}
+
 @test "a run that cannot fit limits.memory is an oom row that never started" {
     echo "limits: {memory: 1MB}" >>t.yaml
     run "$BENCH" run t.yaml
