@@ -66,7 +66,7 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
     o->tied = !modelfile_find(r->f, "output.weight");
-    if (!embed) reader_fail(r, "the file lacks the tensor", "token_embd.weight");
+    if (!embed) reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
     const char *scaling = json_string_value(json_object_get(c, "llama.rope.scaling.type"));
     reader_refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
     reader_refuse(r, "llama.expert_count", reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);

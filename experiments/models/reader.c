@@ -55,13 +55,13 @@ struct param *reader_param(struct reader *r, struct net *net, const struct reade
     const struct tensor *t = modelfile_find(r->f, want->file);
     struct weight w;
     if (!t) {
-        reader_fail(r, "the file lacks the tensor", want->file);
+        reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", want->file);
         return NULL;
     }
     int ndim = want->rows ? 2 : 1;
     int64_t first = want->transposed ? want->cols : want->rows, last = want->transposed ? want->rows : want->cols;
     if (t->ndim != ndim || t->shape[ndim - 1] != last || (ndim == 2 && t->shape[0] != first)) {
-        reader_fail(r, "the config and the shape disagree for tensor", want->file);
+        reader_fail(r, "the config and the weights are of different models (fetch both again): the shapes disagree for tensor", want->file);
         return NULL;
     }
     if (tensor_weight(t, &w, r->e)) {

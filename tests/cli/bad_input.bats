@@ -91,9 +91,9 @@ CASES
     damage m/model.safetensors missing
     damage m.gguf missing
     sweep_of m
-    refused "/m" "lacks the tensor" "model.layers.1.self_attn.v_proj.weight"
+    refused "/m" "fetch it again" "lacks the tensor" "model.layers.1.self_attn.v_proj.weight"
     sweep_of m.gguf
-    refused "/m.gguf" "lacks the tensor" "blk.1.attn_v.weight"
+    refused "/m.gguf" "fetch it again" "lacks the tensor" "blk.1.attn_v.weight"
 }
 
 @test "weights that are no numbers: state nan, with the tensor and the place; bench eval exits with 2" {
