@@ -21,6 +21,7 @@ const struct opt opt_core[] = {
     {"target_modules", OPT_ANY, "all-linear", 0, 0, NULL,
      "which linear layers a method adapts: all-linear, attention, mlp, names, globs, or {modules: ..., layers: 4-11}"},
     {"train.steps", OPT_INT, "100", 1, 1e9, NULL, "optimizer steps"},
+    {"train.epochs", OPT_NUM, NULL, 1e-6, 1e6, NULL, "in place of train.steps: so many passes over the training rows"},
     {"train.batch_size", OPT_INT, "8", 1, 1e6, NULL, "rows per micro-batch"},
     {"train.grad_accum", OPT_INT, "1", 1, 1e6, NULL, "micro-batches per step"},
     {"train.lr", OPT_NUM, "5e-4", 0, 1e6, NULL, "learning rate at its peak"},

@@ -179,6 +179,7 @@ static void load_release(struct load *l) {
     strbuf_release(&l->errors);
     json_decref(l->path_cache);
     json_decref(l->data_cache);
+    json_decref(l->rows_cache);
 }
 
 void sweep_free(struct sweep *s) {

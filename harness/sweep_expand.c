@@ -5,10 +5,12 @@
  * first, each against the row that it would fill, so that a mistake in the last variant is reported with
  * those of the first. */
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/cfg.h"
+#include "harness/data.h"
 #include "harness/expr.h"
 #include "harness/net.h"
 #include "harness/sweep_private.h"
@@ -213,6 +215,9 @@ static int lookup(void *arg, const char *key, double *ret, struct err *e) {
                        load_suggest(key, b->l->base_keys.v, b->l->base_keys.n));
     }
     if (s->busy) return err_set(e, ERR_USER, "'%s' depends on itself", key);
+    const struct slot *epochs = slot_find(b, "train.epochs");
+    if (!strcmp(key, "train.steps") && epochs && (!epochs->v || json_is_number(epochs->v)))
+        return err_set(e, ERR_USER, "'train.steps' follows from train.epochs and is not known yet");
     if (!s->v) {
         int rc = derive(b, s, e);
         if (rc) return rc;
@@ -307,6 +312,47 @@ static void check_data(struct point_build *b, const json_t *config) {
                    "data.completion is missing: a template of what is learned, as \"{answer}\"");
 }
 
+/* Rows of the training split; each data configuration is opened once. */
+static int count_rows(struct load *l, const json_t *data, long *n, struct err *e) {
+    char *key = json_dumps(data, JSON_COMPACT | JSON_SORT_KEYS);
+    BUG_ON(!key, "a data configuration does not encode (%zu keys)", json_object_size(data));
+    if (!l->rows_cache) l->rows_cache = json_object();
+    const json_t *known = json_object_get(l->rows_cache, key);
+    struct dataset *d = NULL;
+    int rc = known ? 0 : data_open(&d, data, e);
+    if (d) {
+        json_object_set_new(l->rows_cache, key, json_integer(d->train ? rows_count(d->train) : 0));
+        data_free(d);
+    }
+    *n = (long)json_integer_value(json_object_get(l->rows_cache, key));
+    free(key);
+    return rc;
+}
+
+/* train.epochs becomes train.steps, so that both ways of saying it are one configuration. */
+static void count_steps(struct point_build *b, json_t *config) {
+    const struct slot *epochs = slot_find(b, "train.epochs"), *steps = slot_find(b, "train.steps");
+    if (!json_is_number(epochs->v)) return;
+    int line = epochs->from ? epochs->from->line : b->sp->line;
+    struct err e = {0};
+    long rows;
+    if (steps->from) {
+        point_fail(b, line, "train.epochs and train.steps are both given: keep one of them");
+    } else if (count_rows(b->l, cfg_get(config, "data"), &rows, &e)) {
+        if (e.code == ERR_RESOURCE) b->l->code = ERR_RESOURCE;
+        point_fail(b, line_of(b, "data.name"), "%s", e.msg);
+    } else {
+        double per_step = cfg_num(config, "train.batch_size") * cfg_num(config, "train.grad_accum");
+        double n = ceil(json_number_value(epochs->v) * (double)rows / per_step - 1e-9);
+        json_t *v = NULL;
+        if (opt_number(steps->o, fmax(n, 1), &v, &e))
+            point_fail(b, line, "train.epochs: %s", e.msg);
+        else
+            cfg_set(config, "train.steps", v);
+        cfg_set(config, "train.epochs", json_null());
+    }
+}
+
 static void add_point(struct point_build *b, json_t *config) {
     struct load *l = b->l;
     struct sweep_point *p = xcalloc(1, sizeof *p);
@@ -349,6 +395,7 @@ static bool build_point(struct point_build *b) {
     }
     if (task && !b->failed) config = point_config(b);
     if (task && !b->failed) check_data(b, config);
+    if (task && !b->failed) count_steps(b, config);
     if (task && !b->failed && b->m->check) {
         if (b->m->check(config, warn, sizeof warn, &e)) point_fail(b, b->sp->line, "%s", e.msg);
         if (*warn) load_warn(b->l, b->sp->line, "%s", warn);

@@ -68,6 +68,7 @@ struct load {
     int code;           /* of the worst error */
     json_t *path_cache; /* model as written -> {path, digest} */
     json_t *data_cache; /* dump of the data configuration -> digest */
+    json_t *rows_cache; /* the same -> number of training rows */
 };
 
 /* One mistake at a line (positive: of the file, negative: of a --set argument, 0: the whole file). The same
