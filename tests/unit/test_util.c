@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,6 +148,44 @@ static void missing_files_and_folders_are_named(void **state) {
     assert_int_equal(map_open(&m, "/dev/null", &e), ERR_USER);
     assert_int_equal(map_open(&m, "/nonexistent/x", NULL), ERR_USER);
     strbuf_release(&b);
+}
+
+static void named_pipes_are_refused_at_once_by_what_needs_a_file(void **state) {
+    (void)state;
+    struct err e = {0};
+    struct map m;
+    char hex[65], pipe_path[64] = "/tmp/bench-util-pipe-XXXXXX";
+    int fd = mkstemp(pipe_path); /* a name of our own */
+    close(fd);
+    unlink(pipe_path);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    assert_int_equal(map_open(&m, pipe_path, &e), ERR_USER); /* nobody writes: it would wait for ever */
+    assert_non_null(strstr(e.msg, "is not a regular file"));
+    assert_int_equal(sha256_file(pipe_path, hex, &e), ERR_USER);
+    unlink(pipe_path);
+}
+
+static void a_mapped_file_that_is_cut_off_ends_the_process_with_its_name(void **state) {
+    (void)state;
+    char path[64] = "/tmp/bench-util-map-XXXXXX", said[256] = "";
+    int fd = mkstemp(path), out[2];
+    assert_int_equal(ftruncate(fd, 1 << 16), 0);
+    assert_int_equal(pipe(out), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct map m;
+        dup2(out[1], 2);
+        map_explain_faults();
+        if (map_open(&m, path, NULL) || ftruncate(fd, 1)) _exit(9);
+        _exit(((const volatile uint8_t *)m.data)[50000]);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    assert_true(read(out[0], said, sizeof said - 1) > 0);
+    assert_non_null(strstr(said, path));
+    unlink(path);
+    close(fd), close(out[0]), close(out[1]);
 }
 
 static void an_empty_file_maps_to_null(void **state) {
@@ -290,6 +329,8 @@ int main(void) {
         cmocka_unit_test(file_write_then_read_gives_the_same_bytes),
         cmocka_unit_test(file_read_refuses_what_is_longer_than_the_limit),
         cmocka_unit_test(missing_files_and_folders_are_named),
+        cmocka_unit_test(named_pipes_are_refused_at_once_by_what_needs_a_file),
+        cmocka_unit_test(a_mapped_file_that_is_cut_off_ends_the_process_with_its_name),
         cmocka_unit_test(an_empty_file_maps_to_null),
         cmocka_unit_test(dir_make_makes_all_the_way_and_twice),
         cmocka_unit_test(paths_join_and_part),
