@@ -1,4 +1,7 @@
-/* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and adapter_config.json. */
+/* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and adapter_config.json.
+ *
+ * Methods that train vectors of the base (bitfit, norms) have no form in PEFT: the same two files, with Hugging Face's tensor names, and "method" in
+ * place of "peft_type". */
 #ifndef BENCH_ADAPTER_H
 #define BENCH_ADAPTER_H
 

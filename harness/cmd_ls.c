@@ -80,8 +80,8 @@ static char *opts_text(const struct opt *o) {
 
 static const char *method_trains(const struct method *m) {
     if (m->flags & METHOD_FULL) return "model";
-    if (m->select) return "tensors";
-    return m->flags & METHOD_NO_SITES ? "nothing" : "adapter";
+    if (!(m->flags & METHOD_NO_SITES)) return "adapter";
+    return m->select ? "tensors" : "nothing";
 }
 
 static int ls_methods(const struct options *o) {

@@ -119,10 +119,12 @@ static int open_net(struct run *r) {
     r->tn.model->bound(r->tn.model_state, &r->net);
     r->tn.model->facts(r->tn.model_state, &r->tn.facts);
     for (int i = 0; i < r->net.nsites; i++)
-        if (r->net.sites[i]->adapted) adapted += param_size(r->net.sites[i]->W);
+        if (r->net.sites[i]->adapted && r->net.sites[i]->W->role != PARAM_TRAIN) adapted += param_size(r->net.sites[i]->W);
+    for (int i = 0; i < r->net.nparams; i++)
+        if (!r->net.params[i]->site && r->net.params[i]->role == PARAM_TRAIN) adapted += param_size(r->net.params[i]);
     r->res->total_params = (long)total;
     r->res->trainable = (long)net_trainable(&r->net);
-    r->res->adapted_params = r->method->select ? r->res->trainable : (long)adapted;
+    r->res->adapted_params = (long)adapted;
     return 0;
 }
 

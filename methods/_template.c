@@ -43,7 +43,8 @@ static void template_count(const struct site_shape *s, int nsites, const json_t 
     *stored = *trainable;
 }
 
-/* Which base parameters train beside the adapter? (full: all; BitFit: biases.) Called once for each, before setup. */
+/* Which base parameters train beside the adapter? (full: all; bitfit: biases.) Called once for each, before setup. `nothing` is the refusal of a
+ * model in which that finds none. */
 static bool template_select(const struct net *net, const struct param *p) {
     (void)net, (void)p;
     return false;
