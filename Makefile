@@ -151,6 +151,9 @@ check:
 	@BENCH_CPU=avx2 OPENBLAS_CORETYPE=Haswell TEST_TIMEOUT=1800 \
 	 TEST_WRAP="valgrind -q --error-exitcode=99 --leak-check=no --trace-children=no" BUILD=$(BUILD) BENCH=$(abspath $(BIN)) \
 	 tests/run.sh $(VALGRIND_TESTS)
+	@echo "== fuzzing"
+	@if command -v clang >/dev/null; then $(MAKE) fuzz FUZZ_SECONDS=20; \
+	 else echo "left out: it needs clang and libFuzzer: apt-get install clang libclang-rt-14-dev"; fi
 # Parsers and bookkeeping: where memory errors would hide. The kernels are the sanitizers' (valgrind knows no AVX-512), and no terabyte of
 # address space fits into it (test_mem).
 VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot%),\
@@ -173,7 +176,7 @@ fuzz: all $(FUZZ_TARGETS:%=build/fuzz/fuzz_%)
 	     -artifact_prefix=build/fuzz/$$t/ build/fuzz/$$t tests/fuzz/corpus/$$t; \
 	 done
 build/fuzz/obj/%.o: %.c | $(BUILD)/libbench.a
-	@command -v clang >/dev/null || { echo "make fuzz needs clang and libFuzzer: apt-get install clang" >&2; exit 3; }
+	@command -v clang >/dev/null || { echo "make fuzz needs clang and libFuzzer: apt-get install clang libclang-rt-14-dev" >&2; exit 3; }
 	@mkdir -p $(@D)
 	@echo "  clang $<"
 	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(PKG_CFLAGS) -MMD -MP -c $< -o $@
@@ -228,7 +231,7 @@ help:
 	@echo "make deps        install what is missing (apt-get; sudo where not root)"
 	@echo "make demo        fetch SmolLM2-135M-Instruct, run sweeps/rank.yaml, show the results"
 	@echo "make test        build and run every test    (TESTS='tests/unit/test_err.c ...' for some)"
-	@echo "make check       the tests under sanitizers, and a part of them under valgrind"
+	@echo "make check       the tests under sanitizers, a part of them under valgrind, and short fuzzing"
 	@echo "make fuzz        every reader of files under libFuzzer    (FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ_TARGETS='gguf ...' for some)"
 	@echo "make perf        measure"
 	@echo "make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall"
