@@ -8,7 +8,7 @@
  *
  * Ownership: rows belong to their dataset (or to who opened them); fields live as long as their rows. Lazy
  * parsing fills a cache behind the const: a struct rows belongs to one thread at a time. A file that is
- * truncated while it is mapped kills the process (SIGBUS); replacing it by rename is safe. */
+ * cut off while it is mapped ends the process, with its name (map_explain_faults); replacing it by rename is safe. */
 #ifndef BENCH_DATA_H
 #define BENCH_DATA_H
 

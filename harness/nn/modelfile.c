@@ -4,8 +4,8 @@
  * The formats are read in safetensors.c and gguf.c; this file finds the parts of a folder, keeps the mappings
  * and the list of tensors (sorted by name: lookup is a binary search), and refuses a name that occurs twice.
  *
- * Limit: a file that somebody truncates while it is mapped kills the process that reads it (SIGBUS), as with
- * every mapping. */
+ * Limit: a file that somebody cuts off while it is mapped ends the process that reads it, with the file's name
+ * (map_explain_faults in util.h). */
 #include "harness/nn/modelfile.h"
 
 #include <errno.h>
