@@ -24,12 +24,17 @@ struct seen {
     volatile sig_atomic_t stop;
 };
 
+/* The first MAX of them: a run against the clock has as many steps as the machine is fast. */
+static void keep(double *list, int *n, double value) {
+    if (*n < MAX) list[(*n)++] = value;
+}
+
 static void on_metric(void *arg, const char *key, long step, double value) {
     struct seen *s = arg;
-    if (!strcmp(key, "train/loss")) s->loss[s->losses++] = value;
-    if (!strcmp(key, "train/lr")) s->lr[s->lrs++] = value;
-    if (!strcmp(key, "train/grad_norm")) s->norm[s->norms++] = value;
-    if (!strcmp(key, "eval/loss")) {
+    if (!strcmp(key, "train/loss")) keep(s->loss, &s->losses, value);
+    if (!strcmp(key, "train/lr")) keep(s->lr, &s->lrs, value);
+    if (!strcmp(key, "train/grad_norm")) keep(s->norm, &s->norms, value);
+    if (!strcmp(key, "eval/loss") && s->evals < MAX) {
         s->eval_step[s->evals] = step;
         s->eval[s->evals++] = value;
     }
