@@ -138,7 +138,7 @@ static double seconds(void) {
 int main(int argc, char **argv) {
     const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
     const char *runs_text = getenv("FUZZ_RUNS");
-    long runs = runs_text ? atol(runs_text) : 3000;
+    long runs = runs_text ? atol(runs_text) : 10000;
     snprintf(crash_path, sizeof crash_path, "%s.crash", argv[0]);
     const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     for (int i = 0; i < 5; i++) signal(fatal[i], on_crash);
@@ -153,7 +153,7 @@ int main(int argc, char **argv) {
     uint8_t *buf = malloc(SIZE_MAX_BYTES);
     double begun = seconds();
     long done = 0;
-    for (long k = 0; argc == 1 && k < runs && (runs_text || seconds() - begun < 2); k++) {
+    for (long k = 0; argc == 1 && k < runs && (runs_text || seconds() - begun < 1); k++) {
         const struct input *f = &files[k % nfiles];
         size_t n = f->size;
         memcpy(buf, f->data, n);
