@@ -63,10 +63,12 @@ static void drop_nulls(json_t *o) {
     void *next;
     json_t *v;
     json_object_foreach_safe(o, next, key, v) {
-        if (json_is_null(v))
+        if (json_is_null(v)) {
             json_object_del(o, key);
-        else if (json_is_object(v))
+        } else if (json_is_object(v)) {
             drop_nulls(v);
+            if (!json_object_size(v)) json_object_del(o, key);
+        }
     }
 }
 

@@ -353,6 +353,22 @@ static void count_steps(struct point_build *b, json_t *config) {
     }
 }
 
+/* Early stopping looks at evaluations: without them it would silently do nothing. */
+static void check_early_stop(struct point_build *b, const json_t *config) {
+    static const char *const keys[] = {"patience", "min_delta", "metric"};
+    bool patient = json_is_integer(cfg_get(config, "train.early_stop.patience"));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char key[64];
+        snprintf(key, sizeof key, "train.early_stop.%s", keys[i]);
+        json_t *v = cfg_get(config, key);
+        if (!v || json_is_null(v)) continue;
+        if (!patient)
+            point_fail(b, line_of(b, key), "%s needs train.early_stop.patience", key);
+        else if (!cfg_int(config, "eval.every"))
+            point_fail(b, line_of(b, key), "train.early_stop needs eval.every: steps between evaluations");
+    }
+}
+
 static void add_point(struct point_build *b, json_t *config) {
     struct load *l = b->l;
     struct sweep_point *p = xcalloc(1, sizeof *p);
@@ -396,6 +412,7 @@ static bool build_point(struct point_build *b) {
     if (task && !b->failed) config = point_config(b);
     if (task && !b->failed) check_data(b, config);
     if (task && !b->failed) count_steps(b, config);
+    if (task && !b->failed) check_early_stop(b, config);
     if (task && !b->failed && b->m->check) {
         if (b->m->check(config, warn, sizeof warn, &e)) point_fail(b, b->sp->line, "%s", e.msg);
         if (*warn) load_warn(b->l, b->sp->line, "%s", warn);

@@ -13,6 +13,7 @@
 #include "harness/adapter.h"
 #include "harness/cfg.h"
 #include "harness/checkpoint.h"
+#include "harness/early_stop.h"
 #include "harness/guard.h"
 #include "harness/method.h"
 #include "harness/task.h"
@@ -45,6 +46,10 @@ struct run {
     long steps, step;
     double started, loss_sum; /* of the last tenth of the steps */
     long loss_count;
+    struct early_stop early;
+    double watched; /* its metric at the last evaluation */
+    double *losses; /* of every step, where a run may end early */
+    long nlosses, losses_cap;
     jmp_buf denied;
 };
 
@@ -153,6 +158,7 @@ static void run_close(struct run *r) {
     drop_batches(r);
     free(r->live);
     free(r->batch_rows);
+    free(r->losses);
     if (r->order) mem_free(&r->mem, MEM_DATA, r->order, (size_t)r->rows * sizeof *r->order);
     if (r->task && r->task_state) r->task->free(r->task_state);
     if (r->tn.model && r->tn.model_state) r->tn.model->free(r->tn.model_state);
@@ -309,6 +315,7 @@ static double tell_score(struct run *r, enum split s, const struct score *x) {
         char key[32];
         snprintf(key, sizeof key, "%s/%s", split_name(s), m[i].name);
         tell_metric(r, key, r->step, m[i].value);
+        if (s == SPLIT_EVAL && !strcmp(key, r->early.metric)) r->watched = m[i].value;
     }
     return m[0].value;
 }
@@ -401,7 +408,25 @@ static int not_finite(struct run *r, const char *what) {
     return ended(r, "nan", why);
 }
 
+/* After an evaluation: end here? Then the mean of the last tenth is of the steps done. */
+static bool ends_early(struct run *r) {
+    if (r->counting || !early_stop_due(&r->early, r->watched)) return false;
+    long tail = MIN_OF(r->nlosses, MAX_OF(1, r->nlosses / 10));
+    r->loss_sum = 0;
+    for (long i = r->nlosses - tail; i < r->nlosses; i++) r->loss_sum += r->losses[i];
+    if (tail) r->res->train_loss = r->loss_sum / (double)tail;
+    char text[160];
+    snprintf(text, sizeof text, "ended at step %ld of %ld: %ld evaluations without an improvement of %s", r->step, r->steps,
+             r->early.stale, r->early.metric);
+    tell_event(r, "early_stop", text);
+    return true;
+}
+
 static void add_loss(struct run *r, double loss) {
+    if (r->early.patience) {
+        GROW(r->losses, r->nlosses, r->losses_cap);
+        r->losses[r->nlosses++] = loss;
+    }
     long tail = MAX_OF(1, r->steps / 10);
     if (r->step < r->steps - tail) return;
     r->loss_sum += loss;
@@ -438,8 +463,9 @@ static int loop_steps(struct run *r) {
         r->res->steps = r->step;
         tell_progress(r, "train", loss);
         if ((rc = should_end(r))) return rc;
-        if (every > 0 && r->step % every == 0 && r->step < r->steps && (rc = evaluate_step(r, false)))
-            return rc < 0 ? rc : not_finite(r, "the evaluation loss");
+        if (every <= 0 || r->step % every != 0 || r->step == r->steps) continue;
+        if ((rc = evaluate_step(r, false))) return rc < 0 ? rc : not_finite(r, "the evaluation loss");
+        if (ends_early(r)) break;
     }
     return r->steps && !r->res->tokens ? no_labels(r, SPLIT_TRAIN) : 0;
 }
@@ -517,6 +543,8 @@ static int go(const struct train_job *job, const struct train_report *rep, struc
     struct run *r = xcalloc(1, sizeof *r); /* on the heap: longjmp keeps it intact */
     *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
     r->started = now_seconds();
+    r->watched = NAN;
+    early_stop_init(&r->early, r->cfg);
     mem_init(&r->mem, counting, job->memory_limit);
     r->mem.deny = deny;
     r->mem.deny_arg = r;

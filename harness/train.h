@@ -44,7 +44,7 @@ struct train_job {
 
 /* Everything the database's row needs. Counts are -1 and numbers NaN where not applicable. */
 struct train_result {
-    char state[16]; /* complete | nan | timeout | oom | interrupted | failed */
+    char state[16]; /* complete (also when train.early_stop ended it) | nan | timeout | oom | interrupted | failed */
     char error[1024];
     long trainable, total_params, adapted_params;
     long steps, tokens;

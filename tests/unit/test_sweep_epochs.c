@@ -1,4 +1,5 @@
-/* test_sweep_epochs.c - train.epochs is another way to write train.steps. */
+/* test_sweep_epochs.c - how long a run trains: train.epochs is another way to write train.steps;
+ * train.early_stop. */
 #include "tests/unit/sweep_fixture.h"
 
 #define DATA                                                                                                 \
@@ -71,6 +72,23 @@ static void the_untouched_base_ignores_epochs(void **state) {
     sweep_free(s);
 }
 
+static void early_stopping_needs_evaluations_and_patience(void **state) {
+    (void)state;
+    mistake(DATA "  train: {early_stop: {patience: 3}}\n",
+            "s.yaml:6: train.early_stop needs eval.every: steps between evaluations");
+    mistake(DATA "  train: {early_stop: {min_delta: 0.1}}\n  eval: {every: 5}\n",
+            "s.yaml:6: train.early_stop.min_delta needs train.early_stop.patience");
+    mistake_set(DATA "  train: {early_stop: {patience: 0}}\n", NULL, ERR_USER, "patience: 0 is out of range",
+                0);
+    struct sweep *a =
+        load(DATA "  train: {early_stop: {patience: 3, metric: eval/accuracy}}\n  eval: {every: 5}\n");
+    struct sweep *b = load(DATA "  eval: {every: 5}\n");
+    assert_int_equal(cfg_int(a->points[0]->config, "train.early_stop.patience"), 3);
+    assert_string_not_equal(a->points[0]->hash, b->points[0]->hash);
+    sweep_free(a);
+    sweep_free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(epochs_are_whole_passes_rounded_up),
@@ -79,6 +97,7 @@ int main(void) {
         cmocka_unit_test(giving_both_is_a_mistake),
         cmocka_unit_test(bad_epochs_are_refused),
         cmocka_unit_test(the_untouched_base_ignores_epochs),
+        cmocka_unit_test(early_stopping_needs_evaluations_and_patience),
     };
     return cmocka_run_group_tests(tests, setup, fixture_teardown);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "harness/cfg.h"
+#include "harness/early_stop.h"
 #include "harness/infer.h"
 #include "harness/train.h"
 #include "harness/util.h"
@@ -231,6 +232,62 @@ static void longer_rows_than_the_model_has_positions_are_refused(void **state) {
     json_decref(c);
 }
 
+/* ---- early stopping ---- */
+
+static void a_run_ends_after_so_many_evaluations_without_an_improvement(void **state) {
+    (void)state;
+    struct seen s = {0}, all = {0};
+    /* nothing improves on the first evaluation by 100 nats: it ends after two more */
+    struct train_result r = run(&s, "lora", "{\"eval.every\": 2, \"train.early_stop.patience\": 2,"
+                                            " \"train.early_stop.min_delta\": 100.0}", job_of(1));
+    assert_string_equal(r.state, "complete");
+    assert_int_equal(r.steps, 6);
+    assert_int_equal(s.losses, 6);
+    assert_true(r.train_loss == s.loss[5]);
+    assert_int_equal(s.eval_step[s.evals - 1], 6);
+    assert_true(s.items > 0); /* the last evaluation is a whole one */
+    struct train_result whole = run(&all, "lora", "{\"eval.every\": 2}", job_of(1));
+    assert_int_equal(whole.steps, 12);
+    for (int i = 0; i < 6; i++) assert_true(s.loss[i] == all.loss[i]); /* up to there nothing differs */
+}
+
+static void a_run_that_improves_is_not_ended(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "lora", "{\"eval.every\": 4, \"train.early_stop.patience\": 1}", job_of(1));
+    assert_true(s.eval[1] < s.eval[0]);
+    assert_int_equal(r.steps, 12);
+}
+
+static void early_stopping_counts_from_the_best(void **state) {
+    (void)state;
+    json_t *c = json_pack("{s:{s:{s:i, s:f}}}", "train", "early_stop", "patience", 2, "min_delta", 0.5);
+    struct early_stop e;
+    early_stop_init(&e, c);
+    const double values[] = {5, 4.8, 4.4, 4.2, 3.95};
+    const bool due[] = {false, false, false, false, true}; /* 4.4 beats 5; neither 4.2 nor 3.95 beats 4.4 by more than 0.5 */
+    for (int i = 0; i < 5; i++) assert_int_equal(early_stop_due(&e, values[i]), due[i]);
+    assert_true(e.best == 4.4);
+    assert_true(early_stop_due(&e, NAN));
+    assert_false(early_stop_due(&e, 3.8));
+    json_decref(c);
+}
+
+static void accuracy_is_better_when_larger(void **state) {
+    (void)state;
+    json_t *c = json_pack("{s:{s:{s:i, s:s}}}", "train", "early_stop", "patience", 1, "metric", "eval/accuracy");
+    struct early_stop e;
+    early_stop_init(&e, c);
+    assert_false(early_stop_due(&e, 0.1));
+    assert_false(early_stop_due(&e, 0.2));
+    assert_true(early_stop_due(&e, 0.2));
+    json_decref(c);
+    c = json_object(); /* not asked for: never */
+    early_stop_init(&e, c);
+    for (int i = 0; i < 9; i++) assert_false(early_stop_due(&e, 1));
+    json_decref(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_those_of_the_formulas),
@@ -244,6 +301,10 @@ int main(void) {
         cmocka_unit_test(a_run_that_diverges_is_a_result),
         cmocka_unit_test(a_run_stops_after_the_step_when_asked),
         cmocka_unit_test(a_run_over_its_time_is_a_timeout),
+        cmocka_unit_test(a_run_ends_after_so_many_evaluations_without_an_improvement),
+        cmocka_unit_test(a_run_that_improves_is_not_ended),
+        cmocka_unit_test(early_stopping_counts_from_the_best),
+        cmocka_unit_test(accuracy_is_better_when_larger),
         cmocka_unit_test(data_without_a_label_is_refused),
         cmocka_unit_test(longer_rows_than_the_model_has_positions_are_refused),
     };

@@ -1,0 +1,31 @@
+/* early_stop.c - when a run has stopped improving (see early_stop.h). The first evaluation is the first best;
+ * improvements are measured against the best, so that many small ones count once they add up to min_delta. A
+ * value that is not a number never improves anything. */
+#include "harness/early_stop.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/cfg.h"
+
+void early_stop_init(struct early_stop *s, const json_t *config) {
+    const char *metric = cfg_str(config, "train.early_stop.metric");
+    *s = (struct early_stop){
+        .patience = (long)json_integer_value(cfg_get(config, "train.early_stop.patience")), /* 0 where null */
+        .min_delta = json_number_value(cfg_get(config, "train.early_stop.min_delta")),
+        .metric = metric ? metric : "eval/loss",
+        .best = NAN,
+    };
+    s->larger = !strcmp(s->metric, "eval/accuracy") || !strcmp(s->metric, "eval/exact_match");
+}
+
+bool early_stop_due(struct early_stop *s, double value) {
+    double gain = s->larger ? value - s->best : s->best - value;
+    if (!s->patience) return false;
+    if (gain > s->min_delta || (isnan(s->best) && !isnan(value))) {
+        s->best = value;
+        s->stale = 0;
+        return false;
+    }
+    return ++s->stale >= s->patience;
+}
