@@ -1,9 +1,9 @@
 /* replay.c - a fuzz target without a fuzzer: every file of tests/fuzz/corpus/TARGET, and mutations of them
  * that are the same every time.
  *
- *   build/tests/fuzz/fuzz_gguf              what `make test` runs: 3000 mutations (FUZZ_RUNS=N: so many),
- * from the root of the tree build/tests/fuzz/fuzz_gguf FILE...      these inputs alone, for example one that
- * `make fuzz` found
+ *   build/tests/fuzz/fuzz_gguf           what `make test` runs, from the root of the tree: 10000 mutations,
+ *                                        or as many as a second allows (FUZZ_RUNS=N: so many)
+ *   build/tests/fuzz/fuzz_gguf FILE...   these inputs alone, for example one that `make fuzz` found
  *
  * An input that kills the process by a signal is left beside the program as TARGET.crash. */
 #include <dirent.h>
