@@ -1,5 +1,6 @@
 /* cmd_generate.c - `bench generate`: continue a text with a model, with or without an adapter, or with both
  * to compare. */
+#include <ctype.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
@@ -51,6 +52,8 @@ struct voice {
 static void show(struct voice *v, const char *s, size_t n, bool last) {
     struct strbuf out = {0};
     generate_text_add(&v->text, s, n, last, &out);
+    for (size_t i = 0; v->live && i < out.len; i++) /* no token may give orders to a terminal */
+        if (iscntrl((unsigned char)out.s[i]) && !strchr("\n\t", out.s[i])) out.s[i] = '?';
     if (v->o->json)
         strbuf_add(&v->all, out.s, out.len);
     else if (out.len)
