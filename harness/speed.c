@@ -3,7 +3,8 @@
  * The first step of a run is kept out of the rate and put into `other`: it touches weights, gradients and
  * optimizer state for the first time, which is a cost per run. Limits: a calibration sees a few batches,
  * whose mean length may differ from the data's; attention is not linear in tokens, but rows are short beside
- * the model's width. */
+ * the model's width. A method whose work changes in the middle of a run (delta_start) is measured
+ * before that. Saving a whole model is not in a calibration. */
 #include "harness/speed.h"
 
 #include <math.h>
