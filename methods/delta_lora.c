@@ -101,8 +101,8 @@ static void delta_post_step(struct net *net, long step) {
         struct site *s = net->sites[i];
         if (!s->adapted) continue;
         struct delta_site *st = s->state;
-        mat_add_product(net->team, s->W->value, s->d_out, s->d_in, c, st->lowrank.B->value, st->lowrank.A->value, r);
-        mat_add_product(net->team, s->W->value, s->d_out, s->d_in, -c, st->B_old->value, st->A_old->value, r);
+        mat_add_product(s->W->value, s->d_out, s->d_in, c, st->lowrank.B->value, st->lowrank.A->value, r);
+        mat_add_product(s->W->value, s->d_out, s->d_in, -c, st->B_old->value, st->A_old->value, r);
     }
 }
 

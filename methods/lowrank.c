@@ -104,7 +104,7 @@ void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {
     (void)b;
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    mat_add_product(net->team, W, s->d_out, s->d_in, run->scale, st->B->value, st->A->value, run->r);
+    mat_add_product(W, s->d_out, s->d_in, run->scale, st->B->value, st->A->value, run->r);
 }
 
 void lowrank_save_config(struct net *net, json_t *config) {
