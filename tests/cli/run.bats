@@ -116,7 +116,7 @@ load ../run_helper
 }
 
 @test "on a terminal the block is redrawn in place and the finished runs stay" {
-    command -v script >/dev/null || skip "needs script(1)"
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "script(1) finds no pseudo-terminal here"
     BENCH_TEST_WORKER=sleep:2 TERM=xterm timeout -s TERM 60 script -qec "stty cols 70; $BENCH run t.yaml & sleep 4; kill -TERM \$!; wait" typescript >/dev/null || true
     run cat typescript
     has "$output" $'\033['
