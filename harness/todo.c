@@ -154,7 +154,9 @@ static const char *largest(const struct train_result *r, char buf[64]) {
 static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, const struct machine *m) {
     size_t need = x->plan.peak_bytes_predicted, machine = m->mem_limit ? m->mem_limit : m->mem_total;
     char a[32], b[32], c[64];
-    if (s->memory_limit && need > s->memory_limit)
+    if (strcmp(x->plan.state, "complete") != 0) /* not even counted: no room for addresses (ulimit -v) */
+        snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s", x->plan.state, x->plan.error);
+    else if (s->memory_limit && need > s->memory_limit)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
                  progress_bytes((double)need, a), largest(&x->plan, c),
                  progress_bytes((double)s->memory_limit, b));

@@ -98,7 +98,11 @@ static void drop_batches(struct run *r) {
 
 static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     struct run *r = arg;
-    snprintf(r->res->error, sizeof r->res->error,
+    if (!m->limit)
+        snprintf(r->res->error, sizeof r->res->error, "no address space for %.1f MiB of %s: raise its limit (ulimit -v)",
+                 (double)bytes / 1048576, mem_cat_name(cat));
+    else
+        snprintf(r->res->error, sizeof r->res->error,
              "memory limit: %.1f MiB more for %s on top of %.1f MiB would exceed %.1f MiB; raise limits.memory or lower "
              "train.batch_size, train.max_length or r",
              (double)bytes / 1048576, mem_cat_name(cat), (double)m->total / 1048576, (double)m->limit / 1048576);

@@ -84,6 +84,15 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
     is "$(j 't["checkpoint_bytes"]')" 0
 }
 
+@test "what cannot even be planned is marked: no address space" {
+    (ulimit -v 2000000 && "$BENCH" --version) >/dev/null 2>&1 || skip "this build needs more to start"
+    run bash -c "ulimit -v 2000000; '$BENCH' plan t.yaml"
+    is "$status" 0
+    has "$output" "cannot be planned: oom: no address space"
+    has "$output" "ulimit -v"
+    lacks "$output" "calibrating"
+}
+
 @test "beside a running bench run nothing is measured" {
     BENCH_TEST_WORKER=sleep:3 "$BENCH" run t.yaml >log 2>&1 3>&- &
     pid=$!
