@@ -104,6 +104,9 @@ put("gguf", "k-quant", gguf(plain[:1], [("k", 12, [256], 144)]))
 put("gguf", "counts", b"GGUF" + struct.pack("<IQQ", 3, 1 << 63, 1 << 63))
 put("gguf", "cut", gguf(plain, tensors)[:300])
 
+for target in ("gguf", "safetensors", "tokenizer", "sweep"):
+    put(target, "empty", b"")
+
 # ---- tokenizer.json ----
 
 vocab = {t: i for i, t in enumerate(tokens[:259])}
