@@ -11,7 +11,7 @@
 
 #include "harness/err.h"
 
-enum { ALIGN = 64, MMAP_FROM = 1 << 18 };
+enum { ALIGN = 64, MMAP_FROM = 1 << 18, OPEN_STEP = 1 << 20 };
 
 static size_t round_up(size_t n) {
     BUG_ON(n > SIZE_MAX / 2, "bytes=%zu", n);
@@ -95,18 +95,33 @@ void mem_free(struct mem *m, enum mem_cat cat, void *p, size_t bytes) {
         free(p);
 }
 
+/* The reserve is not accessible, so that it counts against no limit on memory (vm.overcommit_memory = 2); arena_alloc opens what
+ * it hands out. */
 void arena_init(struct arena *a, struct mem *m, size_t reserve) {
     memset(a, 0, sizeof *a);
     a->mem = m;
-    a->reserve = round_up(reserve);
-    a->base = mmap(NULL, a->reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (a->base == MAP_FAILED) exhausted(m, MEM_ACT, a->reserve);
+    a->base = MAP_FAILED;
+    for (a->reserve = round_up(reserve); a->reserve >= OPEN_STEP; a->reserve = round_up(a->reserve / 2)) {
+        a->base = mmap(NULL, a->reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (a->base != MAP_FAILED) return;
+    }
+    exhausted(m, MEM_ACT, OPEN_STEP);
+}
+
+/* In counting mode nothing is touched, so nothing is opened. */
+static bool arena_open(struct arena *a, size_t upto) {
+    if (a->mem->counting || upto <= a->open) return true;
+    size_t end = (upto + OPEN_STEP - 1) / OPEN_STEP * OPEN_STEP;
+    if (end > a->reserve) end = a->reserve;
+    if (mprotect(a->base + a->open, end - a->open, PROT_READ | PROT_WRITE)) return false;
+    a->open = end;
+    return true;
 }
 
 void *arena_alloc(struct arena *a, enum mem_cat cat, size_t bytes) {
     size_t n = round_up(bytes);
-    if (n > a->reserve - a->used) exhausted(a->mem, cat, n);
     count_up(a->mem, cat, n);
+    if (n > a->reserve - a->used || !arena_open(a, a->used + n)) exhausted(a->mem, cat, n);
     void *p = a->base + a->used;
     a->used += n;
     a->cat_used[cat] += n;

@@ -50,11 +50,13 @@ void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta);
 /* A bump arena: many allocations, released together. Its pages are kept from one use to the next. */
 struct arena {
     struct mem *mem;
-    char *base;              /* reserved address space */
+    char *base; /* reserved address space */
     size_t reserve, used;
+    size_t open; /* of it may be touched: grows with use */
     size_t cat_used[MEM_NCAT];
 };
-/* `reserve`: upper bound in bytes of address space (not memory); touching it is what costs. */
+/* `reserve`: wanted bytes of address space, which costs nothing until it is used; where that is limited (ulimit -v) the largest half, quarter, ...
+ * that is to be had. */
 void arena_init(struct arena *a, struct mem *m, size_t reserve);
 /* 64-byte aligned; contents undefined (NOT zeroed). */
 void *arena_alloc(struct arena *a, enum mem_cat cat, size_t bytes);

@@ -5,10 +5,11 @@
 
 #include "harness/cfg.h"
 #include "harness/method.h"
+#include "harness/target.h"
 #include "harness/util.h"
 
 /* Address space for one micro-batch: more than any machine has memory, and free until touched. */
-#define TAPE_RESERVE ((size_t)1 << 37)
+#define TAPE_RESERVE ((size_t)1 << 42)
 
 void net_init(struct net *net, struct mem *m, struct team *t, const json_t *config, uint64_t seed, bool training) {
     memset(net, 0, sizeof *net);
@@ -131,23 +132,64 @@ size_t net_trainable(const struct net *net) {
 
 /* ---- binding ----------------------------------------------------------------------------------------- */
 
+static int sites_matching(const struct net *net, const json_t *spec) {
+    int found = 0;
+    for (int i = 0; i < net->nsites; i++) {
+        const struct site *s = net->sites[i];
+        found += target_match(spec, s->name, s->module, s->kind, s->layer);
+    }
+    return found;
+}
+
+/* One pattern that chooses nothing: a typo would otherwise train something else. */
+static int no_match(const struct net *net, const char *pattern, const json_t *layers, struct err *e) {
+    const char *kinds[64];
+    int n = 0;
+    struct strbuf list = {0};
+    for (int i = 0; i < net->nsites && n < 64 && net->sites[i]->layer == net->sites[0]->layer; i++) {
+        kinds[n++] = net->sites[i]->kind;
+        strbuf_addf(&list, "%s%s", i ? ", " : "", net->sites[i]->kind);
+    }
+    const char *close = str_closest(pattern, kinds, (size_t)n);
+    char *where = layers ? json_dumps(layers, JSON_ENCODE_ANY) : NULL;
+    err_set(e, ERR_USER, "target_modules: '%s'%s%s matches no layer of this model%s%s%s; it has %s", pattern,
+            where ? " in layers " : "", where ? where : "", close ? " (did you mean '" : "", close ? close : "",
+            close ? "'?)" : "", list.s ? list.s : "none");
+    free(where);
+    strbuf_release(&list);
+    return ERR_USER;
+}
+
+/* Every layer that `layers` names must exist. */
+static int check_layers(const struct net *net, const json_t *layers, struct err *e) {
+    int last = -1;
+    for (int i = 0; i < net->nsites; i++) last = MAX_OF(last, net->sites[i]->layer);
+    json_t *any = json_pack("{ss,sO}", "modules", "*", "layers", layers);
+    int beyond = -1;
+    for (int l = last + 1; l <= TARGET_MAX_LAYER && beyond < 0; l++)
+        if (target_match(any, "x", "x", "x", l)) beyond = l;
+    json_decref(any);
+    return beyond < 0 ? 0 : err_set(e, ERR_USER, "target_modules: layer %d is not in this model, which has 0 to %d", beyond, last);
+}
+
 static int mark_sites(struct net *net, struct err *e) {
     const json_t *spec = cfg_get(net->config, "target_modules");
-    int found = 0;
+    json_t *layers = json_is_object(spec) ? json_object_get(spec, "layers") : NULL;
+    const json_t *modules = json_is_object(spec) ? json_object_get(spec, "modules") : spec;
+    if (json_is_null(layers)) layers = NULL;
+    if (layers && check_layers(net, layers, e)) return ERR_USER;
+    for (size_t i = 0; i < (json_is_array(modules) ? json_array_size(modules) : 1); i++) {
+        json_t *pattern = json_is_array(modules) ? json_array_get(modules, i) : (json_t *)(uintptr_t)modules;
+        json_t *one = layers ? json_pack("{sO,sO}", "modules", pattern, "layers", layers) : json_incref(pattern);
+        int found = sites_matching(net, one);
+        json_decref(one);
+        if (!found) return no_match(net, json_string_value(pattern), layers, e);
+    }
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         s->adapted = target_match(spec, s->name, s->module, s->kind, s->layer);
-        found += s->adapted;
     }
-    if (found) return 0;
-    struct strbuf kinds = {0};
-    for (int i = 0; i < net->nsites && net->sites[i]->layer == net->sites[0]->layer; i++)
-        strbuf_addf(&kinds, "%s%s", i ? ", " : "", net->sites[i]->kind);
-    char *shown = target_name(spec);
-    err_set(e, ERR_USER, "target_modules %s matches no layer of this model; it has %s", shown, kinds.s ? kinds.s : "none");
-    free(shown);
-    strbuf_release(&kinds);
-    return ERR_USER;
+    return 0;
 }
 
 /* Gradients and the state that the optimizer of this run needs. */

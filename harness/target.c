@@ -19,7 +19,6 @@
 
 #define MAX_PATTERN 128
 #define MAX_STARS   4
-#define MAX_LAYER   9999
 
 static const char *const presets[] = {"all-linear", "attention", "mlp"};
 
@@ -36,7 +35,7 @@ static bool each_range(const char *s, bool *set) {
             if (*s < '0' || *s > '9') return false;
             b = strtol(s, &end, 10);
         }
-        if (a > b || b > MAX_LAYER) return false;
+        if (a > b || b > TARGET_MAX_LAYER) return false;
         for (long i = a; set && i <= b; i++) set[i] = true;
         s = end;
         if (!*s) return true;
@@ -48,7 +47,7 @@ static bool each_range(const char *s, bool *set) {
 /* One item of "layers": a number or a text. */
 static bool layer_item(const json_t *v, bool *set) {
     if (json_is_string(v)) return each_range(json_string_value(v), set);
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > MAX_LAYER) return false;
+    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > TARGET_MAX_LAYER) return false;
     if (set) set[json_integer_value(v)] = true;
     return true;
 }
@@ -61,10 +60,10 @@ static bool layers_read(const json_t *v, bool *set) {
 }
 
 static char *layers_text(const json_t *v) {
-    bool *set = xcalloc(MAX_LAYER + 2, sizeof *set);
+    bool *set = xcalloc(TARGET_MAX_LAYER + 2, sizeof *set);
     struct strbuf out = {0};
     layers_read(v, set);
-    for (int a = 0; a <= MAX_LAYER; a++) {
+    for (int a = 0; a <= TARGET_MAX_LAYER; a++) {
         if (!set[a]) continue;
         int b = a;
         while (set[b + 1]) b++;
@@ -77,8 +76,8 @@ static char *layers_text(const json_t *v) {
 
 static bool layers_have(const json_t *v, int layer) {
     if (!v || json_is_null(v)) return true;
-    if (layer < 0 || layer > MAX_LAYER) return false;
-    bool *set = xcalloc(MAX_LAYER + 2, sizeof *set);
+    if (layer < 0 || layer > TARGET_MAX_LAYER) return false;
+    bool *set = xcalloc(TARGET_MAX_LAYER + 2, sizeof *set);
     bool yes = layers_read(v, set) && set[layer];
     free(set);
     return yes;

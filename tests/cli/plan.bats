@@ -12,7 +12,6 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
     has "$output" "lora r=2 seed 1"
     has "$output" "5 runs to do, 0 done"
     has "$output" "5 runs are not measured"
-    lacks "$output" "calibrating"
     [ ! -e results ]
     run "$BENCH" plan t.yaml --no-calibrate --json
     is "$(j 'len(r), t["to_run"], t["unmeasured"], set(x["time_s"] for x in r)')" "5 5 5 {None}"
@@ -44,7 +43,6 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
     [ ! -e results/checkpoints ]
     run "$BENCH" plan t.yaml --set train.lr=0.5
     is "$status" 0
-    lacks "$output" "calibrating"
     run "$BENCH" plan t.yaml --json --no-calibrate
     is "$(j 'all(x["time_s"] > 0 for x in r), t["work_s"] > 0, t["wall_s"] > 0')" "True True True"
     is "$(q 'select count(*) from speed')" 3
@@ -67,7 +65,6 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
     has "$output" "cannot fit"
     has "$output" "limits.memory is 976.6 KiB"
     has "$output" "5 of them will not complete"
-    lacks "$output" "calibrating"
 }
 
 @test "what will not end within limits.time is marked" {
@@ -86,11 +83,10 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
 
 @test "what cannot even be planned is marked: no address space" {
     (ulimit -v 2000000 && "$BENCH" --version) >/dev/null 2>&1 || skip "this build needs more to start"
-    run bash -c "ulimit -v 2000000; '$BENCH' plan t.yaml"
+    run bash -c "ulimit -v 2000000; '$BENCH' plan t.yaml --set train.batch_size=100000"
     is "$status" 0
     has "$output" "cannot be planned: oom: no address space"
     has "$output" "ulimit -v"
-    lacks "$output" "calibrating"
 }
 
 @test "beside a running bench run nothing is measured" {

@@ -77,6 +77,18 @@ static void arenas_count_while_used_and_keep_their_pages(void **state) {
     assert_int_equal(m.total, 0);
 }
 
+static void a_reserve_larger_than_the_address_space_shrinks_until_it_fits(void **state) {
+    (void)state;
+    struct mem m;
+    struct arena a;
+    mem_init(&m, false, 0);
+    arena_init(&a, &m, (size_t)1 << 62);
+    assert_true(a.reserve >= (size_t)1 << 30);
+    char *p = arena_alloc(&a, MEM_ACT, 3 << 20); /* more than one opened step */
+    memset(p, 1, 3 << 20);
+    arena_release(&a);
+}
+
 struct refusal {
     jmp_buf back;
     enum mem_cat cat;
@@ -126,6 +138,7 @@ int main(void) {
         cmocka_unit_test(memory_is_zero_and_aligned_at_every_size),
         cmocka_unit_test(the_split_is_that_of_the_moment_of_the_peak),
         cmocka_unit_test(arenas_count_while_used_and_keep_their_pages),
+        cmocka_unit_test(a_reserve_larger_than_the_address_space_shrinks_until_it_fits),
         cmocka_unit_test(one_byte_over_the_limit_is_refused_with_its_category),
         cmocka_unit_test(counting_ignores_the_limit_and_touches_nothing),
     };

@@ -288,6 +288,30 @@ static void accuracy_is_better_when_larger(void **state) {
     json_decref(c);
 }
 
+/* A typo would otherwise train something else. */
+static void every_pattern_of_target_modules_must_choose_something(void **state) {
+    (void)state;
+    static const struct {
+        const char *spec, *says;
+    } cases[] = {
+        {"[\"q_proj\", \"v_porj\"]", "'v_porj' matches no layer of this model (did you mean 'v_proj'?); it has q_proj"},
+        {"{\"modules\": \"attention\", \"layers\": \"1-9\"}", "layer 2 is not in this model, which has 0 to 1"},
+        {"\"lm_head\"", "'lm_head' matches no layer"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        json_t *c = infer_config("lm", "lora");
+        cfg_set(c, "model_path", json_string("build/share/models/smoke"));
+        cfg_set(c, "data.name", json_string("smoke"));
+        cfg_set(c, "target_modules", json_loads(cases[i].spec, JSON_DECODE_ANY, NULL));
+        struct train_job job = {.config = c, .threads = 1, .save = "none"};
+        struct train_result r;
+        struct err e = {0};
+        assert_int_equal(train_plan(&job, &r, &e), ERR_USER);
+        if (!strstr(e.msg, cases[i].says)) fail_msg("%s", e.msg);
+        json_decref(c);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_those_of_the_formulas),
@@ -306,6 +330,7 @@ int main(void) {
         cmocka_unit_test(early_stopping_counts_from_the_best),
         cmocka_unit_test(accuracy_is_better_when_larger),
         cmocka_unit_test(data_without_a_label_is_refused),
+        cmocka_unit_test(every_pattern_of_target_modules_must_choose_something),
         cmocka_unit_test(longer_rows_than_the_model_has_positions_are_refused),
     };
     return cmocka_run_group_tests_name("train", tests, NULL, NULL);
