@@ -14,7 +14,8 @@
 const struct opt sweep_opts[] = {
     {"name", OPT_STR, NULL, 0, 0, NULL, "what the results are filed under (default: the file's name)"},
     {"metric.name", OPT_STR, NULL, 0, 0, NULL, "the number that cells are compared by (default: the task's)"},
-    {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize", "which way is better (default: what the metric means)"},
+    {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize",
+     "which way is better (default: what the metric means)"},
     {"seeds", OPT_ANY, "0", 0, 2147483648.0, NULL, "a whole number or a list of them"},
     {"run_cap", OPT_INT, NULL, 1, 1e9, NULL, "most runs in all, also after a resume"},
     {"limits.memory", OPT_SIZE, NULL, 0, OPT_BIG, NULL, "bytes of one run, as 8GiB; more is the state oom"},
@@ -112,14 +113,34 @@ static const char *metric_goal(const char *name) {
     return NULL;
 }
 
-/* A slip in the name of the metric would leave every cell without a number. */
-static void check_metric(struct load *l) {
+/* What no evaluation tells would leave every cell without a number. A task may compare by one of its own. */
+static void check_metric(struct load *l, const struct task *task) {
     const struct setting *s = settings_find(&l->top, "metric.name");
-    const char *names[ARRAY_LEN(metrics)];
-    if (!s || metric_goal(l->s->metric)) return;
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) names[i] = metrics[i].name;
-    const char *near = str_closest(l->s->metric, names, ARRAY_LEN(names));
-    if (near) load_fail(l, s->line, "metric.name: '%.60s' is unknown (did you mean '%s'?)", l->s->metric, near);
+    const char *metric = l->s->metric, *names[ARRAY_LEN(metrics)];
+    if (!s || metric_goal(metric) || (task && !strcmp(metric, task->default_metric))) return;
+    struct strbuf all = {0};
+    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
+        names[i] = metrics[i].name;
+        strbuf_addf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = str_closest(metric, names, ARRAY_LEN(names));
+    if (near)
+        load_fail(l, s->line, "metric.name: '%.60s' is unknown (did you mean '%s'?); evaluations tell %s",
+                  metric, near, all.s);
+    else
+        load_fail(l, s->line, "metric.name: '%.60s' is unknown; evaluations tell %s", metric, all.s);
+    strbuf_release(&all);
+}
+
+/* The wrong way round, the worst cell would be called the best. */
+static void check_goal(struct load *l) {
+    const struct setting *s = settings_find(&l->top, "metric.goal");
+    const char *goal = metric_goal(l->s->metric);
+    if (!s || !goal || !strcmp(l->s->goal, goal)) return;
+    load_fail(
+        l, s->line,
+        "metric.goal: '%s' contradicts %s, which is better when it is %s (leave metric.goal out, or write '%s')",
+        l->s->goal, l->s->metric, !strcmp(goal, "minimize") ? "lower" : "higher", goal);
 }
 
 static void read_top(struct load *l) {
@@ -137,7 +158,8 @@ static void read_top(struct load *l) {
     s->time_limit = top_number(l, "limits.time");
     free(stem);
     check_name(l);
-    check_metric(l);
+    check_metric(l, task);
+    check_goal(l);
     read_seeds(l);
 }
 

@@ -2,6 +2,8 @@
  */
 #include "tests/unit/sweep_fixture.h"
 
+#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match"
+
 static void unknown_keys_have_a_line_and_a_suggestion(void **state) {
     (void)state;
     mistake(BASE "  method: lora\n  lora_alhpa: 3\n",
@@ -55,9 +57,29 @@ static void unknown_names_have_suggestions(void **state) {
     mistake(BASE "  method: lora\nsave: adaptor\n",
             "s.yaml:6: save: 'adaptor' is unknown (did you mean 'adapter'?)");
     mistake(BASE "  method: lora\nmetric: {name: eval/los}\n",
-            "s.yaml:6: metric.name: 'eval/los' is unknown (did you mean 'eval/loss'?)");
+            "s.yaml:6: metric.name: 'eval/los' is unknown (did you mean 'eval/loss'?); " TOLD);
     mistake(BASE "  method: lora\n  target_modules: all_linear\n",
             "s.yaml:6: target_modules: 'all_linear' is unknown (did you mean 'all-linear'?)");
+}
+
+static void a_metric_that_no_evaluation_tells_is_a_mistake(void **state) {
+    (void)state;
+    mistake(BASE "  method: lora\nmetric: {name: foo}\n", "s.yaml:6: metric.name: 'foo' is unknown; " TOLD);
+    mistake(BASE "  method: lora\nmetric:\n  name: number_of_words\n",
+            "s.yaml:7: metric.name: 'number_of_words' is unknown; " TOLD);
+    mistake_set(BASE "  method: lora\nmetric: {name: test/loss}\n", NULL, ERR_USER, TOLD, 0);
+    mistake_set(BASE "  method: lora\nmetric: {name: train/loss}\n", NULL, ERR_USER, TOLD, 0);
+}
+
+static void a_goal_that_contradicts_its_metric_is_a_mistake(void **state) {
+    (void)state;
+    mistake(
+        BASE "  method: lora\nmetric: {goal: maximize}\n",
+        "s.yaml:6: metric.goal: 'maximize' contradicts eval/loss, which is better when it is lower (leave "
+        "metric.goal out, or write 'minimize')");
+    mistake(BASE "  method: lora\nmetric:\n  name: eval/accuracy\n  goal: minimize\n",
+            "s.yaml:8: metric.goal: 'minimize' contradicts eval/accuracy, which is better when it is higher "
+            "(leave metric.goal out, or write 'maximize')");
 }
 
 static void ranges_are_named(void **state) {
@@ -328,6 +350,8 @@ int main(void) {
         cmocka_unit_test(unknown_keys_have_a_line_and_a_suggestion),
         cmocka_unit_test(keys_in_the_wrong_place_are_told_where_they_belong),
         cmocka_unit_test(unknown_names_have_suggestions),
+        cmocka_unit_test(a_metric_that_no_evaluation_tells_is_a_mistake),
+        cmocka_unit_test(a_goal_that_contradicts_its_metric_is_a_mistake),
         cmocka_unit_test(ranges_are_named),
         cmocka_unit_test(wrong_types_are_named),
         cmocka_unit_test(sizes_and_times_have_units),
