@@ -165,14 +165,28 @@ static void on_progress(void *arg, int job, const struct train_progress *p) {
     progress_update(&c->progress, job, p);
 }
 
+/* A run tells of its loss; the record has the value of the sweep's metric. */
+static int read_metric(struct command *c, int64_t run, double *value, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(c->db, &q, "SELECT metric FROM run WHERE id = ?1", e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, run);
+    rc = db_query_next(q, e);
+    if (rc > 0) *value = db_query_num(q, 0);
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
 static int close_run(struct command *c, int item, const struct train_result *res, int concurrent,
                      struct err *e) {
+    struct train_result shown = *res;
     int rc = db_run_finish(c->db, c->run_ids[item], res, concurrent, e);
+    if (!rc) rc = read_metric(c, c->run_ids[item], &shown.metric, e);
     if (rc) return rc;
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
         if (!strcmp(res->state, states[i])) c->counts[i]++;
     struct strbuf line = {0};
-    progress_line(&c->progress, c->todo.v[item].label, c->sweep->metric, res, &line);
+    progress_line(&c->progress, c->todo.v[item].label, c->sweep->metric, &shown, &line);
     say(c, line.s);
     strbuf_release(&line);
     return 0;
@@ -354,49 +368,73 @@ static void draw(struct command *c) {
     free(paths);
 }
 
-/* The whole sweep, also where --new would repeat it; `done` as the record knows it, if there is one. */
-static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
-    struct db *db = NULL;
-    if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
-    if (db && warn_changed(s, db, e) != 0) {
-        db_close(db);
-        return e->code;
+/* What a real run would find before its first run, and nothing of it written down. */
+static int dry_plan(const struct options *o, const struct sweep *s, struct db *db, struct todo *t,
+                    struct err *e) {
+    struct machine m;
+    machine_read(&m);
+    int rc = db ? warn_changed(s, db, e) : 0;
+    if (!rc) rc = todo_find(t, s, db, o->again, e);
+    return rc ? rc : todo_plan(t, s, &m, o->threads, false, NULL, e);
+}
+
+/* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */
+static int dry_list(const struct options *o, const struct sweep *s, struct db *db, const struct todo *t,
+                    struct err *e) {
+    int behind = s->nruns_all - s->nruns, bases = 0;
+    const struct todo_item **items = xcalloc((size_t)s->nruns_all + 1, sizeof *items);
+    for (int i = 0; i < t->n; i++) {
+        if (t->v[i].cell >= 0) items[t->v[i].cell] = &t->v[i];
+        bases += t->v[i].cell < 0;
     }
-    int done = 0;
-    for (int i = 0; i < s->nruns_all; i++) {
+    int64_t run = 0;
+    for (int i = 0; i < s->nruns_all && run >= 0; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
-        int64_t run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
-        if (run < 0) {
-            db_close(db);
-            return (int)run;
-        }
+        run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
         char *label = sweep_run_label(s, i);
-        done += run > 0;
-        printf("%4d  %s%s\n", i + 1, label, run > 0 ? "  (done)" : i >= s->nruns ? "  (behind run_cap)" : "");
+        printf("%4d  %s%s%s", i + 1, label, run > 0 ? "  (done)" : "",
+               i >= s->nruns ? "  (behind run_cap)" : "");
+        if (items[i] && *items[i]->refused) printf("  (%s)", items[i]->refused);
+        printf("\n");
         free(label);
     }
-    printf("%s: %d runs, %d done, %d to run\n", s->name, s->nruns_all, done,
-           s->nruns - MIN_OF(done, s->nruns));
-    db_close(db);
+    free(items);
+    if (run < 0) return (int)run;
+    printf("%s: %d run%s, %d done, %d to run", s->name, s->nruns_all, s->nruns_all == 1 ? "" : "s",
+           t->finished, s->nruns - t->finished);
+    if (behind) printf(", %d behind run_cap", behind);
+    printf("%s\n", bases ? "; and the untouched base" : "");
     return 0;
+}
+
+static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
+    struct db *db = NULL;
+    struct todo t = {0};
+    if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
+    int rc = dry_plan(o, s, db, &t, e);
+    if (!rc) rc = dry_list(o, s, db, &t, e);
+    todo_release(&t);
+    db_close(db);
+    return rc;
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
 static int usage(int rc) {
-    fprintf(rc ? stderr : stdout,
-            "usage: bench run SWEEP.yaml [options]\n"
-            "Runs what is missing of a sweep and draws it. The same command again continues.\n\n"
-            "  --db FILE        the record (default " DB_DEFAULT "); checkpoints and plots go beside it\n"
-            "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
-            "  --threads N      threads per run (default: cores divided by runs)\n"
-            "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
-            "  --dry-run        list the runs, run nothing\n"
-            "  --wait           wait while another `bench run` uses the record\n"
-            "  --new            repeat also what is finished, as new attempts\n\n"
-            "examples:\n"
-            "  bench run sweeps/rank.yaml\n"
-            "  bench run sweeps/rank.yaml --set model=smoke --set data.name=smoke --db /tmp/try/bench.db -j 1\n");
+    fprintf(
+        rc ? stderr : stdout,
+        "usage: bench run SWEEP.yaml [options]\n"
+        "Runs what is missing of a sweep and draws it. The same command again continues.\n\n"
+        "  --db FILE        the record (default " DB_DEFAULT "); checkpoints and plots go beside it\n"
+        "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
+        "  --threads N      threads per run (default: cores divided by runs)\n"
+        "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
+        "  --dry-run        list the runs, run nothing\n"
+        "  --wait           wait while another `bench run` uses the record\n"
+        "  --new            repeat also what is finished, as new attempts\n\n"
+        "examples:\n"
+        "  bench run sweeps/rank.yaml\n"
+        "  bench run sweeps/rank.yaml --set model=smoke --set data.name=smoke --db /tmp/try/bench.db -j 1\n");
     return rc;
 }
 

@@ -60,11 +60,11 @@ static bool listed(const struct todo *t, const char *hash) {
     return false;
 }
 
-static int add_bases(struct todo *t, const struct sweep *s, struct db *db, struct err *e) {
+static int add_bases(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
     for (int i = 0; i < s->nruns; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
         if (!*p->base_hash || listed(t, p->base_hash) || has_base(s, p->base_hash)) continue;
-        int64_t done = db ? db_run_done(db, p->base_hash, 0, e) : 0;
+        int64_t done = db && !again ? db_run_done(db, p->base_hash, 0, e) : 0;
         if (done < 0) return (int)done;
         json_t *base = done ? NULL : ident_base(p->config);
         if (!base) continue;
@@ -81,7 +81,7 @@ static int add_bases(struct todo *t, const struct sweep *s, struct db *db, struc
 int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
     memset(t, 0, sizeof *t);
     int rc = find_cells(t, s, db, again, true, e);
-    if (!rc) rc = add_bases(t, s, db, e);
+    if (!rc) rc = add_bases(t, s, db, again, e);
     if (!rc) rc = find_cells(t, s, db, again, false, e);
     if (rc) todo_release(t);
     return rc;
@@ -99,11 +99,12 @@ void todo_release(struct todo *t) {
 /* Finished runs of this sweep with the model of this name and place, and other contents. */
 static int count_former(struct db *db, const char *sweep, const json_t *config, int64_t *n, struct err *e) {
     struct db_query *q;
-    int rc = db_query(db, &q,
-                      "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point JOIN model m ON m.id = p.model"
-                      " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
-                      " AND r.state IN ('complete', 'pruned', 'nan')",
-                      e);
+    int rc = db_query(
+        db, &q,
+        "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point JOIN model m ON m.id = p.model"
+        " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
+        " AND r.state IN ('complete', 'pruned', 'nan')",
+        e);
     if (rc) return rc;
     const char *const keys[] = {"model", "model_path", "model_digest"};
     db_query_bind_text(q, 1, sweep);
@@ -126,9 +127,10 @@ int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e
         if (rc) return rc;
         seen = path;
         if (n)
-            *ret = xasprintf("%s: the model changed since the sweep '%s' began: %lld finished run%s to the other file and stay%s in the record; "
-                             "what follows is of the file as it is now",
-                             path, s->name, (long long)n, n == 1 ? " belongs" : "s belong", n == 1 ? "s" : "");
+            *ret = xasprintf(
+                "%s: the model changed since the sweep '%s' began: %lld finished run%s to the other file and stay%s in the record; "
+                "what follows is of the file as it is now",
+                path, s->name, (long long)n, n == 1 ? " belongs" : "s belong", n == 1 ? "s" : "");
     }
     return 0;
 }
@@ -155,7 +157,8 @@ static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, c
     size_t need = x->plan.peak_bytes_predicted, machine = m->mem_limit ? m->mem_limit : m->mem_total;
     char a[32], b[32], c[64];
     if (strcmp(x->plan.state, "complete") != 0) /* not even counted: no room for addresses (ulimit -v) */
-        snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s", x->plan.state, x->plan.error);
+        snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s", x->plan.state,
+                 x->plan.error);
     else if (s->memory_limit && need > s->memory_limit)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
                  progress_bytes((double)need, a), largest(&x->plan, c),
@@ -202,8 +205,8 @@ struct plans {
     bool each_seed;
 };
 
-static int plan_one(struct plans *known, const struct sweep *s, struct todo_item *x, int threads,
-                    struct err *e) {
+static int plan_one(struct plans *known, const struct sweep *s, const struct machine *m, struct todo_item *x,
+                    int threads, struct err *e) {
     char *key = plan_key(x->config);
     for (int i = 0; i < known->n; i++) {
         if (known->each_seed && known->v[i].seed != x->seed) continue;
@@ -212,10 +215,14 @@ static int plan_one(struct plans *known, const struct sweep *s, struct todo_item
         free(key);
         return 0;
     }
-    int asked = (int)cfg_int(x->config, "threads");
+    /* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in
+     * must hold its limit then too. */
+    int asked = (int)cfg_int(x->config, "threads"), most = MIN_OF(MAX_OF(m->cores, 1), SCHED_MAX_THREADS);
     struct train_job job = {.config = x->config,
                             .seed = x->seed,
-                            .threads = threads ? threads : MAX_OF(asked, 1),
+                            .threads = threads ? threads
+                                       : asked ? asked
+                                               : most,
                             .save = s->save};
     int rc = train_plan(&job, &x->plan, e);
     if (rc) {
@@ -238,7 +245,7 @@ int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, in
         struct todo_item *x = &t->v[i];
         if (stop && *stop) rc = err_set(e, ERR_STOP, "stopped by the user");
         if (!rc) rc = check_data(x, &checked, e);
-        if (!rc) rc = plan_one(&known, s, x, threads, e);
+        if (!rc) rc = plan_one(&known, s, m, x, threads, e);
         if (!rc) refuse_what_cannot_fit(x, s, m);
     }
     for (int i = 0; i < known.n; i++) free(known.v[i].key);

@@ -42,12 +42,14 @@ struct todo {
 int todo_find(struct todo *t, const struct sweep *s, struct db *db, bool again, struct err *e);
 void todo_release(struct todo *t);
 
-/* What to tell the user when a model of the sweep is not the file that its finished runs were made with: *ret, one line, the caller frees; NULL
- * when all is as it was. Those runs stay in the record; the points of the new file are other points. */
+/* What to tell the user when a model of the sweep is not the file that its finished runs were made with:
+ * *ret, one line, the caller frees; NULL when all is as it was. Those runs stay in the record; the points of
+ * the new file are other points. */
 int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e);
 
 /* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
- * or this machine. threads: per run; 0: what the sweep asks for, else one. each_seed: plan every seed of a
+ * or this machine. threads: per run; 0: what the sweep asks for, else the most
+ * that a worker can get, all cores. each_seed: plan every seed of a
  * point by itself, whose batches differ a little; otherwise the first stands for all. An error names the
  * sweep file and line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
 int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,

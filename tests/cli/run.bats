@@ -175,6 +175,48 @@ load ../run_helper
     is "$(q 'select count(*) from run')" 3
 }
 
+@test "--dry-run counts as done what is within run_cap, and one run is one run" {
+    "$BENCH" run t.yaml
+    echo "run_cap: 2" >>t.yaml
+    run "$BENCH" run t.yaml --dry-run
+    is "$status" 0
+    has "$output" "5 runs, 2 done, 0 to run, 3 behind run_cap"
+    sed -i '/method: none/d; s/seeds: .*/seeds: 0/; s/r: \[1, 2\]/r: [8]/; /run_cap/d' t.yaml
+    run "$BENCH" run t.yaml --dry-run
+    has "$output" "t: 1 run, 0 done, 1 to run"
+}
+
+@test "--dry-run finds what only the model can tell, and writes nothing" {
+    for set in "target_modules=no_such_proj|no_such_proj" "train.max_length=100000|512 positions" "method=bitfit|no biases"; do
+        run "$BENCH" run t.yaml --set "${set%|*}" --dry-run
+        is "$status" 2
+        has "$output" "t.yaml"
+        has "$output" "${set#*|}"
+        lacks "$output" "to run"
+    done
+    run "$BENCH" run t.yaml --set limits.memory=100KiB --dry-run
+    is "$status" 0
+    has "$output" "limits.memory is 100.0 KiB; not started"
+    [ ! -e results ]
+}
+
+@test "--new repeats also the base that the sweep does not name" {
+    sed -i '/method: none/d' t.yaml
+    "$BENCH" run t.yaml
+    run "$BENCH" run t.yaml --new
+    is "$status" 0
+    is "$(q "select count(*), max(attempt) from run r join point p on p.id = r.point where p.method = 'none'")" "2|2"
+    is "$(q 'select count(*) from run')" 10
+}
+
+@test "the line of a finished run has the value of the metric that it names" {
+    run "$BENCH" run t.yaml --set metric.name=eval/perplexity -j 1
+    is "$status" 0
+    is "$(grep -o '^\[./5\] .*eval/perplexity [0-9.]*' <<<"$output" | sed 's/.* //' | sort)" \
+        "$(q "select printf('%.4f', metric) from runs" | sort)"
+    is "$(q 'select count(*) from runs where abs(metric - exp(eval_loss)) < 1e-3 * metric')" 5
+}
+
 @test "bench status tells the states of a sweep" {
     "$BENCH" run t.yaml
     run "$BENCH" status

@@ -126,6 +126,29 @@ static void memory_that_is_only_taken_now_refuses_nothing(void **state) {
     for (int i = 0; i < 3; i++) assert_string_equal(todo.v[i].refused, "");
 }
 
+static void without_a_word_about_threads_a_run_is_judged_with_all_cores(void **state) {
+    (void)state;
+    load("");
+    struct machine four = large;
+    four.cores = 4;
+    struct err e = {0};
+    size_t peak[2];
+    for (int i = 0; i < 2; i++) {
+        if (todo_plan(&todo, sweep, &four, i ? 4 : 1, false, NULL, &e)) fail_msg("%s", e.msg);
+        peak[i] = todo.v[1].plan.peak_bytes_predicted;
+    }
+    assert_true(peak[1] > peak[0]);
+    if (todo_plan(&todo, sweep, &four, 0, false, NULL, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(todo.v[1].plan.peak_bytes_predicted, peak[1]);
+    todo_release(&todo);
+    sweep_free(sweep);
+    char *limit = xasprintf("limits: {memory: %zu}\n", peak[1] - 1);
+    load(limit);
+    if (todo_plan(&todo, sweep, &four, 0, false, NULL, &e)) fail_msg("%s", e.msg);
+    assert_non_null(strstr(todo.v[1].refused, "limits.memory is "));
+    free(limit);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -134,6 +157,7 @@ int main(void) {
         T(what_this_machine_cannot_hold_is_refused),
         T(a_control_groups_limit_counts_as_the_machine),
         T(memory_that_is_only_taken_now_refuses_nothing),
+        T(without_a_word_about_threads_a_run_is_judged_with_all_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
