@@ -4,9 +4,10 @@
  * the first row (JSONL). A record is parsed when it is first read. Cells stay slices of the text; only
  * escapes (JSONL) and doubled quotes are copied, without them.
  *
- * Taken as it comes: a byte order mark, CRLF, blank lines (skipped), rows with more cells than the header. As
- * in Python's csv module, a quote opens only at the start of a field and is an ordinary character elsewhere.
- * Not read: CR alone as a line end, other separators, other encodings. */
+ * Taken as it comes: a byte order mark, CRLF, blank lines (skipped), in TSV rows with more cells than the
+ * header. In CSV those are an error: most likely an unquoted comma cut a text in two. As in Python's csv
+ * module, a quote opens only at the start of a field and is an ordinary character elsewhere. Not read: CR
+ * alone as a line end, other separators, other encodings. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,9 @@ static int delimited_parse(struct rows *r, long i, struct row **ret, struct err 
     static _Thread_local struct field f[ROWS_MAX_COLUMNS];
     int n = record_fields(t, t->start + r->at[i], f, e);
     if (n < 0) return ERR_USER;
+    if (n > r->columns && t->has_header && t->delim == ',')
+        return rows_error(r, i, e, "the row has %d cells, the header %d: quote fields that contain commas", n,
+                          r->columns);
     n = MIN_OF(n, r->columns);
     struct row *row = pool_alloc(&r->pool, sizeof *row + (size_t)n * sizeof row->cell[0]);
     row->n = n;

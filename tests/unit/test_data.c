@@ -155,6 +155,12 @@ static void check_finds_a_mistake_in_any_row(void **state) {
     assert_non_null(strstr(e.msg, "short.csv:3: this row has no 'b'"));
     expect_text("{b}", d->train, 0, "2"); /* the table is still good for what it has */
     data_free(d);
+    d = open_ok(
+        json_pack("{s:s, s:s}", "train", put("comma.csv", "a,b\n1,2\n1,2, 3\n"), "completion", "{b}"));
+    assert_int_equal(data_check(d, &e), ERR_USER);
+    assert_non_null(
+        strstr(e.msg, "comma.csv:3: the row has 3 cells, the header 2: quote fields that contain commas"));
+    data_free(d);
 }
 
 static void digest(char out[65], json_t *cfg) {

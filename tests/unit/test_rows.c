@@ -266,7 +266,7 @@ static void literal_quotes_are_characters(void **state) {
     rows_free(r);
 }
 
-static void extra_cells_are_tolerated_and_missing_ones_only_when_unused(void **state) {
+static void extra_cells_of_tsv_are_tolerated_and_missing_ones_only_when_unused(void **state) {
     (void)state;
     struct rows *r = parse("a\tb\tc\n1\t2\t3\t4\t5\n1\t2\n\t\t\n", &tsv);
     assert_int_equal(rows_count(r), 3);
@@ -275,6 +275,20 @@ static void extra_cells_are_tolerated_and_missing_ones_only_when_unused(void **s
     expect_field(r, 1, "b", "2");
     expect_bad_field(r, 1, "c", "mem:3: this row has no 'c' (column 3)");
     expect_field(r, 2, "c", "");
+    rows_free(r);
+}
+
+static void an_unquoted_comma_in_csv_is_told_not_cut_off(void **state) {
+    (void)state;
+    struct rows *r = parse("a,b\n1,2\n3,\"four, five\"\n6,seven, eight\n9,\n", &csv);
+    expect_field(r, 1, "b", "four, five");
+    expect_bad_field(r, 2, "a", "mem:4: the row has 3 cells, the header 2: quote fields that contain commas");
+    expect_field(r, 3, "b", "");
+    rows_free(r);
+    /* without a header, nothing says how many are right */
+    struct rows_format bare = {.kind = ROWS_CSV, .no_header = true};
+    r = parse("1,2\n3,4,5\n", &bare);
+    expect_field(r, 1, "2", "4");
     rows_free(r);
 }
 
@@ -438,8 +452,9 @@ int main(void) {
         cmocka_unit_test(quoted_header_names_are_read),
         cmocka_unit_test(unbalanced_quotes_name_the_line_where_they_open),
         cmocka_unit_test(literal_quotes_are_characters),
-        cmocka_unit_test(extra_cells_are_tolerated_and_missing_ones_only_when_unused),
+        cmocka_unit_test(extra_cells_of_tsv_are_tolerated_and_missing_ones_only_when_unused),
         cmocka_unit_test(a_name_goes_before_a_number),
+        cmocka_unit_test(an_unquoted_comma_in_csv_is_told_not_cut_off),
         cmocka_unit_test(very_wide_rows_are_cut_not_overrun),
         cmocka_unit_test(empty_files_have_no_rows),
         cmocka_unit_test(bad_encodings_name_the_line),
