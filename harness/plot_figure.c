@@ -96,19 +96,29 @@ void plot_nums(struct plot_figure *f, const char *name, const double *v, int n) 
 
 /* ---- colours ------------------------------------------------------------------------------------------- */
 
+static const char *color_chosen(const struct method *m) {
+    static const struct {
+        const char *method, *color;
+    } chosen[] = {
+#define METHOD_COLOR(name, color) {#name, color},
+#include "experiments/plots/colors.def"
+#undef METHOD_COLOR
+    };
+    if (m->flags & METHOD_FULL) return "#000000";
+    if (m->flags & METHOD_NO_SITES && !m->select) return "#777777";
+    for (size_t i = 0; i < ARRAY_LEN(chosen); i++)
+        if (!strcmp(chosen[i].method, m->name)) return chosen[i].color;
+    return NULL;
+}
+
 const char *plot_method_color(const char *method) {
-    /* Okabe and Ito's palette (without yellow and black), then Tol's muted one. */
-    static const char *const colors[] = {"#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00",
-                                         "#56b4e9", "#882255", "#999933", "#332288", "#44aa99",
-                                         "#aa4499", "#117733", "#661100", "#6699cc"};
+    static const char *const further[] = {"#999933", "#332288", "#44aa99", "#aa4499",
+                                          "#117733", "#661100", "#6699cc"};
     size_t k = 0;
     for (int i = 0; method_list[i]; i++) {
-        const struct method *m = method_list[i];
-        const char *fixed = m->flags & METHOD_FULL                     ? "#000000"
-                            : m->flags & METHOD_NO_SITES && !m->select ? "#777777"
-                                                                       : NULL;
-        if (!strcmp(m->name, method)) return fixed ? fixed : colors[k % ARRAY_LEN(colors)];
-        if (!fixed) k++;
+        const char *color = color_chosen(method_list[i]);
+        if (!strcmp(method_list[i]->name, method)) return color ? color : further[k % ARRAY_LEN(further)];
+        if (!color) k++;
     }
     return "#777777";
 }

@@ -3,7 +3,7 @@
  *
  * Shapes: rank (the demo's 30 runs), rank-full (three seeds, three rates), lr (diverging runs), smoke (a few
  * tiny ones), partial (failures, runs not started, an unknown method), maximize, models (two models), hostile
- * (names that attack), empty. */
+ * (names that attack), empty, full-only. */
 #ifndef TESTS_MAKE_PLOT_DB_H
 #define TESTS_MAKE_PLOT_DB_H
 
@@ -271,6 +271,13 @@ static void maker_smoke(struct maker *m) {
     maker_run(m, "vera", 4, MAKER_QV, 1e-2, 0, "complete");
 }
 
+/* Nothing that chooses modules. */
+static void maker_full_only(struct maker *m) {
+    static const double rates[] = {1e-5, 5e-5, 2e-4};
+    for (int l = 0; l < 3; l++) maker_run(m, "full", 8, NULL, rates[l], 0, "complete");
+    maker_run(m, "none", 8, NULL, 5e-5, 0, "complete");
+}
+
 static void maker_partial(struct maker *m) {
     maker_run(m, "none", 8, "all-linear", 5e-5, 0, "complete");
     maker_run(m, "full", 8, "all-linear", 5e-5, 0, "oom");
@@ -310,9 +317,10 @@ static bool make_plot_db(const char *shape, const char *path) {
     static const struct {
         const char *name;
         void (*fill)(struct maker *m);
-    } shapes[] = {{"rank", maker_rank},       {"rank-full", maker_rank_full}, {"lr", maker_lr},
-                  {"smoke", maker_smoke},     {"partial", maker_partial},     {"models", maker_models},
-                  {"hostile", maker_hostile}, {"maximize", maker_rank},       {"empty", NULL}};
+    } shapes[] = {{"rank", maker_rank},          {"rank-full", maker_rank_full}, {"lr", maker_lr},
+                  {"smoke", maker_smoke},        {"partial", maker_partial},     {"models", maker_models},
+                  {"hostile", maker_hostile},    {"maximize", maker_rank},       {"empty", NULL},
+                  {"full-only", maker_full_only}};
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
         if (strcmp(shapes[i].name, shape)) continue;
         bool hostile = !strcmp(shape, "hostile");

@@ -52,7 +52,7 @@ do for [fmt in formats] {
             c = single ? k : (p - 1) % most; r = single ? 0 : 2 * ((p - 1) / most) + k
             l = left + c * (pw + gap); t = top + 30 + r * step
             eval panel_at(l, l + pw, t, t + ph)
-            if (k == 0 || single) { set label 5 panel[p] at screen sx(l + pw / 2),sy(t - 18) center font ''.bold(minof(25, pw / (strlen(panel[p]) * 0.72))) tc rgb panel_color[p] }
+            if (k == 0 || single) { set label 5 panel[p] at screen sx(l + pw / 2),sy(t - 18) center font ''.bold(minof(25, pw / (maxof(1, strlen(panel[p])) * 0.72))) tc rgb panel_color[p] }
             if (k == 1 || single) { set label 6 'step' at screen sx(l + pw / 2),sy(t + ph + 60) center font ''.px(24) tc rgb ink }
             if (c == 0 || single) { set label 7 (k == 0 ? metric : 'training loss') at screen sx(l - 106),sy(t + ph / 2) center rotate by 90 font ''.px(24) tc rgb ink }
             a = k == 0 ? lo : train_lo; b = k == 0 ? hi : train_hi

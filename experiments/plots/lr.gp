@@ -24,7 +24,7 @@ do for [i = 1:n_key] {
     key_x[i] = x; key_y[i] = y; x = x + w
 }
 title_px = 25
-do for [p = 1:n_panel] { title_px = minof(title_px, pw / (strlen(panel[p]) * 0.68)) }
+do for [p = 1:n_panel] { title_px = minof(title_px, pw / (maxof(1, strlen(panel[p])) * 0.68)) }
 key_top = top + 30 + rows * step + 8
 H     = int(key_top + y + 36)
 ymark = maximize ? lo + 0.03 * (hi - lo) : hi - 0.03 * (hi - lo)   # where what lies outside is marked

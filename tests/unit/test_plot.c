@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/method.h"
 #include "harness/plot.h"
 #include "harness/plot_private.h"
 #include "tests/make_plot_db.h"
@@ -266,9 +267,9 @@ static void a_rate_at_which_a_seed_diverged_is_chosen_last(void **state) {
         if (strstr(line, ",full,")) {
             int seeds, diverged, stack, best;
             double m, lo, hi;
-            assert_int_equal(
-                sscanf(line, ",0.0005,%lf,%lf,%lf,%d,%d,%d,%d", &m, &lo, &hi, &seeds, &diverged, &stack, &best),
-                7);
+            assert_int_equal(sscanf(line, ",0.0005,%lf,%lf,%lf,%d,%d,%d,%d", &m, &lo, &hi, &seeds, &diverged,
+                                    &stack, &best),
+                             7);
             assert_int_equal(seeds, 1);
             assert_int_equal(diverged, 1);
             assert_int_equal(best, 0);
@@ -443,6 +444,26 @@ static void a_sweep_draws_what_it_can(void **state) {
     sweep_draws("empty", 0);
 }
 
+static void full_fine_tuning_alone_has_learning_rates_to_draw(void **state) {
+    (void)state;
+    sweep_draws("full-only", 16);
+    free(draw("full-only", "lr", NULL, 0, 4));
+}
+
+static void colors_stay_those_of_older_pictures(void **state) {
+    (void)state;
+    assert_string_equal(plot_method_color("full"), "#000000");
+    assert_string_equal(plot_method_color("lora"), "#0072b2");
+    assert_string_equal(plot_method_color("lora_fa"), "#e69f00");
+    assert_string_equal(plot_method_color("vera"), "#009e73");
+    assert_string_equal(plot_method_color("delta_lora"), "#cc79a7");
+    assert_string_equal(plot_method_color("lora_plus"), "#d55e00");
+    for (int i = 0; method_list[i]; i++)
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(plot_method_color(method_list[i]->name),
+                                    plot_method_color(method_list[k]->name));
+}
+
 int main(int argc, char **argv) {
     if (argc == 3) return make_plot_db(argv[1], argv[2]) ? 0 : 2;
     const struct CMUnitTest tests[] = {
@@ -465,6 +486,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(without_gnuplot_the_data_is_written_and_the_remedy_told),
         cmocka_unit_test(a_failing_gnuplot_is_told_and_leaves_no_old_picture),
         cmocka_unit_test(a_sweep_draws_what_it_can),
+        cmocka_unit_test(full_fine_tuning_alone_has_learning_rates_to_draw),
+        cmocka_unit_test(colors_stay_those_of_older_pictures),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
