@@ -18,7 +18,8 @@ struct adapter_out {
     int n, cap, owned_cap;
 };
 
-static void add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data, float *owned) {
+static void add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data,
+                float *owned) {
     GROW(o->t, o->n, o->cap);
     if (o->owned_cap < o->cap) {
         o->owned_cap = o->cap;
@@ -52,7 +53,8 @@ static void add_param(struct adapter_out *o, const struct param *p) {
     adapter_add(o, p->name, p->ndim, p->ndim == 1 ? shape + 1 : shape, p->value);
 }
 
-/* The adapters of the sites; then what the method trains of the base (vectors), under Hugging Face's names. */
+/* The adapters of the sites; then what the method trains of the base (vectors), under Hugging Face's names.
+ */
 static void collect(struct net *net, struct adapter_out *o) {
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
@@ -79,7 +81,8 @@ static bool is_regenerable(const struct net *net, const char *name) {
 
 /* ---- saving -------------------------------------------------------------------------------------------- */
 
-/* PEFT's target_modules: kinds where every layer's site of that kind is adapted, full module names otherwise. */
+/* PEFT's target_modules: kinds where every layer's site of that kind is adapted, full module names otherwise.
+ */
 static json_t *target_list(const struct net *net) {
     json_t *kinds = json_array(), *modules = json_array();
     bool whole = true;
@@ -106,7 +109,8 @@ static bool is_conv1d(const struct net *net) {
     return false;
 }
 
-static int write_config(struct net *net, const char *dir, const char *base_model, const char *task_type, struct err *e) {
+static int write_config(struct net *net, const char *dir, const char *base_model, const char *task_type,
+                        struct err *e) {
     json_t *c = json_object();
     char *base = hub_repo_of(base_model); /* OWNER/NAME, as PEFT would look for it */
     json_object_set_new(c, "base_model_name_or_path", json_string(base));
@@ -119,17 +123,19 @@ static int write_config(struct net *net, const char *dir, const char *base_model
         json_object_set_new(c, "modules_to_save", json_null());
     }
     net->method->save_config(net, c);
-    char *text = json_dumps(c, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    char *json = json_dumps(c, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)),
+         *text = xasprintf("%s\n", json);
     char *path = path_join(dir, "adapter_config.json");
     int rc = file_write(path, text, strlen(text), e);
     free(path);
     free(text);
+    free(json);
     json_decref(c);
     return rc;
 }
 
-int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type, struct adapter_saved *ret,
-                 struct err *e) {
+int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type,
+                 struct adapter_saved *ret, struct err *e) {
     memset(ret, 0, sizeof *ret);
     if (!net->method->save_config) return 0;
     struct adapter_out o = {0};
@@ -175,19 +181,50 @@ static json_t *read_config(const char *dir, struct err *e) {
     return c;
 }
 
-/* Fields of PEFT that change the computation and that loading does not implement. */
-static int refuse_fields(const json_t *c, const char *dir, struct err *e) {
-    static const char *const off[] = {"use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save",
-                                      "layer_replication", "use_qalora", "exclude_modules", "target_parameters"};
-    for (size_t i = 0; i < ARRAY_LEN(off); i++) {
-        const json_t *v = json_object_get(c, off[i]);
-        bool empty = !v || json_is_null(v) || json_is_false(v) || (json_is_object(v) && !json_object_size(v)) ||
-                     (json_is_array(v) && !json_array_size(v));
-        if (!empty) return err_set(e, ERR_USER, "%s/adapter_config.json: '%s' is not implemented", dir, off[i]);
+static bool is_empty(const json_t *v) {
+    const char *text = json_string_value(v);
+    return json_is_null(v) || json_is_false(v) || (text && !*text) ||
+           (json_is_object(v) && !json_object_size(v)) || (json_is_array(v) && !json_array_size(v));
+}
+
+/* Is this field read here, or does it not change what a trained adapter computes? */
+static bool is_known(const char *key) {
+    static const char *const known[] = {
+        "peft_type", "method", "r", "lora_alpha", "target_modules", "d_initial", "projection_prng_key",
+        /* only where it came from, or only in training */
+        "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "task_type", "inference_mode",
+        "lora_dropout", "vera_dropout", "init_weights",
+        /* told by the tensors or by the model, or of use only beside a field that is refused */
+        "save_projection", "fan_in_fan_out", "megatron_core", "qalora_group_size"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(known[i], key)) return true;
+    return false;
+}
+
+/* PEFT grows fields that change the computation with every release: what is not known here must be off. */
+static int refuse_fields(json_t *c, const char *dir, struct err *e) {
+    const char *key;
+    json_t *v;
+    json_object_foreach(c, key, v) {
+        const char *text = json_string_value(v);
+        if (is_known(key) || is_empty(v)) continue;
+        if (!strcmp(key, "bias") && text) {
+            if (!strcmp(text, "none")) continue;
+            return err_set(e, ERR_USER, "%s/adapter_config.json: bias '%.40s' is not implemented", dir, text);
+        }
+        /* Other starts than these also change the weights of the base. */
+        if (!strcmp(key, "init_lora_weights")) {
+            if (json_is_true(v) || (text && !strcmp(text, "gaussian"))) continue;
+            return err_set(e, ERR_USER,
+                           "%s/adapter_config.json: init_lora_weights '%.40s' is not implemented", dir,
+                           text ? text : "of this type");
+        }
+        return err_set(
+            e, ERR_USER,
+            "%s/adapter_config.json: '%.60s' is not implemented (remove it if it does not change what the adapter "
+            "computes)",
+            dir, key);
     }
-    const char *bias = json_string_value(json_object_get(c, "bias"));
-    if (bias && strcmp(bias, "none") != 0)
-        return err_set(e, ERR_USER, "%s/adapter_config.json: bias '%s' is not implemented", dir, bias);
     return 0;
 }
 
@@ -199,18 +236,21 @@ static json_t *number_or(const json_t *c, const char *key, double def) {
 json_t *adapter_config(const char *dir, struct err *e) {
     json_t *c = read_config(dir, e), *out = NULL;
     if (!c) return NULL;
-    const char *type = json_string_value(json_object_get(c, "peft_type")), *named = json_string_value(json_object_get(c, "method"));
+    const char *type = json_string_value(json_object_get(c, "peft_type")),
+               *named = json_string_value(json_object_get(c, "method"));
     json_t *targets = json_object_get(c, "target_modules");
-    if (refuse_fields(c, dir, e)) goto done;
     const struct method *own = method_find(named ? named : "");
     if (!type && own && own->select && own->save_config) {
+        if (refuse_fields(c, dir, e)) goto done;
         out = json_pack("{s:s, s:n}", "method", own->name, "target_modules");
         goto done;
     }
     if (!type || (strcmp(type, "LORA") != 0 && strcmp(type, "VERA") != 0)) {
-        err_set(e, ERR_USER, "%s/adapter_config.json: peft_type %s is not implemented", dir, type ? type : "is missing");
+        err_set(e, ERR_USER, "%s/adapter_config.json: peft_type %s is not implemented", dir,
+                type ? type : "is missing");
         goto done;
     }
+    if (refuse_fields(c, dir, e)) goto done;
     if (!json_is_array(targets) && !json_is_string(targets)) {
         err_set(e, ERR_USER, "%s/adapter_config.json: target_modules is neither a list nor a name", dir);
         goto done;
@@ -237,7 +277,8 @@ static int load_tensor(struct param *p, const struct modelfile *f, struct err *e
     struct weight w;
     if (tensor_weight(t, &w, e)) return ERR_USER;
     if (w.rows != p->rows || w.cols != p->cols)
-        return err_set(e, ERR_USER, "%s: tensor '%s' is [%d, %d], this model and adapter_config.json want [%d, %d]",
+        return err_set(e, ERR_USER,
+                       "%s: tensor '%s' is [%d, %d], this model and adapter_config.json want [%d, %d]",
                        modelfile_path(f), p->name, w.rows, w.cols, p->rows, p->cols);
     weight_expand(&w, 0, w.rows, 0, w.cols, p->value, p->cols);
     return 0;
@@ -250,7 +291,8 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
     for (int i = 0; i < net->nparams && !rc; i++) {
         struct param *p = net->params[i];
         if (p->role == PARAM_BASE) continue;
-        if (!p->site && p->role == PARAM_FIXED && !modelfile_find(f, p->name)) continue; /* shared and regenerated from its seed */
+        if (!p->site && p->role == PARAM_FIXED && !modelfile_find(f, p->name))
+            continue; /* shared and regenerated from its seed */
         rc = load_tensor(p, f, e);
         used++;
     }

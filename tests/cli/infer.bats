@@ -112,6 +112,68 @@ Y
     [[ "$output" == *"adapter_model.safetensors"* ]]
 }
 
+@test "an adapter with a field that changes what it computes is refused by the field's name" {
+    mkdir -p "$TMP/ad"
+    for field in '"layers_to_transform": [0]' '"layers_pattern": "layers"' '"init_lora_weights": "pissa"' '"init_lora_weights": 3' \
+        '"alora_invocation_tokens": [1]' '"arrow_config": {"top_k": 1}' '"lora_bias": true' '"corda_config": {"cache_file": "x"}' \
+        '"eva_config": {"rho": 2.0}' '"loftq_config": {"loftq_bits": 4}' '"use_bdlora": {"nblocks": 2}' '"bias": "all"' \
+        '"rank_pattern": {"q_proj": 2}' '"a_later_idea": "on"'; do
+        echo '{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], '"$field"'}' >"$TMP/ad/adapter_config.json"
+        run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
+        [ "$status" -eq 2 ]
+        key=${field%%:*}
+        [[ "$output" == *"adapter_config.json"*"${key//\"/}"*"not implemented"* ]]
+    done
+    echo '{"peft_type": "IA3", "feedforward_modules": ["x"]}' >"$TMP/ad/adapter_config.json"
+    run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"peft_type IA3 is not implemented"* ]]
+}
+
+# All fields of an adapter_config.json of PEFT 0.21, in their defaults.
+peft_config() {
+    case $1 in
+    lora) cat <<'J' ;;
+{"alora_invocation_tokens": null, "alpha_pattern": {}, "arrow_config": null, "auto_mapping": null, "base_model_name_or_path": null,
+ "bias": "none", "corda_config": null, "ensure_weight_tying": false, "eva_config": null, "exclude_modules": null,
+ "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": "gaussian", "kasa_config": null, "layer_replication": null,
+ "layers_pattern": null, "layers_to_transform": null, "loftq_config": {}, "lora_alpha": 16, "lora_bias": false, "lora_dropout": 0.1,
+ "lora_ga_config": null, "megatron_config": null, "megatron_core": "megatron.core", "modules_to_save": null,
+ "monteclora_config": null, "peft_type": "LORA", "peft_version": "0.21.2", "qalora_group_size": 16, "r": 8, "rank_pattern": {},
+ "revision": "main", "target_modules": TARGETS, "target_parameters": null, "task_type": "CAUSAL_LM",
+ "trainable_token_indices": null, "use_bdlora": null, "use_dora": false, "use_qalora": false, "use_rslora": false,
+ "velora_config": null}
+J
+    vera) cat <<'J' ;;
+{"auto_mapping": null, "base_model_name_or_path": null, "bias": "none", "d_initial": 0.1, "fan_in_fan_out": false,
+ "inference_mode": true, "init_weights": true, "layers_pattern": null, "layers_to_transform": null, "modules_to_save": null,
+ "peft_type": "VERA", "peft_version": "0.21.2", "projection_prng_key": 0, "r": 8, "revision": null, "save_projection": true,
+ "target_modules": TARGETS, "task_type": "CAUSAL_LM", "vera_dropout": 0.0}
+J
+    esac
+}
+
+@test "adapters with all fields that PEFT writes are loaded; what bench writes ends with a line break" {
+    cat >"$TMP/s.yaml" <<'Y'
+name: both
+base: {model: smoke, task: lm, data: {name: smoke}, r: 8, lora_alpha: 16, train: {steps: 2, lr: 1.0e-2}, eval: {rows: 10}}
+variants:
+  - method: [lora, vera]
+Y
+    "$BENCH" run "$TMP/s.yaml" --db "$TMP/r/bench.db" >/dev/null
+    for method in lora vera; do
+        dir=$("$BENCH" ls runs --db "$TMP/r/bench.db" --where "method = '$method'" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["checkpoint_path"])')
+        [ -z "$(tail -c 1 "$dir/adapter_config.json")" ]
+        before=$("$BENCH" eval --model smoke --adapter "$dir" --data smoke --rows 10 --json | grep loss)
+        targets=$(python3 -c 'import json,sys; print(json.dumps(json.load(open(sys.argv[1]))["target_modules"]))' "$dir/adapter_config.json")
+        alpha=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1])).get("lora_alpha", 16))' "$dir/adapter_config.json")
+        peft_config "$method" | sed "s|TARGETS|$targets|; s|\"lora_alpha\": 16|\"lora_alpha\": $alpha|" >"$TMP/c.json"
+        mv "$TMP/c.json" "$dir/adapter_config.json"
+        after=$("$BENCH" eval --model smoke --adapter "$dir" --data smoke --rows 10 --json | grep loss)
+        [ "$before" = "$after" ]
+    done
+}
+
 @test "each of the three has --help with examples, and refuses unknown options" {
     for c in tokenize logits eval; do
         run "$BENCH" "$c" --help
