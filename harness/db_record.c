@@ -126,7 +126,7 @@ static int point_insert(struct db *db, const struct db_point *p, struct err *e) 
         (long)(p->model ? p->model : -1), (long)(p->dataset ? p->dataset : -1),
         config_int(c, "r", method_has(m, "r")), config_num(c, "lora_alpha", method_has(m, "lora_alpha")),
         config_num(c, "train.lr", !untouched), targets, config_int(c, "train.batch_size", !untouched),
-        config_int(c, "train.max_length", true), cfg_str(c, "weights"), config);
+        config_int(c, "train.max_length", true), cfg_str(c, "weights") ? cfg_str(c, "weights") : "native", config);
     free(targets);
     free(config);
     return rc;
