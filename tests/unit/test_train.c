@@ -119,6 +119,17 @@ static void clipping_shortens_the_gradient_and_nothing_else(void **state) {
     assert_true(fabs(tight.eval[0] - wide.eval[0]) > 1e-3);
 }
 
+/* The same rows at every step (all 400, in order) and a learning rate of 0: the same gradient at every step. */
+static void a_step_learns_from_its_own_rows_alone(void **state) {
+    (void)state;
+    struct seen s = {0};
+    run(&s, "lora",
+        "{\"train.batch_size\": 400, \"train.steps\": 3, \"train.lr\": 0, \"train.shuffle\": false, \"train.grad_clip\": 1e9}",
+        job_of(1));
+    assert_int_equal(s.norms, 3);
+    assert_true(s.norm[0] > 0 && s.norm[1] == s.norm[0] && s.norm[2] == s.norm[0]);
+}
+
 static void momentum_changes_the_path_of_sgd(void **state) {
     (void)state;
     struct seen plain = {0}, heavy = {0};
@@ -317,6 +328,7 @@ int main(void) {
         cmocka_unit_test(schedules_are_those_of_the_formulas),
         cmocka_unit_test(accumulation_is_one_larger_batch),
         cmocka_unit_test(clipping_shortens_the_gradient_and_nothing_else),
+        cmocka_unit_test(a_step_learns_from_its_own_rows_alone),
         cmocka_unit_test(momentum_changes_the_path_of_sgd),
         cmocka_unit_test(a_run_depends_on_its_seed_alone),
         cmocka_unit_test(without_shuffle_rows_come_in_the_files_order),
