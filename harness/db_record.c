@@ -113,7 +113,7 @@ static int point_insert(struct db *db, const struct db_point *p, struct err *e) 
     const char *name = cfg_str(c, "method");
     BUG_ON(!name, "point %s has no method", p->hash);
     const struct method *m = method_find(name);
-    bool sites = m && !(m->flags & METHOD_NO_SITES), untouched = m && !sites && !m->select;
+    bool sites = m && !(m->flags & METHOD_NO_SITES), untouched = m && method_is_base(m);
     json_t *target = sites ? cfg_get(c, "target_modules") : NULL;
     char *targets = target ? target_name(target) : NULL;
     char *config = json_dumps(c, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(15));

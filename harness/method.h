@@ -61,5 +61,9 @@ struct method {
 /* The registry, in methods.def order; NULL-terminated. */
 extern const struct method *const method_list[];
 const struct method *method_find(const char *name); /* NULL when unknown */
+/* Its place in method_list, for sorting; unknown names come last. */
+int method_order(const char *name);
+/* The untouched base: adapts no site and trains nothing. Runs once, whatever its rank, rate or seed. */
+bool method_is_base(const struct method *m);
 
 #endif

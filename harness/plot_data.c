@@ -86,12 +86,6 @@ static enum plot_state state_of(const char *state, double metric) {
     return PLOT_OPEN;
 }
 
-static int method_order(const char *name) {
-    int i = 0;
-    while (method_list[i] && strcmp(method_list[i]->name, name)) i++;
-    return i;
-}
-
 enum {
     Q_POINT,
     Q_RUN,

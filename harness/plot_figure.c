@@ -105,7 +105,7 @@ static const char *color_chosen(const struct method *m) {
 #undef METHOD_COLOR
     };
     if (m->flags & METHOD_FULL) return "#000000";
-    if (m->flags & METHOD_NO_SITES && !m->select) return "#777777";
+    if (method_is_base(m)) return "#777777";
     for (size_t i = 0; i < ARRAY_LEN(chosen); i++)
         if (!strcmp(chosen[i].method, m->name)) return chosen[i].color;
     return NULL;

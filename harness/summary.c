@@ -224,12 +224,6 @@ static int read_budget(struct load *l, int64_t sweep, struct err *e) {
 /* ---- grouping -------------------------------------------------------------------------------------------
  */
 
-static int method_order(const char *name) {
-    int i = 0;
-    while (method_list[i] && strcmp(method_list[i]->name, name)) i++;
-    return i;
-}
-
 static int text_compare(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
 
 static bool group_same(const struct cell *a, const struct cell *b, int naxis) {

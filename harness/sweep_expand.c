@@ -16,10 +16,6 @@
 #include "harness/sweep_private.h"
 #include "harness/target.h"
 
-bool method_is_base(const struct method *m) {
-    return (m->flags & METHOD_NO_SITES) && !m->select;
-}
-
 /* ---- which rows a key may fill --------------------------------------------------------------------------
  */
 

@@ -91,7 +91,6 @@ bool axis_filter(struct axis *dst, const struct axis *src, bool (*keep)(const ch
  */
 const char *load_suggest(const char *word, const char *const *names, size_t n);
 
-bool method_is_base(const struct method *m);
 /* Does the untouched base ignore this key? */
 bool ident_base_ignores(const char *key);
 

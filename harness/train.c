@@ -113,7 +113,7 @@ static int open_net(struct run *r) {
     const char *name = cfg_str(r->cfg, "method");
     r->method = method_find(name);
     BUG_ON(!r->method, "method %s", name);
-    bool trains = strcmp(name, "none") != 0 && !r->job->adapter;
+    bool trains = !method_is_base(r->method) && !r->job->adapter;
     r->steps = trains ? cfg_int(r->cfg, "train.steps") : 0;
     r->team = team_new(&r->mem, r->job->threads > 0 ? r->job->threads : 1);
     net_init(&r->net, &r->mem, r->team, r->cfg, r->job->seed, trains);

@@ -14,8 +14,12 @@ const struct method *const method_list[] = {
 };
 #undef METHOD
 
-const struct method *method_find(const char *name) {
-    for (int i = 0; method_list[i]; i++)
-        if (!strcmp(method_list[i]->name, name)) return method_list[i];
-    return NULL;
+int method_order(const char *name) {
+    int i = 0;
+    while (method_list[i] && strcmp(method_list[i]->name, name)) i++;
+    return i;
 }
+
+const struct method *method_find(const char *name) { return method_list[method_order(name)]; }
+
+bool method_is_base(const struct method *m) { return (m->flags & METHOD_NO_SITES) && !m->select; }
