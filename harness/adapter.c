@@ -122,6 +122,10 @@ static int write_config(struct net *net, const char *dir, const char *base_model
         json_object_set_new(c, "target_modules", target_list(net));
         json_object_set_new(c, "modules_to_save", json_null());
     }
+    if (net->method->peft_type)
+        json_object_set_new(c, "peft_type", json_string(net->method->peft_type));
+    else
+        json_object_set_new(c, "method", json_string(net->method->name));
     net->method->save_config(net, c);
     char *json = json_dumps(c, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(9)),
          *text = xasprintf("%s\n", json);
@@ -181,92 +185,93 @@ static json_t *read_config(const char *dir, struct err *e) {
     return c;
 }
 
-static bool is_empty(const json_t *v) {
+static bool is_off(const json_t *v) {
     const char *text = json_string_value(v);
     return json_is_null(v) || json_is_false(v) || (text && !*text) ||
            (json_is_object(v) && !json_object_size(v)) || (json_is_array(v) && !json_array_size(v));
 }
 
-/* Is this field read here, or does it not change what a trained adapter computes? */
-static bool is_known(const char *key) {
-    static const char *const known[] = {
-        "peft_type", "method", "r", "lora_alpha", "target_modules", "d_initial", "projection_prng_key",
-        /* only where it came from, or only in training */
-        "auto_mapping", "base_model_name_or_path", "revision", "peft_version", "task_type", "inference_mode",
-        "lora_dropout", "vera_dropout", "init_weights",
-        /* told by the tensors or by the model, or of use only beside a field that is refused */
-        "save_projection", "fan_in_fan_out", "megatron_core", "qalora_group_size"};
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (!strcmp(known[i], key)) return true;
+/* Fields that every method's file may have: read here, only where it came from, or told by the tensors or by the model. */
+static const char *const common_fields[] = {
+    "peft_type", "method", "target_modules", "auto_mapping", "base_model_name_or_path", "revision",
+    "peft_version", "task_type", "inference_mode", "fan_in_fan_out", NULL};
+
+static bool listed(const char *const *names, const char *key) {
+    for (; names && *names; names++)
+        if (!strcmp(*names, key)) return true;
     return false;
 }
 
-/* PEFT grows fields that change the computation with every release: what is not known here must be off. */
-static int refuse_fields(json_t *c, const char *dir, struct err *e) {
+int adapter_refuse(const json_t *peft, const char *key, struct err *e) {
+    const json_t *v = json_object_get(peft, key);
+    const char *text = json_string_value(v);
+    if (text) return err_set(e, ERR_USER, "%s '%.40s' is not implemented", key, text);
+    return err_set(
+        e, ERR_USER,
+        "'%.60s' is not implemented (remove it if it does not change what the adapter computes)", key);
+}
+
+int adapter_read_number(const json_t *peft, const char *key, double def, json_t *cfg, struct err *e) {
+    const json_t *v = json_object_get(peft, key);
+    if (v && !json_is_number(v)) return err_set(e, ERR_USER, "'%.60s' is not a number", key);
+    json_object_set_new(cfg, key, v ? json_deep_copy(v) : json_real(def));
+    return 0;
+}
+
+/* What method `m` does not know must be off. */
+static int refuse_fields(const json_t *c, const struct method *m, struct err *e) {
     const char *key;
     json_t *v;
-    json_object_foreach(c, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)c, key, v) {
         const char *text = json_string_value(v);
-        if (is_known(key) || is_empty(v)) continue;
-        if (!strcmp(key, "bias") && text) {
-            if (!strcmp(text, "none")) continue;
-            return err_set(e, ERR_USER, "%s/adapter_config.json: bias '%.40s' is not implemented", dir, text);
-        }
-        /* Other starts than these also change the weights of the base. */
-        if (!strcmp(key, "init_lora_weights")) {
-            if (json_is_true(v) || (text && !strcmp(text, "gaussian"))) continue;
-            return err_set(e, ERR_USER,
-                           "%s/adapter_config.json: init_lora_weights '%.40s' is not implemented", dir,
-                           text ? text : "of this type");
-        }
-        return err_set(
-            e, ERR_USER,
-            "%s/adapter_config.json: '%.60s' is not implemented (remove it if it does not change what the adapter "
-            "computes)",
-            dir, key);
+        if (listed(common_fields, key) || listed(m->peft_fields, key) || is_off(v)) continue;
+        if (!strcmp(key, "bias") && text && !strcmp(text, "none")) continue;
+        return adapter_refuse(c, key, e);
     }
     return 0;
 }
 
-static json_t *number_or(const json_t *c, const char *key, double def) {
-    const json_t *v = json_object_get(c, key);
-    return json_is_number(v) ? json_deep_copy(v) : json_real(def);
+/* The file as a configuration of method `m`, or NULL. */
+static json_t *config_as(const json_t *c, const struct method *m, struct err *e) {
+    json_t *out = json_pack("{s:s, s:n}", "method", m->name, "target_modules"),
+           *targets = json_object_get(c, "target_modules");
+    int rc = refuse_fields(c, m, e);
+    if (!rc && !(m->flags & METHOD_NO_SITES)) {
+        if (json_is_array(targets) || json_is_string(targets))
+            json_object_set(out, "target_modules", targets);
+        else
+            rc = err_set(e, ERR_USER, "target_modules is neither a list nor a name");
+    }
+    if (!rc && m->read_config) rc = m->read_config(c, out, e);
+    if (!rc) return out;
+    json_decref(out);
+    return NULL;
 }
 
-json_t *adapter_config(const char *dir, struct err *e) {
+/* Does this method read such files at all? */
+static bool reads(const struct method *m, const char *type, const char *named) {
+    if (type) return m->peft_type && m->read_config && !strcmp(m->peft_type, type);
+    return named && !m->peft_type && m->select && m->save_config && !strcmp(m->name, named);
+}
+
+json_t *adapter_config(const char *dir, const struct method *as, struct err *e) {
     json_t *c = read_config(dir, e), *out = NULL;
     if (!c) return NULL;
     const char *type = json_string_value(json_object_get(c, "peft_type")),
                *named = json_string_value(json_object_get(c, "method"));
-    json_t *targets = json_object_get(c, "target_modules");
-    const struct method *own = method_find(named ? named : "");
-    if (!type && own && own->select && own->save_config) {
-        if (refuse_fields(c, dir, e)) goto done;
-        out = json_pack("{s:s, s:n}", "method", own->name, "target_modules");
-        goto done;
+    struct err first = {0}, other;
+    bool tried = false;
+    for (int i = 0; method_list[i] && !out; i++) {
+        if (!reads(method_list[i], type, named) || (as && method_list[i] != as)) continue;
+        out = config_as(c, method_list[i], tried ? &other : &first);
+        tried = true;
     }
-    if (!type || (strcmp(type, "LORA") != 0 && strcmp(type, "VERA") != 0)) {
-        err_set(e, ERR_USER, "%s/adapter_config.json: peft_type %s is not implemented", dir,
-                type ? type : "is missing");
-        goto done;
-    }
-    if (refuse_fields(c, dir, e)) goto done;
-    if (!json_is_array(targets) && !json_is_string(targets)) {
-        err_set(e, ERR_USER, "%s/adapter_config.json: target_modules is neither a list nor a name", dir);
-        goto done;
-    }
-    out = json_object();
-    json_object_set(out, "target_modules", targets);
-    json_object_set_new(out, "r", number_or(c, "r", 8));
-    if (!strcmp(type, "LORA")) {
-        json_object_set_new(out, "method", json_string("lora"));
-        json_object_set_new(out, "lora_alpha", number_or(c, "lora_alpha", 8));
-    } else {
-        json_object_set_new(out, "method", json_string("vera"));
-        json_object_set_new(out, "d_initial", number_or(c, "d_initial", 0.1));
-        json_object_set_new(out, "projection_prng_key", number_or(c, "projection_prng_key", 0));
-    }
-done:
+    if (!tried && as)
+        err_set(&first, ERR_USER, "%s '%.40s' is no start for method %s", type ? "peft_type" : "method",
+                type ? type : named ? named : "", as->name);
+    else if (!tried)
+        err_set(&first, ERR_USER, "peft_type %.40s is not implemented", type ? type : "is missing");
+    if (!out) err_set(e, ERR_USER, "%s/adapter_config.json: %s", dir, first.msg);
     json_decref(c);
     return out;
 }

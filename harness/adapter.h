@@ -9,6 +9,8 @@
 
 #include "harness/net.h"
 
+struct method;
+
 struct adapter_saved {
     size_t file_bytes; /* adapter_model.safetensors */
     size_t min_bytes;  /* tensors without the regenerable ones, which count one seed (8 bytes) each */
@@ -21,8 +23,9 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
                  struct err *e);
 
 /* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form of a run's configuration, to be put over a
- * base configuration. Errors name the file and what is not implemented. Caller decrefs. */
-json_t *adapter_config(const char *dir, struct err *e);
+ * base configuration. `as`: the method that shall read it (a LoRA is a start for LoRA-FA); NULL: the first that does. Errors name the file and what is
+ * not implemented. Caller decrefs. */
+json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
 /* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. */
 int adapter_load(struct net *net, const char *dir, struct err *e);
 

@@ -30,7 +30,7 @@ json_t *infer_config(const char *task, const char *method) {
 }
 
 static int open_net(struct infer *m, const char *adapter, int threads, long positions, struct err *e) {
-    json_t *over = adapter ? adapter_config(adapter, e) : json_pack("{ss}", "method", "none");
+    json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
     if (!over) return e->code;
     m->config = infer_config(task_list[0]->name, json_string_value(json_object_get(over, "method")));
     json_object_update(m->config, over);

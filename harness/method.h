@@ -24,6 +24,11 @@ void adapter_add(struct adapter_out *o, const char *name, int ndim, const int64_
 /* The same, but the writer takes ownership of malloc'ed `data`. */
 void adapter_add_owned(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, float *data);
 
+/* cfg[key] = the number that `peft` has there, or PEFT's default. Error: it is something else. */
+int adapter_read_number(const json_t *peft, const char *key, double def, json_t *cfg, struct err *e);
+/* The error of a field whose value is not implemented. */
+int adapter_refuse(const json_t *peft, const char *key, struct err *e);
+
 struct method {
     const char *name;    /* the file's name, the YAML value, the database value, the legend */
     const char *summary; /* one line for `bench ls methods` */
@@ -53,9 +58,17 @@ struct method {
     void (*merge)(struct net *net, struct site *s, float *W, float *b);
     /* NULL: every TRAIN and FIXED parameter of the site under its own name. */
     void (*save)(struct net *net, struct site *s, struct adapter_out *o);
-    /* Fill PEFT's adapter_config fields (peft_type, r, lora_alpha, ...). A method that PEFT lacks and that trains tensors of the base (`select`) sets
-     * "method" to its name: those tensors are saved under Hugging Face's names. NULL: nothing is saved, or the whole model (METHOD_FULL). */
+    /* What PEFT calls the form in which it is saved ("LORA"). NULL: PEFT has none; the file then names the method. */
+    const char *peft_type;
+    /* Fill the other fields of PEFT's adapter_config.json (r, lora_alpha, ...). Where there is no peft_type, the tensors of the base that the method
+     * trains (`select`) are saved under Hugging Face's names. NULL: nothing is saved, or the whole model (METHOD_FULL). */
     void (*save_config)(struct net *net, json_t *config);
+    /* Fields of that file, up to NULL, that read_config looks at or that do not change what a trained adapter computes. All others must be off (null,
+     * false, empty): PEFT grows fields that change the computation with every release. */
+    const char *const *peft_fields;
+    /* The way back: options of this method in `cfg`, from the file's object (adapter_read_*). Refuses what this method does not compute, by the field's
+     * name; a file belongs to the first method of its peft_type that reads it. NULL: it reads none. */
+    int (*read_config)(const json_t *peft, json_t *cfg, struct err *e);
 };
 
 /* The registry, in methods.def order; NULL-terminated. */

@@ -121,8 +121,14 @@ static void template_save(struct net *net, struct site *s, struct adapter_out *o
 
 /* PEFT's adapter_config.json beyond what every method has. NULL: the method has no adapter file. */
 static void template_save_config(struct net *net, json_t *config) {
-    json_object_set_new(config, "peft_type", json_string("TEMPLATE"));
     json_object_set_new(config, "g_initial", json_real(cfg_num(net->config, "g_initial")));
+}
+
+/* And back. A field that is not in the list must be off in a file that this method reads. */
+static const char *const template_peft_fields[] = {"g_initial", NULL};
+
+static int template_read_config(const json_t *peft, json_t *cfg, struct err *e) {
+    return adapter_read_number(peft, "g_initial", 1, cfg, e);
 }
 
 const struct method method_template = {
@@ -145,5 +151,8 @@ const struct method method_template = {
     .post_step = template_post_step,
     .merge = template_merge,
     .save = template_save,
+    .peft_type = "TEMPLATE",
     .save_config = template_save_config,
+    .peft_fields = template_peft_fields,
+    .read_config = template_read_config,
 };

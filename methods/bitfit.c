@@ -13,8 +13,7 @@ static bool bitfit_select(const struct net *net, const struct param *p) {
 }
 
 static void bitfit_save_config(struct net *net, json_t *config) {
-    (void)net;
-    json_object_set_new(config, "method", json_string("bitfit"));
+    (void)net, (void)config; /* the tensors are all there is to say */
 }
 
 const struct method method_bitfit = {

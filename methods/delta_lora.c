@@ -162,5 +162,8 @@ const struct method method_delta_lora = {
     .post_step = delta_post_step,
     .merge = lowrank_merge, /* into a copy of the moved W */
     .save = delta_save,
+    .peft_type = "LORA",
     .save_config = delta_save_config,
+    .peft_fields = lowrank_peft_fields,
+    .read_config = lowrank_read_config,
 };

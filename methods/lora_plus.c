@@ -30,5 +30,8 @@ const struct method method_lora_plus = {
     .forward = lowrank_forward,
     .backward = lowrank_backward,
     .merge = lowrank_merge,
+    .peft_type = "LORA",
     .save_config = lowrank_save_config,
+    .peft_fields = lowrank_peft_fields,
+    .read_config = lowrank_read_config,
 };

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "harness/cfg.h"
 #include "harness/nn/dropout.h"
@@ -109,7 +110,6 @@ void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {
 
 void lowrank_save_config(struct net *net, json_t *config) {
     struct lowrank_run *run = net->method_state;
-    json_object_set_new(config, "peft_type", json_string("LORA"));
     json_object_set_new(config, "r", json_integer(run->r));
     json_object_set_new(config, "lora_alpha", json_real(cfg_num(net->config, "lora_alpha")));
     json_object_set_new(config, "lora_dropout", json_real(lowrank_dropout(net->config)));
@@ -117,6 +117,20 @@ void lowrank_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "use_rslora", json_false());
     json_object_set_new(config, "use_dora", json_false());
     json_object_set_new(config, "init_lora_weights", json_true());
+}
+
+const char *const lowrank_peft_fields[] = {"r", "lora_alpha", "lora_dropout", "init_lora_weights",
+                                           /* of use only beside a field that is refused */
+                                           "megatron_core", "qalora_group_size", NULL};
+
+int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e) {
+    const json_t *init = json_object_get(peft, "init_lora_weights");
+    const char *how = json_string_value(init);
+    /* Other starts than these also change the weights of the base. */
+    if (init && !json_is_boolean(init) && !json_is_null(init) && !(how && !strcmp(how, "gaussian")))
+        return adapter_refuse(peft, "init_lora_weights", e);
+    int rc = adapter_read_number(peft, "r", 8, cfg, e);
+    return rc ? rc : adapter_read_number(peft, "lora_alpha", 8, cfg, e);
 }
 
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,

@@ -49,7 +49,10 @@ void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, f
 void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
                       float *dx, int lddx, int np);
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
+/* PEFT's LoraConfig, there and back; its defaults are r 8 and lora_alpha 8. */
 void lowrank_save_config(struct net *net, json_t *config);
+extern const char *const lowrank_peft_fields[];
+int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
 /* r (d_in + d_out) per site, trained and stored. */
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
                    size_t *stored);

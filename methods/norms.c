@@ -11,8 +11,7 @@ static bool norms_select(const struct net *net, const struct param *p) {
 }
 
 static void norms_save_config(struct net *net, json_t *config) {
-    (void)net;
-    json_object_set_new(config, "method", json_string("norms"));
+    (void)net, (void)config; /* the tensors are all there is to say */
 }
 
 const struct method method_norms = {

@@ -137,7 +137,6 @@ static void vera_merge(struct net *net, struct site *s, float *W, float *b) {
 
 static void vera_save_config(struct net *net, json_t *config) {
     struct vera_run *run = net->method_state;
-    json_object_set_new(config, "peft_type", json_string("VERA"));
     json_object_set_new(config, "r", json_integer(run->r));
     json_object_set_new(config, "vera_dropout", json_real(0));
     json_object_set_new(config, "d_initial", json_real(cfg_num(net->config, "d_initial")));
@@ -145,6 +144,15 @@ static void vera_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "save_projection", json_false());
     json_object_set_new(config, "bias", json_string("none"));
     json_object_set_new(config, "init_weights", json_true());
+}
+
+/* vera_dropout and init_weights matter in training only; save_projection is told by the tensors. */
+static const char *const vera_peft_fields[] = {"r", "d_initial", "projection_prng_key", "vera_dropout", "init_weights", "save_projection", NULL};
+
+static int vera_read_config(const json_t *peft, json_t *cfg, struct err *e) {
+    int rc = adapter_read_number(peft, "r", 256, cfg, e);
+    if (!rc) rc = adapter_read_number(peft, "d_initial", 0.1, cfg, e);
+    return rc ? rc : adapter_read_number(peft, "projection_prng_key", 0, cfg, e);
 }
 
 /* d_out + r per site, trained and stored (the shared matrices come from their seed). */
@@ -169,5 +177,8 @@ const struct method method_vera = {
     .forward = vera_forward,
     .backward = vera_backward,
     .merge = vera_merge,
+    .peft_type = "VERA",
     .save_config = vera_save_config,
+    .peft_fields = vera_peft_fields,
+    .read_config = vera_read_config,
 };

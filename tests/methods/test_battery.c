@@ -350,7 +350,7 @@ static void saved_adapters_load_and_give_the_same_output(void **state) {
         float *want = logits_of(&g, &b);
         if (adapter_save(&g.net, dir, arch->golden, "CAUSAL_LM", &saved, &e))
             fail_msg("%s: %s", label(m), e.msg);
-        json_t *over = adapter_config(dir, &e);
+        json_t *over = adapter_config(dir, NULL, &e);
         if (!over) fail_msg("%s: %s", label(m), e.msg);
         char *text = json_dumps(over, 0);
         engine_open(&h, arch->golden, json_string_value(json_object_get(over, "method")), text, 1, 1234,
