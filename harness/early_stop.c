@@ -8,15 +8,16 @@
 
 #include "harness/cfg.h"
 
-void early_stop_init(struct early_stop *s, const json_t *config) {
+void early_stop_init(struct early_stop *s, const json_t *config, const struct task *task) {
     const char *metric = cfg_str(config, "train.early_stop.metric");
     *s = (struct early_stop){
         .patience = (long)json_integer_value(cfg_get(config, "train.early_stop.patience")), /* 0 where null */
         .min_delta = json_number_value(cfg_get(config, "train.early_stop.min_delta")),
-        .metric = metric ? metric : "eval/loss",
+        .metric = metric ? metric : task->default_metric,
         .best = NAN,
     };
-    s->larger = !strcmp(s->metric, "eval/accuracy") || !strcmp(s->metric, "eval/exact_match");
+    const char *name = strchr(s->metric, '/'), *goal = name ? task->metric_goal(name + 1) : NULL;
+    s->larger = goal && !strcmp(goal, "maximize");
 }
 
 bool early_stop_due(struct early_stop *s, double value) {

@@ -7,17 +7,19 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "harness/task.h"
+
 struct early_stop {
     long patience; /* 0: never */
     double min_delta;
-    const char *metric; /* "eval/loss"; borrowed */
+    const char *metric; /* "eval/loss"; borrowed. Without train.early_stop.metric the task's own */
     bool larger;        /* is better */
     double best;        /* NaN: none yet */
     long stale;         /* evaluations since the best */
 };
 
-/* From a resolved configuration, which must outlive it. */
-void early_stop_init(struct early_stop *s, const json_t *config);
+/* From a resolved configuration of that task; it must outlive this. */
+void early_stop_init(struct early_stop *s, const json_t *config, const struct task *task);
 /* After an evaluation with this value of the metric: is it time to end? */
 bool early_stop_due(struct early_stop *s, double value);
 

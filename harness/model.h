@@ -25,7 +25,8 @@ struct model_facts {
     int hidden, vocab, layers;
     int max_positions;     /* longest sequence the model was made for */
     int bos_id, eos_id;    /* -1: none */
-    struct param *head;    /* [vocab, hidden]; the embedding itself when tied */
+    bool causal;           /* a token sees those before it alone; false: an encoder, which has no head */
+    struct param *head;    /* [vocab, hidden]; the embedding itself when tied; NULL: none */
     struct param *head_bias; /* or NULL */
 };
 

@@ -86,6 +86,15 @@ struct param *net_param(struct net *net, struct site *site, const char *name, en
     return p;
 }
 
+struct param *net_head(struct net *net, const char *name, int ndim, int rows, int cols) {
+    char *full = xasprintf(HEAD_PREFIX "%s", name);
+    struct param *p = net_param(net, NULL, full, net->training ? PARAM_TRAIN : PARAM_FIXED, rows, cols);
+    p->ndim = ndim;
+    p->head = true;
+    free(full);
+    return p;
+}
+
 void param_privatise(struct net *net, struct param *p, enum mem_cat cat) {
     size_t bytes = param_size(p) * sizeof(float);
     if (p->value) {
@@ -211,7 +220,7 @@ static int select_params(struct net *net, const struct method *method) {
     int chosen = 0;
     for (int i = 0; i < net->nparams; i++) {
         struct param *p = net->params[i];
-        if (!method->select(net, p)) continue;
+        if (p->role != PARAM_BASE || !method->select(net, p)) continue;
         param_privatise(net, p, MEM_PARAM);
         p->role = PARAM_TRAIN;
         chosen++;

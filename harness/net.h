@@ -38,6 +38,7 @@ struct param {
     float *grad;     /* TRAIN */
     float *m, *v;    /* optimizer state */
     float lr_mult;   /* LoRA+'s ratio on B; 1 */
+    bool head;       /* a task's own (net_head) */
     bool regenerable; /* FIXED: drawn from a stored seed; saved adapters may leave it out */
     struct site *site; /* an adapter's: its site (NULL when shared) */
 };
@@ -88,6 +89,10 @@ struct param *net_base_param(struct net *net, const char *name, int ndim, const 
 /* An adapter's parameter: TRAIN or FIXED, zeroed. `site` NULL: shared by all sites. In counting mode the value must not be touched: guard initialisation by
  * !net->mem->counting. */
 struct param *net_param(struct net *net, struct site *site, const char *name, enum param_role role, int rows, int cols);
+/* A task's own parameter, such as a classifier's weight ("classifier.weight", ndim 1: a vector of `cols`): zeroed, trained by every method that
+ * trains; frozen where nothing does. Its name gets PEFT's prefix "base_model.model.". Before net_bind. */
+#define HEAD_PREFIX "base_model.model."
+struct param *net_head(struct net *net, const char *name, int ndim, int rows, int cols);
 struct site *net_site(struct net *net, const char *name, const char *module, const char *kind, int layer, struct param *W,
                       struct param *b);
 /* Bind `method` (marks sites by target_modules, selects base parameters, calls setup and attach, allocates values, gradients, optimizer

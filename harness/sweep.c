@@ -98,44 +98,40 @@ static void check_name(struct load *l) {
         load_fail(l, line, "name: '%.40s' must have 1 to 100 characters, no slash and no line break", name);
 }
 
-/* What a run tells of its evaluations (train.c), and which way is better. */
-static const struct {
-    const char *name, *goal;
-} metrics[] = {{"eval/loss", "minimize"},
-               {"eval/perplexity", "minimize"},
-               {"eval/accuracy", "maximize"},
-               {"eval/exact_match", "maximize"}};
-
-/* The goal that goes without saying; NULL: this is none of the known metrics. */
-static const char *metric_goal(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
-        if (!strcmp(name, metrics[i].name)) return metrics[i].goal;
-    return NULL;
+const char *sweep_metric_goal(const struct task *task, const char *name) {
+    return task && !strncmp(name, "eval/", 5) ? task->metric_goal(name + 5) : NULL;
 }
 
-/* What no evaluation tells would leave every cell without a number. A task may compare by one of its own. */
+int sweep_check_metric(const struct task *task, const char *name, struct err *e) {
+    if (sweep_metric_goal(task, name)) return 0;
+    enum { MOST = 32 };
+    const char *all[MOST], *near;
+    char buf[MOST][48];
+    struct strbuf list = {0};
+    size_t n = 0;
+    for (; task->metrics[n] && n < MOST; n++) {
+        snprintf(buf[n], sizeof buf[n], "eval/%s", task->metrics[n]);
+        all[n] = buf[n];
+        strbuf_addf(&list, "%s%s", n ? ", " : "", buf[n]);
+    }
+    near = str_closest(name, all, n);
+    err_set(e, ERR_USER, "'%.60s' is unknown%s%s%s; evaluations tell %s", name, near ? " (did you mean '" : "", near ? near : "",
+            near ? "'?)" : "", list.s);
+    strbuf_release(&list);
+    return ERR_USER;
+}
+
+/* What no evaluation tells would leave every cell without a number. */
 static void check_metric(struct load *l, const struct task *task) {
     const struct setting *s = settings_find(&l->top, "metric.name");
-    const char *metric = l->s->metric, *names[ARRAY_LEN(metrics)];
-    if (!s || metric_goal(metric) || (task && !strcmp(metric, task->default_metric))) return;
-    struct strbuf all = {0};
-    for (size_t i = 0; i < ARRAY_LEN(metrics); i++) {
-        names[i] = metrics[i].name;
-        strbuf_addf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *near = str_closest(metric, names, ARRAY_LEN(names));
-    if (near)
-        load_fail(l, s->line, "metric.name: '%.60s' is unknown (did you mean '%s'?); evaluations tell %s",
-                  metric, near, all.s);
-    else
-        load_fail(l, s->line, "metric.name: '%.60s' is unknown; evaluations tell %s", metric, all.s);
-    strbuf_release(&all);
+    struct err e;
+    if (s && task && sweep_check_metric(task, l->s->metric, &e)) load_fail(l, s->line, "metric.name: %s", e.msg);
 }
 
 /* The wrong way round, the worst cell would be called the best. */
-static void check_goal(struct load *l) {
+static void check_goal(struct load *l, const struct task *task) {
     const struct setting *s = settings_find(&l->top, "metric.goal");
-    const char *goal = metric_goal(l->s->metric);
+    const char *goal = sweep_metric_goal(task, l->s->metric);
     if (!s || !goal || !strcmp(l->s->goal, goal)) return;
     load_fail(
         l, s->line,
@@ -150,7 +146,7 @@ static void read_top(struct load *l) {
     char *stem = file_stem(s->path);
     s->name = top_text(l, "name", stem);
     s->metric = top_text(l, "metric.name", task ? task->default_metric : "eval/loss");
-    const char *goal = metric_goal(s->metric);
+    const char *goal = sweep_metric_goal(task, s->metric);
     s->goal = top_text(l, "metric.goal", goal ? goal : task ? task->default_goal : "minimize");
     s->save = top_text(l, "save", "adapter");
     s->run_cap = (long)top_number(l, "run_cap");
@@ -159,7 +155,7 @@ static void read_top(struct load *l) {
     free(stem);
     check_name(l);
     check_metric(l, task);
-    check_goal(l);
+    check_goal(l, task);
     read_seeds(l);
 }
 

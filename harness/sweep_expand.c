@@ -363,6 +363,10 @@ static void check_early_stop(struct point_build *b, const json_t *config) {
         else if (!cfg_int(config, "eval.every"))
             point_fail(b, line_of(b, key), "train.early_stop needs eval.every: steps between evaluations");
     }
+    const char *metric = cfg_str(config, "train.early_stop.metric");
+    struct err e;
+    if (metric && sweep_check_metric(task_find(cfg_str(config, "task")), metric, &e))
+        point_fail(b, line_of(b, "train.early_stop.metric"), "train.early_stop.metric: %s", e.msg);
 }
 
 static void add_point(struct point_build *b, json_t *config) {

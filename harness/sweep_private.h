@@ -100,6 +100,10 @@ void sweep_read(struct load *l);
 void sweep_expand(struct load *l);
 /* ident.c: digests and hashes for all points; equal ones are merged. */
 void sweep_identify(struct load *l);
+/* sweep.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize", "maximize", or NULL: none of them tells it. */
+const char *sweep_metric_goal(const struct task *task, const char *name);
+/* Error when NULL: the message lists what they tell. */
+int sweep_check_metric(const struct task *task, const char *name, struct err *e);
 /* sweep_label.c: fills s->varying. */
 void sweep_find_varying(struct sweep *s);
 

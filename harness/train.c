@@ -6,56 +6,19 @@
 #include "harness/train.h"
 
 #include <math.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/adapter.h"
 #include "harness/cfg.h"
 #include "harness/checkpoint.h"
-#include "harness/early_stop.h"
 #include "harness/guard.h"
-#include "harness/method.h"
-#include "harness/task.h"
+#include "harness/train_private.h"
 #include "harness/util.h"
-
-/* Tokens per evaluation batch: enough for the kernels, and below what training a few rows takes in memory. */
-enum { EVAL_TOKENS = 512 };
-
-struct run {
-    const struct train_job *job;
-    const struct train_report *rep;
-    struct train_result *res;
-    struct err *e;
-    const json_t *cfg;
-    bool counting;
-    struct mem mem;
-    struct team *team;
-    struct net net;
-    struct task_net tn;
-    struct modelfile *file;
-    struct tokenizer *tok;
-    const struct task *task;
-    void *task_state;
-    const struct method *method;
-    int *order; /* this epoch's permutation of the training rows */
-    long *batch_rows; /* [train.batch_size] */
-    struct task_batch **live; /* batches made and not yet dropped: also after the gate's longjmp */
-    long nlive, live_cap;
-    long rows, cursor, epoch;
-    long steps, step;
-    double started, loss_sum; /* of the last tenth of the steps */
-    long loss_count;
-    struct early_stop early;
-    double watched; /* its metric at the last evaluation */
-    double *losses; /* of every step, where a run may end early */
-    long nlosses, losses_cap;
-    jmp_buf denied;
-};
 
 /* ---- reports ------------------------------------------------------------------------------------------- */
 
-static void tell_metric(struct run *r, const char *key, long step, double value) {
+void train_tell_metric(struct run *r, const char *key, long step, double value) {
     if (!r->counting && r->rep && r->rep->metric) r->rep->metric(r->rep->arg, key, step, value);
 }
 
@@ -73,7 +36,7 @@ static double eta(const struct run *r) {
     return res->train_s / (double)res->steps * (double)(r->steps - r->step) + per_eval * (double)(evals - evals_done);
 }
 
-static void tell_progress(struct run *r, const char *phase, double loss) {
+void train_tell_progress(struct run *r, const char *phase, double loss) {
     if (r->counting || !r->rep || !r->rep->progress) return;
     struct train_progress p = {.step = r->step, .steps = r->steps, .loss = loss, .phase = phase};
     p.tokens_per_s = r->res->train_s > 0 ? (double)r->res->tokens / r->res->train_s : NAN;
@@ -83,14 +46,13 @@ static void tell_progress(struct run *r, const char *phase, double loss) {
 
 /* ---- batches --------------------------------------------------------------------------------------------- */
 
-static struct task_batch *take_batch(struct run *r, enum split s, const long *rows, int n) {
-    struct task_batch *b = r->task->batch(r->task_state, s, rows, n, r->e);
+struct task_batch *train_keep_batch(struct run *r, struct task_batch *b) {
     if (!b) return NULL;
     GROW(r->live, r->nlive, r->live_cap);
     return r->live[r->nlive++] = b;
 }
 
-static void drop_batches(struct run *r) {
+void train_drop_batches(struct run *r) {
     while (r->nlive) r->task->batch_free(r->task_state, r->live[--r->nlive]);
 }
 
@@ -109,7 +71,34 @@ static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     longjmp(r->denied, 1);
 }
 
-static int open_net(struct run *r) {
+/* What `full` and the like train of the base, and the matrices that adapters sit on. */
+static void count_params(struct run *r, size_t total) {
+    size_t adapted = 0;
+    for (int i = 0; i < r->net.nsites; i++)
+        if (r->net.sites[i]->adapted && r->net.sites[i]->W->role != PARAM_TRAIN) adapted += param_size(r->net.sites[i]->W);
+    for (int i = 0; i < r->net.nparams; i++) {
+        const struct param *p = r->net.params[i];
+        if (!p->site && !p->head && p->role == PARAM_TRAIN) adapted += param_size(p);
+    }
+    r->res->total_params = (long)total;
+    r->res->trainable = (long)net_trainable(&r->net);
+    r->res->adapted_params = (long)adapted;
+}
+
+/* The model and, on it, the task: what it needs of the model, and its own parameters. */
+static int open_task(struct run *r, const char *path) {
+    r->task = task_find(cfg_str(r->cfg, "task"));
+    BUG_ON(!r->task, "task %s", cfg_str(r->cfg, "task"));
+    r->tn.model->facts(r->tn.model_state, &r->tn.facts);
+    if (cfg_int(r->cfg, "train.max_length") > r->tn.facts.max_positions)
+        return err_set(r->e, ERR_USER, "train.max_length %ld exceeds the %d positions of model %s",
+                       cfg_int(r->cfg, "train.max_length"), r->tn.facts.max_positions, path);
+    int rc = r->task->open(&r->task_state, r->cfg, &r->mem, r->tok, &r->tn.facts, r->e);
+    if (!rc && r->task->declare) rc = r->task->declare(r->task_state, &r->net, r->e);
+    return rc;
+}
+
+static int open_net(struct run *r, const char *path) {
     const char *name = cfg_str(r->cfg, "method");
     r->method = method_find(name);
     BUG_ON(!r->method, "method %s", name);
@@ -121,33 +110,22 @@ static int open_net(struct run *r) {
     r->tn.model = model_of(r->file, r->e);
     if (!r->tn.model) return ERR_USER;
     if (r->tn.model->build(&r->net, r->file, &r->tn.model_state, r->e)) return ERR_USER;
-    size_t total = 0, adapted = 0;
+    size_t total = 0;
     for (int i = 0; i < r->net.nparams; i++) total += param_size(r->net.params[i]);
-    if (net_bind(&r->net, r->method, r->e)) return ERR_USER;
-    if (r->job->adapter && !r->counting && adapter_load(&r->net, r->job->adapter, r->e)) return r->e->code;
+    int rc = open_task(r, path);
+    if (!rc) rc = net_bind(&r->net, r->method, r->e);
+    if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->job->adapter, r->e);
+    if (rc) return rc;
     r->tn.model->bound(r->tn.model_state, &r->net);
-    r->tn.model->facts(r->tn.model_state, &r->tn.facts);
-    for (int i = 0; i < r->net.nsites; i++)
-        if (r->net.sites[i]->adapted && r->net.sites[i]->W->role != PARAM_TRAIN) adapted += param_size(r->net.sites[i]->W);
-    for (int i = 0; i < r->net.nparams; i++)
-        if (!r->net.params[i]->site && r->net.params[i]->role == PARAM_TRAIN) adapted += param_size(r->net.params[i]);
-    r->res->total_params = (long)total;
-    r->res->trainable = (long)net_trainable(&r->net);
-    r->res->adapted_params = (long)adapted;
+    count_params(r, total);
     return 0;
 }
 
 static int run_open(struct run *r) {
     const char *path = cfg_str(r->cfg, "model_path");
-    r->task = task_find(cfg_str(r->cfg, "task"));
-    BUG_ON(!r->task, "task %s", cfg_str(r->cfg, "task"));
     int rc = modelfile_open(&r->file, path, r->e);
     if (!rc) rc = modelfile_tokenizer(r->file, &r->tok, r->e);
-    if (!rc) rc = open_net(r);
-    if (!rc && cfg_int(r->cfg, "train.max_length") > r->tn.facts.max_positions)
-        rc = err_set(r->e, ERR_USER, "train.max_length %ld exceeds the %d positions of model %s",
-                     cfg_int(r->cfg, "train.max_length"), r->tn.facts.max_positions, path);
-    if (!rc) rc = r->task->open(&r->task_state, r->cfg, &r->mem, r->tok, &r->tn.facts, r->e);
+    if (!rc) rc = open_net(r, path);
     if (rc) return rc;
     r->rows = r->task->rows(r->task_state, SPLIT_TRAIN);
     if (r->steps && !r->rows) return err_set(r->e, ERR_USER, "no training rows: the data has no train split");
@@ -159,7 +137,7 @@ static int run_open(struct run *r) {
 }
 
 static void run_close(struct run *r) {
-    drop_batches(r);
+    train_drop_batches(r);
     free(r->live);
     free(r->batch_rows);
     free(r->losses);
@@ -209,7 +187,7 @@ static double clip(struct run *r) {
         if (p->grad) sum += vec_sum_squares(r->team, p->grad, param_size(p));
     }
     double norm = sqrt(sum), c = limit / (norm + 1e-6);
-    tell_metric(r, "train/grad_norm", r->step, norm);
+    train_tell_metric(r, "train/grad_norm", r->step, norm);
     return c < 1 ? c : isnan(c) ? c : 1;
 }
 
@@ -246,7 +224,7 @@ static int train_batches(struct run *r, double *loss) {
         arena_reset(&r->net.tape);
         r->task->layout(r->task_state, &r->tn, b, true);
         r->res->tokens += b->tokens;
-        if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, true, 1.0 / weight, NULL, NULL);
+        if (!r->counting) sum += r->task->run(r->task_state, &r->tn, b, true, 1.0 / weight);
     }
     arena_reset(&r->net.tape);
     *loss = sum / weight; /* NaN when no row of the step has a label: nothing to learn from */
@@ -259,16 +237,16 @@ static int train_step(struct run *r, double *loss) {
     double t0 = now_seconds();
     for (long i = 0; i < accum; i++) {
         for (long k = 0; k < size; k++) r->batch_rows[k] = next_row(r);
-        if (!take_batch(r, SPLIT_TRAIN, r->batch_rows, (int)size)) return ERR_USER;
+        if (!train_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e))) return ERR_USER;
     }
     if (!r->counting) net_zero_grad(&r->net);
     r->net.step = r->step;
     int learned = train_batches(r, loss);
-    drop_batches(r);
+    train_drop_batches(r);
     if (learned && !r->counting) {
         double lr = cfg_num(r->cfg, "train.lr") * schedule(r, r->step);
-        tell_metric(r, "train/loss", r->step, *loss);
-        tell_metric(r, "train/lr", r->step, lr);
+        train_tell_metric(r, "train/loss", r->step, *loss);
+        train_tell_metric(r, "train/lr", r->step, lr);
         update(r, lr, clip(r));
     }
     r->res->train_s += now_seconds() - t0;
@@ -277,115 +255,6 @@ static int train_step(struct run *r, double *loss) {
         r->res->first_tokens = r->res->tokens;
     }
     return learned ? 0 : 1;
-}
-
-/* ---- evaluation ------------------------------------------------------------------------------------------ */
-
-/* Sums over the rows of a split. */
-struct score {
-    double loss, weight, hits;
-    long rows, exact; /* rows with labels; those whose labels are all hits */
-};
-
-struct each_row {
-    struct run *r;
-    const long *rows;
-    enum split split;
-    bool items;
-    struct score *score;
-};
-
-static void each_row(void *arg, const struct task_row *t) {
-    struct each_row *x = arg;
-    const struct train_report *rep = x->r->rep;
-    if (t->weight == 0) return;
-    x->score->hits += t->hits;
-    x->score->exact += t->hits == t->weight;
-    x->score->rows++;
-    if (x->items && rep && rep->item)
-        rep->item(rep->arg, x->split == SPLIT_TEST ? "test/loss" : "eval/loss", x->rows[t->row], t->loss / t->weight);
-}
-
-/* The rows of a split's score as metrics; the mean loss. */
-static double tell_score(struct run *r, enum split s, const struct score *x) {
-    const struct {
-        const char *name;
-        double value;
-    } m[] = {{"loss", x->loss / x->weight},
-             {"perplexity", exp(x->loss / x->weight)},
-             {"accuracy", x->hits / x->weight},
-             {"exact_match", (double)x->exact / (double)x->rows}};
-    for (size_t i = 0; i < ARRAY_LEN(m); i++) {
-        char key[32];
-        snprintf(key, sizeof key, "%s/%s", split_name(s), m[i].name);
-        tell_metric(r, key, r->step, m[i].value);
-        if (s == SPLIT_EVAL && !strcmp(key, r->early.metric)) r->watched = m[i].value;
-    }
-    return m[0].value;
-}
-
-/* The rows from *next on that fit into one batch. */
-static int take_rows(struct run *r, enum split s, long *next, long limit, long *rows, int cap) {
-    long tokens = 0;
-    int n = 0;
-    while (*next < limit && n < cap) {
-        long t = r->task->row_tokens(r->task_state, s, *next, r->e);
-        if (t < 0) return -1;
-        if (n && tokens + t > EVAL_TOKENS) break;
-        tokens += t;
-        rows[n++] = (*next)++;
-    }
-    return n;
-}
-
-static int no_labels(struct run *r, enum split s) {
-    return err_set(r->e, ERR_USER, "no %s row has a label within train.max_length %ld: raise it, or shorten data.prompt",
-                   split_name(s), cfg_int(r->cfg, "train.max_length"));
-}
-
-/* Score the first eval.rows rows of a split; *ret: the token-weighted mean loss. `items`: also report each row's. */
-static int evaluate(struct run *r, enum split s, bool items, double *ret) {
-    enum { CAP = 512 };
-    long rows[CAP], limit = r->task->rows(r->task_state, s), wanted = cfg_int(r->cfg, "eval.rows");
-    if (wanted > 0 && wanted < limit) limit = wanted;
-    double t0 = now_seconds();
-    struct score score = {0};
-    *ret = NAN;
-    for (long next = 0; next < limit;) {
-        int n = take_rows(r, s, &next, limit, rows, CAP);
-        struct task_batch *b = n < 0 ? NULL : take_batch(r, s, rows, n);
-        if (!b) return ERR_USER;
-        arena_reset(&r->net.tape);
-        if (b->weight > 0) {
-            struct each_row x = {r, rows, s, items, &score};
-            r->task->layout(r->task_state, &r->tn, b, false);
-            if (!r->counting) score.loss += r->task->run(r->task_state, &r->tn, b, false, 0, each_row, &x);
-            score.weight += b->weight;
-            r->res->eval_tokens += b->tokens;
-        }
-        arena_reset(&r->net.tape);
-        drop_batches(r);
-        if (r->job->stop && *r->job->stop) return ERR_STOP;
-        tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
-    }
-    r->res->eval_s += now_seconds() - t0;
-    if (score.weight == 0) return no_labels(r, s);
-    if (!r->counting) *ret = tell_score(r, s, &score);
-    return 0;
-}
-
-/* Evaluate and keep the best. Returns 1 when the value is not finite. */
-static int evaluate_step(struct run *r, bool last) {
-    if (!r->task->rows(r->task_state, SPLIT_EVAL)) return 0;
-    double loss;
-    int rc = evaluate(r, SPLIT_EVAL, last, &loss);
-    if (rc || r->counting) return rc;
-    r->res->eval_loss = r->res->metric = loss;
-    if (isnan(r->res->best_metric) || loss < r->res->best_metric) {
-        r->res->best_metric = loss;
-        r->res->best_step = r->step;
-    }
-    return !isfinite(loss);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------------- */
@@ -465,24 +334,16 @@ static int loop_steps(struct run *r) {
         if ((rc = after_step(r, rc, loss))) return rc;
         r->step++;
         r->res->steps = r->step;
-        tell_progress(r, "train", loss);
+        train_tell_progress(r, "train", loss);
         if ((rc = should_end(r))) return rc;
         if (every <= 0 || r->step % every != 0 || r->step == r->steps) continue;
         if ((rc = evaluate_step(r, false))) return rc < 0 ? rc : not_finite(r, "the evaluation loss");
         if (ends_early(r)) break;
     }
-    return r->steps && !r->res->tokens ? no_labels(r, SPLIT_TRAIN) : 0;
+    return r->steps && !r->res->tokens ? err_set(r->e, ERR_USER, "no train row %s", r->task->nothing) : 0;
 }
 
-static void warn_skipped(struct run *r) {
-    for (int s = 0; s < SPLIT_COUNT; s++) {
-        long n = r->task->skipped(r->task_state, (enum split)s);
-        char text[160];
-        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out", n,
-                 split_name((enum split)s));
-        if (n > 0) tell_event(r, "skipped", text);
-    }
-}
+static void on_remark(void *arg, const char *kind, const char *text) { tell_event(arg, kind, text); }
 
 static void saved_at(struct run *r, const char sha256[65]) {
     char *full = realpath(r->job->out_dir, NULL);
@@ -496,7 +357,7 @@ static int save_model(struct run *r, bool all, bool wanted) {
     r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
     if (!all) return 0;
     struct checkpoint_saved saved;
-    tell_progress(r, "save", NAN);
+    train_tell_progress(r, "save", NAN);
     int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file, wanted ? r->job->out_dir : NULL, &saved, r->e);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
@@ -510,8 +371,8 @@ static int save(struct run *r) {
     if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
-    tell_progress(r, "save", NAN);
-    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, cfg_str(r->cfg, "model"), "CAUSAL_LM", &saved, r->e);
+    train_tell_progress(r, "save", NAN);
+    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, cfg_str(r->cfg, "model"), r->task->task_type, &saved, r->e);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     r->res->checkpoint_bytes_min = (long)saved.min_bytes;
@@ -525,9 +386,10 @@ static int loop(struct run *r) {
     if (!rc && r->task->rows(r->task_state, SPLIT_TEST)) {
         double loss;
         rc = evaluate(r, SPLIT_TEST, true, &loss);
-        if (!rc) r->res->test_metric = loss;
+        if (rc >= 0) r->res->test_metric = loss;
+        if (rc > 0) rc = not_finite(r, "the test loss");
     }
-    if (!rc) warn_skipped(r);
+    if (!rc && r->task->remarks) r->task->remarks(r->task_state, on_remark, r);
     if (!rc && !r->counting) rc = guard_unchanged(r->cfg, r->file, r->e); /* nor written over in the meantime */
     return rc ? rc : save(r);
 }
@@ -548,7 +410,7 @@ static int go(const struct train_job *job, const struct train_report *rep, struc
     *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
     r->started = now_seconds();
     r->watched = NAN;
-    early_stop_init(&r->early, r->cfg);
+    early_stop_init(&r->early, r->cfg, task_find(cfg_str(r->cfg, "task")));
     mem_init(&r->mem, counting, job->memory_limit);
     r->mem.deny = deny;
     r->mem.deny_arg = r;
@@ -556,7 +418,7 @@ static int go(const struct train_job *job, const struct train_report *rep, struc
     if (setjmp(r->denied)) {
         rc = ended(r, "oom", NULL);
     } else {
-        tell_progress(r, "load", NAN);
+        train_tell_progress(r, "load", NAN);
         rc = run_open(r);
         if (!rc && !counting) rc = guard_unchanged(r->cfg, r->file, e);
         if (!rc) rc = loop(r);

@@ -8,6 +8,7 @@
  * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so that the core normalises by
  * the labelled tokens of the whole step, also under accumulation. A hit is a label that is the most probable token given those before it
  * (the lowest id among equals): greedy generation from the prompt gives the labels exactly when all of them are hits. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,11 +43,21 @@ struct lm_split {
     long count, skipped;
 };
 
+/* A score in progress: sums over the rows of a split. */
+struct lm_score {
+    enum split split;
+    double loss, weight, hits;
+    long rows, exact; /* rows with labels; those whose labels are all hits */
+    double *row_loss; /* [cap] mean loss of each row; -1: left out */
+    long cap;
+};
+
 struct lm {
     struct mem *mem;
     struct tokenizer *tok;
     struct dataset *data;
     struct lm_split split[SPLIT_COUNT];
+    struct lm_score score;
     int max_length, bos_id, eos_id, vocab;
 };
 
@@ -54,6 +65,7 @@ struct lm {
 struct lm_batch {
     struct task_batch tb;
     int rows, labels;
+    const long *items;        /* [rows], of a score: which rows these are; NULL in training */
     int32_t *row_labels;      /* [rows + 1]: label range of each row */
     int32_t *at, *target;     /* [labels]: packed position that predicts it, and the token */
     size_t bytes;
@@ -64,9 +76,15 @@ struct lm_batch {
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
 
+static void release_score(struct lm *lm) {
+    if (lm->score.row_loss) mem_free(lm->mem, MEM_DATA, lm->score.row_loss, (size_t)lm->score.cap * sizeof(double));
+    lm->score.row_loss = NULL;
+}
+
 static void lm_free(void *state) {
     struct lm *lm = state;
     if (!lm) return;
+    release_score(lm);
     for (int s = 0; s < SPLIT_COUNT; s++) {
         struct lm_split *sp = &lm->split[s];
         for (long i = 0; sp->cache && i < sp->count; i++)
@@ -93,6 +111,7 @@ static int open_split(struct lm *lm, enum split s, struct rows *rows, struct err
 
 static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
                    struct err *e) {
+    if (!facts->head) return err_set(e, ERR_USER, "task lm needs a language model: this one is an encoder without a head (task: pairs or classify)");
     struct lm *lm = xcalloc(1, sizeof *lm);
     lm->mem = mem;
     lm->tok = tok;
@@ -114,8 +133,6 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
 }
 
 static long lm_rows(void *state, enum split s) { return ((struct lm *)state)->split[s].count; }
-
-static long lm_skipped(void *state, enum split s) { return ((struct lm *)state)->split[s].skipped; }
 
 /* Text is gathered across pieces, so that words may cross from template to field, and cut only at special tokens. */
 static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size_t len, bool special, struct token_ids *out) {
@@ -183,9 +200,9 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
     return rc;
 }
 
-static long lm_row_tokens(void *state, enum split s, long row, struct err *e) {
+static long lm_item_tokens(void *state, long row, struct err *e) {
     struct lm *lm = state;
-    struct lm_split *sp = &lm->split[s];
+    struct lm_split *sp = &lm->split[lm->score.split];
     if (load_row(lm, sp, row, e)) return -1;
     const struct lm_row *r = sp->cache[row];
     return r->labels_from < r->n ? r->n : 0;
@@ -231,9 +248,7 @@ static void batch_add_row(struct lm_batch *b, const struct lm_row *r, long row, 
     }
 }
 
-static struct task_batch *lm_batch(void *state, enum split s, const long *rows, int n, struct err *e) {
-    struct lm *lm = state;
-    struct lm_split *sp = &lm->split[s];
+static struct lm_batch *make_batch(struct lm *lm, struct lm_split *sp, const long *rows, int n, struct err *e) {
     int tokens = 0, labels = 0;
     for (int i = 0; i < n; i++) {
         if (load_row(lm, sp, rows[i], e)) return NULL;
@@ -252,7 +267,13 @@ static struct task_batch *lm_batch(void *state, enum split s, const long *rows, 
         }
         b->row_labels[i + 1] = label;
     }
-    return &b->tb;
+    return b;
+}
+
+static struct task_batch *lm_batch(void *state, const long *rows, int n, struct err *e) {
+    struct lm *lm = state;
+    struct lm_batch *b = make_batch(lm, &lm->split[SPLIT_TRAIN], rows, n, e);
+    return b ? &b->tb : NULL;
 }
 
 static void lm_batch_free(void *state, struct task_batch *tb) {
@@ -277,46 +298,128 @@ static void lm_layout(void *state, struct task_net *tn, const struct task_batch 
     b->dhidden = net_keep(net, MEM_SCRATCH, tb->b.np, D);
 }
 
-static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale,
-                     void (*each)(void *arg, const struct task_row *r), void *arg) {
-    (void)state;
-    struct lm_batch *b = (struct lm_batch *)tb;
+/* Forward to the hidden states of the labelled positions and their losses; with `train` the gradient of scale times those. */
+static void run_loss(struct task_net *tn, struct lm_batch *b, bool train, double scale) {
     struct net *net = tn->net;
     struct param *head = tn->facts.head, *bias = tn->facts.head_bias;
     int D = tn->facts.hidden;
-    const float *hidden = tn->model->forward(tn->model_state, net, &tb->b);
+    const float *hidden = tn->model->forward(tn->model_state, net, &b->tb.b);
     panel_gather(net->team, b->h, D, hidden, D, D, b->at, b->labels);
     xent(net->team, b->nll, b->top1, train ? b->dh : NULL, D, train ? head->grad : NULL, train && bias ? bias->grad : NULL,
          &head->w, bias ? bias->value : NULL, b->h, D, b->labels, b->target, (float)scale);
+}
+
+static double row_loss(const struct lm_batch *b, int i) {
     double sum = 0;
-    for (int i = 0; i < b->rows; i++) {
-        struct task_row row = {.row = i, .weight = b->row_labels[i + 1] - b->row_labels[i]};
-        for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) {
-            row.loss += b->nll[j];
-            row.hits += b->top1 && b->top1[j] == b->target[j];
-        }
-        if (each) each(arg, &row);
-        sum += row.loss;
-    }
-    if (!train) return sum;
-    panel_scatter(net->team, b->dhidden, D, tb->b.np, b->dh, D, D, b->at, b->labels);
-    tn->model->backward(tn->model_state, net, &tb->b, b->dhidden);
+    for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) sum += b->nll[j];
     return sum;
+}
+
+static void add_score(struct lm_score *x, const struct lm_batch *b, int i) {
+    long n = b->row_labels[i + 1] - b->row_labels[i], hits = 0;
+    if (!n) return;
+    for (int j = b->row_labels[i]; j < b->row_labels[i + 1]; j++) hits += b->top1[j] == b->target[j];
+    double loss = row_loss(b, i);
+    x->loss += loss;
+    x->hits += (double)hits;
+    x->exact += hits == n;
+    x->row_loss[b->items[i]] = loss / (double)n;
+}
+
+static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale) {
+    struct lm *lm = state;
+    struct lm_batch *b = (struct lm_batch *)tb;
+    double sum = 0;
+    run_loss(tn, b, train, scale);
+    for (int i = 0; i < b->rows; i++)
+        if (train)
+            sum += row_loss(b, i);
+        else
+            add_score(&lm->score, b, i);
+    if (!train) return 0;
+    panel_scatter(tn->net->team, b->dhidden, tn->facts.hidden, tb->b.np, b->dh, tn->facts.hidden, tn->facts.hidden, b->at, b->labels);
+    tn->model->backward(tn->model_state, tn->net, &tb->b, b->dhidden);
+    return sum;
+}
+
+/* ---- scores ---------------------------------------------------------------------------------------------- */
+
+static const char nothing[] = "has a label within train.max_length: raise it, or shorten data.prompt";
+
+/* Of the first two less is better. */
+static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", NULL};
+
+static const char *lm_metric_goal(const char *name) {
+    for (int i = 0; lm_metrics[i]; i++)
+        if (!strcmp(lm_metrics[i], name)) return i < 2 ? "minimize" : "maximize";
+    return NULL;
+}
+
+static int lm_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e) {
+    (void)tn, (void)e;
+    struct lm *lm = state;
+    *items = rows > 0 ? MIN_OF(rows, lm->split[s].count) : lm->split[s].count;
+    lm->score = (struct lm_score){.split = s, .cap = *items};
+    lm->score.row_loss = mem_alloc(lm->mem, MEM_DATA, (size_t)*items * sizeof(double));
+    for (long i = 0; i < *items && !lm->mem->counting; i++) lm->score.row_loss[i] = -1;
+    return 0;
+}
+
+static struct task_batch *lm_score_batch(void *state, const long *items, int n, struct err *e) {
+    struct lm *lm = state;
+    struct lm_batch *b = make_batch(lm, &lm->split[lm->score.split], items, n, e);
+    if (!b) return NULL;
+    b->items = items;
+    lm->score.weight += b->tb.weight;
+    for (int i = 0; i < n; i++) lm->score.rows += b->row_labels[i + 1] > b->row_labels[i];
+    return &b->tb;
+}
+
+static void tell_score(const struct lm_score *x, const struct task_tell *tell) {
+    const double v[] = {x->loss / x->weight, exp(x->loss / x->weight), x->hits / x->weight, (double)x->exact / (double)x->rows};
+    for (size_t i = 0; i < ARRAY_LEN(v); i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
+    for (long i = 0; i < x->cap; i++)
+        if (x->row_loss[i] != -1) tell->item(tell->arg, "loss", i, x->row_loss[i]);
+}
+
+static int lm_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
+    (void)tn;
+    struct lm *lm = state;
+    if (tell && lm->score.weight > 0) tell_score(&lm->score, tell);
+    release_score(lm);
+    return lm->score.weight > 0 ? 0 : err_set(e, ERR_USER, "no %s row %s", split_name(lm->score.split), nothing);
+}
+
+static void lm_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text), void *arg) {
+    struct lm *lm = state;
+    for (int s = 0; s < SPLIT_COUNT; s++) {
+        char text[160];
+        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out", lm->split[s].skipped,
+                 split_name((enum split)s));
+        if (lm->split[s].skipped > 0) say(arg, "skipped", text);
+    }
 }
 
 const struct task task_lm = {
     .name = "lm",
     .summary = "language modelling: prompt -> completion, loss per completion token",
+    .task_type = "CAUSAL_LM",
     .opts = lm_opts,
     .default_metric = "eval/loss",
     .default_goal = "minimize",
+    .metrics = lm_metrics,
+    .metric_goal = lm_metric_goal,
+    .nothing = nothing,
     .open = lm_open,
     .free = lm_free,
     .rows = lm_rows,
-    .row_tokens = lm_row_tokens,
     .batch = lm_batch,
     .batch_free = lm_batch_free,
     .layout = lm_layout,
     .run = lm_run,
-    .skipped = lm_skipped,
+    .score_begin = lm_score_begin,
+    .item_tokens = lm_item_tokens,
+    .score_batch = lm_score_batch,
+    .score_end = lm_score_end,
+    .remarks = lm_remarks,
 };

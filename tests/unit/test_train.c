@@ -223,7 +223,7 @@ static void data_without_a_label_is_refused(void **state) {
     struct train_result r;
     struct err e = {0};
     assert_int_equal(train_plan(&job, &r, &e), ERR_USER);
-    assert_string_equal(e.msg, "no train row has a label within train.max_length 3: raise it, or shorten data.prompt");
+    assert_string_equal(e.msg, "no train row has a label within train.max_length: raise it, or shorten data.prompt");
     assert_int_equal(train_run(&job, NULL, &r, &e), ERR_USER);
     json_decref(c);
 }
@@ -274,7 +274,7 @@ static void early_stopping_counts_from_the_best(void **state) {
     (void)state;
     json_t *c = json_pack("{s:{s:{s:i, s:f}}}", "train", "early_stop", "patience", 2, "min_delta", 0.5);
     struct early_stop e;
-    early_stop_init(&e, c);
+    early_stop_init(&e, c, task_find("lm"));
     const double values[] = {5, 4.8, 4.4, 4.2, 3.95};
     const bool due[] = {false, false, false, false, true}; /* 4.4 beats 5; neither 4.2 nor 3.95 beats 4.4 by more than 0.5 */
     for (int i = 0; i < 5; i++) assert_int_equal(early_stop_due(&e, values[i]), due[i]);
@@ -288,13 +288,13 @@ static void accuracy_is_better_when_larger(void **state) {
     (void)state;
     json_t *c = json_pack("{s:{s:{s:i, s:s}}}", "train", "early_stop", "patience", 1, "metric", "eval/accuracy");
     struct early_stop e;
-    early_stop_init(&e, c);
+    early_stop_init(&e, c, task_find("lm"));
     assert_false(early_stop_due(&e, 0.1));
     assert_false(early_stop_due(&e, 0.2));
     assert_true(early_stop_due(&e, 0.2));
     json_decref(c);
     c = json_object(); /* not asked for: never */
-    early_stop_init(&e, c);
+    early_stop_init(&e, c, task_find("lm"));
     for (int i = 0; i < 9; i++) assert_false(early_stop_due(&e, 1));
     json_decref(c);
 }
