@@ -109,6 +109,22 @@ static bool is_conv1d(const struct net *net) {
     return false;
 }
 
+/* PEFT's modules_to_save: the modules of the task's own parameters, each once ("classifier"); null without any. */
+static json_t *head_list(const struct net *net) {
+    json_t *list = json_array();
+    const char *last = "";
+    for (int i = 0; i < net->nparams; i++) {
+        if (!net->params[i]->head) continue;
+        const char *module = net->params[i]->name + strlen(HEAD_PREFIX), *dot = strrchr(module, '.');
+        size_t n = dot ? (size_t)(dot - module) : strlen(module);
+        if (strlen(last) != n || strncmp(last, module, n) != 0) json_array_append_new(list, json_stringn(module, n));
+        last = json_array_size(list) ? json_string_value(json_array_get(list, json_array_size(list) - 1)) : "";
+    }
+    if (json_array_size(list)) return list;
+    json_decref(list);
+    return json_null();
+}
+
 static int write_config(struct net *net, const char *dir, const char *base_model, const char *task_type,
                         struct err *e) {
     json_t *c = json_object();
@@ -120,7 +136,7 @@ static int write_config(struct net *net, const char *dir, const char *base_model
     if (!(net->method->flags & METHOD_NO_SITES)) {
         json_object_set_new(c, "fan_in_fan_out", json_boolean(is_conv1d(net)));
         json_object_set_new(c, "target_modules", target_list(net));
-        json_object_set_new(c, "modules_to_save", json_null());
+        json_object_set_new(c, "modules_to_save", head_list(net));
     }
     if (net->method->peft_type)
         json_object_set_new(c, "peft_type", json_string(net->method->peft_type));
@@ -296,7 +312,7 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
     for (int i = 0; i < net->nparams && !rc; i++) {
         struct param *p = net->params[i];
         if (p->role == PARAM_BASE) continue;
-        if (!p->site && p->role == PARAM_FIXED && !modelfile_find(f, p->name))
+        if (!p->site && !p->head && p->role == PARAM_FIXED && !modelfile_find(f, p->name))
             continue; /* shared and regenerated from its seed */
         rc = load_tensor(p, f, e);
         used++;

@@ -18,7 +18,7 @@ struct tensors {
     int n;
 };
 
-static bool is_models(const struct param *p) { return !p->site && p->role != PARAM_FIXED; }
+static bool is_models(const struct param *p) { return p->head || (!p->site && p->role != PARAM_FIXED); }
 
 /* The float32 rows of a parameter, one after the other. *owned: memory to free, or NULL. */
 static const float *param_rows(const struct param *p, float **owned) {
@@ -41,7 +41,7 @@ static void collect(const struct net *net, bool values, struct tensors *all) {
         if (!is_models(p)) continue;
         struct tensor_out *t = &all->t[all->n];
         *t = (struct tensor_out){
-            .name = p->name, .dtype = DT_F32, .ndim = p->ndim, .shape = {p->rows, p->cols}};
+            .name = p->head ? p->name + strlen(HEAD_PREFIX) : p->name, .dtype = DT_F32, .ndim = p->ndim, .shape = {p->rows, p->cols}};
         if (p->ndim == 1) t->shape[0] = p->cols;
         if (p->transposed) {
             t->shape[0] = p->cols;
