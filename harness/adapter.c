@@ -210,7 +210,7 @@ static bool is_off(const json_t *v) {
 /* Fields that every method's file may have: read here, only where it came from, or told by the tensors or by the model. */
 static const char *const common_fields[] = {
     "peft_type", "method", "target_modules", "auto_mapping", "base_model_name_or_path", "revision",
-    "peft_version", "task_type", "inference_mode", "fan_in_fan_out", NULL};
+    "peft_version", "task_type", "inference_mode", "fan_in_fan_out", "modules_to_save", NULL};
 
 static bool listed(const char *const *names, const char *key) {
     for (; names && *names; names++)
