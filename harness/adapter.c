@@ -292,6 +292,14 @@ json_t *adapter_config(const char *dir, const struct method *as, struct err *e) 
     return out;
 }
 
+char *adapter_base(const char *dir) {
+    json_t *c = read_config(dir, NULL);
+    const char *base = json_string_value(json_object_get(c, "base_model_name_or_path"));
+    char *ret = base ? xstrdup(base) : NULL;
+    json_decref(c);
+    return ret;
+}
+
 static int load_tensor(struct param *p, const struct modelfile *f, struct err *e) {
     const struct tensor *t = modelfile_find(f, p->name);
     if (!t) return err_set(e, ERR_USER, "%s: tensor '%s' is missing", modelfile_path(f), p->name);

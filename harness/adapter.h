@@ -26,6 +26,8 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
  * base configuration. `as`: the method that shall read it (a LoRA is a start for LoRA-FA); NULL: the first that does. Errors name the file and what is
  * not implemented. Caller decrefs. */
 json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
+/* base_model_name_or_path of a saved adapter, or NULL. Caller frees. */
+char *adapter_base(const char *dir);
 /* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. */
 int adapter_load(struct net *net, const char *dir, struct err *e);
 

@@ -1,62 +1,71 @@
 /* checkpoint.c - see checkpoint.h.
  *
- * Trained parameters are written from where they are; only a parameter that stayed in its file in another
- * form than float32 rows is expanded, for the time of the writing, so that a fully trained model is never in
- * memory twice. model.safetensors comes last: a folder that has it is complete. */
+ * Trained parameters are written from where they are; only what has to be converted or merged is made, one
+ * tensor at a time, so that a model is never in memory twice. model.safetensors comes last: a folder that has
+ * it is complete. */
 #include "harness/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/merge.h"
 #include "harness/util.h"
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 
+struct source {
+    struct net *net;
+    const struct param *p;
+};
+
 struct tensors {
     struct tensor_out *t;
-    float **owned; /* what had to be expanded, else NULL */
+    struct source *of; /* of each, for those that are made */
     int n;
 };
 
-static bool is_models(const struct param *p) { return p->head || (!p->site && p->role != PARAM_FIXED); }
-
-/* The float32 rows of a parameter, one after the other. *owned: memory to free, or NULL. */
-static const float *param_rows(const struct param *p, float **owned) {
-    const float *data;
-    int ld;
-    *owned = NULL;
-    if (p->value) return p->value;
-    if (weight_is_plain(&p->w, &data, &ld) && ld == p->cols) return data;
-    *owned = xmalloc(param_size(p) * sizeof(float));
-    weight_expand(&p->w, 0, p->rows, 0, p->cols, *owned, p->cols);
-    return *owned;
+static void make_values(void *arg, float *dst) {
+    const struct source *s = arg;
+    merge_values(s->net, s->p, dst);
 }
 
-/* `values` false: names and shapes only. */
-static void collect(const struct net *net, bool values, struct tensors *all) {
+/* The float32 rows of a parameter where they lie one after the other as they shall be written, or NULL. */
+static const float *plain_rows(const struct net *net, const struct param *p) {
+    const float *data;
+    int ld;
+    if (merge_changes(net, p)) return NULL;
+    if (p->value) return p->value;
+    return weight_is_plain(&p->w, &data, &ld) && ld == p->cols ? data : NULL;
+}
+
+static void collect(struct net *net, enum dtype type, struct tensors *all) {
     all->t = xcalloc((size_t)net->nparams + 1, sizeof *all->t);
-    all->owned = xcalloc((size_t)net->nparams + 1, sizeof *all->owned);
+    all->of = xcalloc((size_t)net->nparams + 1, sizeof *all->of);
     for (int i = 0; i < net->nparams; i++) {
         const struct param *p = net->params[i];
-        if (!is_models(p)) continue;
+        if (!merge_is_models(p)) continue;
         struct tensor_out *t = &all->t[all->n];
         *t = (struct tensor_out){
-            .name = p->head ? p->name + strlen(HEAD_PREFIX) : p->name, .dtype = DT_F32, .ndim = p->ndim, .shape = {p->rows, p->cols}};
+            .name = p->head ? p->name + strlen(HEAD_PREFIX) : p->name, .dtype = type, .ndim = p->ndim, .shape = {p->rows, p->cols}};
         if (p->ndim == 1) t->shape[0] = p->cols;
         if (p->transposed) {
             t->shape[0] = p->cols;
             t->shape[1] = p->rows;
             t->transposed = true;
         }
-        if (values) t->data = param_rows(p, &all->owned[all->n]);
+        t->data = type == DT_F32 ? plain_rows(net, p) : NULL;
+        all->of[all->n] = (struct source){net, p};
+        if (!t->data) {
+            t->make = make_values;
+            t->arg = &all->of[all->n];
+        }
         all->n++;
     }
 }
 
 static void tensors_release(struct tensors *all) {
-    for (int i = 0; i < all->n; i++) free(all->owned[i]);
     free(all->t);
-    free(all->owned);
+    free(all->of);
 }
 
 /* ---- config.json --------------------------------------------------------------------------------------- */
@@ -74,15 +83,16 @@ static char *config_text(const json_t *c) {
 }
 
 /* transformers < 5 reads torch_dtype, later ones write dtype and read both. */
-static void set_float32(json_t *c) {
+static void set_type(json_t *c, enum dtype type) {
+    const char *name = type == DT_F32 ? "float32" : type == DT_F16 ? "float16" : "bfloat16";
     bool later = json_object_get(c, "dtype"), earlier = json_object_get(c, "torch_dtype");
-    if (later) json_object_set_new(c, "dtype", json_string("float32"));
-    if (earlier || !later) json_object_set_new(c, "torch_dtype", json_string("float32"));
+    if (later) json_object_set_new(c, "dtype", json_string(name));
+    if (earlier || !later) json_object_set_new(c, "torch_dtype", json_string(name));
 }
 
 /* NULL: the architecture has no such config. */
 static char *make_config(const struct model *model, const void *state, const struct modelfile *f,
-                         struct err *e) {
+                         enum dtype type, struct err *e) {
     if (modelfile_is_gguf(f) && !model->hf_config) {
         err_set(
             e, ERR_USER,
@@ -91,7 +101,7 @@ static char *make_config(const struct model *model, const void *state, const str
         return NULL;
     }
     json_t *c = modelfile_is_gguf(f) ? model->hf_config(state) : json_deep_copy(modelfile_config(f));
-    set_float32(c);
+    set_type(c, type);
     char *text = config_text(c);
     json_decref(c);
     return text;
@@ -126,6 +136,7 @@ static int copy_file(const char *from_dir, const char *dir, const char *name, bo
 /* From a folder: its files. */
 static int copy_tokenizer(const struct modelfile *f, const char *dir, struct err *e) {
     static const char *const beside[] = {"tokenizer_config.json", "special_tokens_map.json",
+                                         "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
                                          "generation_config.json", "chat_template.jinja"};
     int rc = copy_file(modelfile_path(f), dir, "tokenizer.json", true, e);
     for (size_t i = 0; i < ARRAY_LEN(beside) && !rc; i++)
@@ -153,11 +164,18 @@ static int write_model(const char *dir, const struct tensors *all, const json_t 
     return rc;
 }
 
-int checkpoint_save(const struct net *net, const struct model *model, const void *state,
-                    const struct modelfile *f, const char *dir, struct checkpoint_saved *ret, struct err *e) {
+int checkpoint_save(struct net *net, const struct model *model, const void *state, const struct modelfile *f,
+                    const char *dir, struct checkpoint_saved *ret, struct err *e) {
+    return checkpoint_save_as(net, model, state, f, DT_F32, dir, ret, e);
+}
+
+int checkpoint_save_as(struct net *net, const struct model *model, const void *state,
+                       const struct modelfile *f, enum dtype type, const char *dir,
+                       struct checkpoint_saved *ret, struct err *e) {
     memset(ret, 0, sizeof *ret);
     if (net->mem->counting) dir = NULL;
-    char *config = make_config(model, state, f, e);
+    if (merge_check(net, e)) return ERR_USER;
+    char *config = make_config(model, state, f, type, e);
     if (!config) return ERR_USER;
     int rc = dir ? dir_make(dir, e) : 0;
     if (!rc && modelfile_is_gguf(f))
@@ -169,7 +187,7 @@ int checkpoint_save(const struct net *net, const struct model *model, const void
     if (rc) return rc;
     struct tensors all = {0};
     json_t *meta = json_pack("{ss}", "format", "pt");
-    collect(net, dir != NULL, &all);
+    collect(net, type, &all);
     ret->file_bytes = safetensors_size(all.t, all.n, meta);
     if (dir) rc = write_model(dir, &all, meta, ret->sha256, e);
     tensors_release(&all);

@@ -151,3 +151,41 @@ char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config
     }
     return path;
 }
+
+/* The base that adapter_config.json names: as it is, or as a model that was pulled. */
+static char *named_base(const char *adapter, struct err *e) {
+    char *base = adapter_base(adapter), *pulled = base ? xasprintf("hf:%s", base) : NULL;
+    const char *const tries[] = {base, pulled};
+    char *found = NULL;
+    struct err ignored;
+    for (size_t i = 0; i < ARRAY_LEN(tries) && !found; i++) {
+        char *path = tries[i] && *tries[i] ? catalog_model_path(tries[i], &ignored) : NULL;
+        if (path) found = xstrdup(tries[i]);
+        free(path);
+    }
+    if (!found && base && *base)
+        err_set(e, ERR_USER, "--model is missing: the adapter names '%.200s' as its base, which is not here", base);
+    else if (!found)
+        err_set(e, ERR_USER, "--model is missing: the adapter does not name its base");
+    free(pulled);
+    free(base);
+    return found;
+}
+
+char *infer_model(const char *given, const json_t *recorded, const char *adapter, struct err *e) {
+    const char *name = given ? given : recorded ? cfg_str(recorded, "model") : NULL;
+    if (name) return xstrdup(name);
+    if (adapter) return named_base(adapter, e);
+    err_set(e, ERR_USER, "--model is missing");
+    return NULL;
+}
+
+enum dtype infer_type(const char *word) {
+    static const struct {
+        const char *word;
+        enum dtype type;
+    } known[] = {{"f32", DT_F32}, {"f16", DT_F16}, {"bf16", DT_BF16}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(known[i].word, word)) return known[i].type;
+    return DT_COUNT;
+}

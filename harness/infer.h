@@ -32,4 +32,11 @@ json_t *infer_config(const char *task, const char *method);
  * what to do. */
 char *infer_adapter(const char *run_or_dir, const char *db, json_t **config, struct err *e);
 
+/* "f32", "f16", "bf16" as a user writes them; DT_COUNT: another word. */
+enum dtype infer_type(const char *word);
+
+/* The model that an adapter belongs to, as a name, folder or file: `given` when the user named one, else what its run recorded, else what the adapter
+ * says is its base where that is here. Caller frees. NULL with e filled: none of these. */
+char *infer_model(const char *given, const json_t *recorded, const char *adapter, struct err *e);
+
 #endif

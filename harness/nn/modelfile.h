@@ -58,6 +58,10 @@ struct tensor_out {
     int64_t shape[4];
     const void *data;
     bool transposed; /* a float32 matrix whose data lies as [shape[1], shape[0]]: turned while it is written */
+    /* Not NULL: `data` is not looked at. Called once, when the tensor's turn comes: fills `dst` with its elements as float32, in the order in which data would
+     * lie; they are converted to dtype. A value too large for it is an error of the file. */
+    void (*make)(void *arg, float *dst);
+    void *arg;
 };
 int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata, struct err *e);
 /* How many bytes that file has or would have. The data is not read. */

@@ -84,9 +84,9 @@ static void what_is_written_is_read_back(void **state) {
     uint16_t h[3] = {0x3c00, 0xbc00, 0x4000};
     json_t *meta = json_pack("{s:s}", "format", "pt");
     struct tensor_out t[] = {
-        {"half", DT_F16, 1, {3}, h, false},         {"a \"quoted\" \xc3\xa9", DT_F32, 2, {2, 3}, a, false},
-        {"scalar", DT_F32, 0, {0}, &s, false},      {"none", DT_F32, 2, {0, 4}, NULL, false},
-        {"brain", DT_BF16, 3, {1, 3, 1}, h, false},
+        {"half", DT_F16, 1, {3}, h, false, NULL, NULL},         {"a \"quoted\" \xc3\xa9", DT_F32, 2, {2, 3}, a, false, NULL, NULL},
+        {"scalar", DT_F32, 0, {0}, &s, false, NULL, NULL},      {"none", DT_F32, 2, {0, 4}, NULL, false, NULL, NULL},
+        {"brain", DT_BF16, 3, {1, 3, 1}, h, false, NULL, NULL},
     };
     char *path = path_join(dir, "w.safetensors");
     assert_int_equal(safetensors_write(path, t, 5, meta, &e), 0);
@@ -116,7 +116,7 @@ static void writing_where_it_cannot_be_is_an_error(void **state) {
     (void)state;
     struct err e = {0};
     float a = 1;
-    struct tensor_out t = {"a", DT_F32, 1, {1}, &a, false};
+    struct tensor_out t = {"a", DT_F32, 1, {1}, &a, false, NULL, NULL};
     assert_int_equal(safetensors_write("/nonexistent/x.safetensors", &t, 1, NULL, &e), ERR_RESOURCE);
     assert_int_equal(npy_write("/nonexistent/x.npy", &a, 1, t.shape, &e), ERR_RESOURCE);
     if (file_exists("/dev/full")) { /* a full disk */
