@@ -168,6 +168,7 @@ static struct table *runs_table(const struct plan *p) {
     table_column(t, "checkpoint_bytes_min", "at least", TABLE_BYTES, TABLE_BOTH);
     table_column(t, "stored_bytes", "stored", TABLE_BYTES, TABLE_DATA);
     table_column(t, "time_s", "time", TABLE_SECONDS, TABLE_BOTH);
+    table_column(t, "control", "control", TABLE_TEXT, p->sweep->ncontrols ? TABLE_BOTH : TABLE_DATA);
     table_column(t, "problem", "problem", TABLE_WHOLE, TABLE_DATA);
     for (int i = 0; i < p->todo.n; i++) {
         const struct todo_item *x = &p->todo.v[i];
@@ -190,6 +191,10 @@ static struct table *runs_table(const struct plan *p) {
             table_null(t);
         else
             table_num(t, row->seconds);
+        char *control = x->cell >= 0 ? sweep_control_label(p->sweep, p->sweep->runs[x->cell].point) : NULL;
+        table_text(t, control);
+        if (control) table_shown(t, "%s", sweep_control_kind(p->sweep, p->sweep->runs[x->cell].point));
+        free(control);
         table_text(t, *row->problem ? row->problem : NULL);
     }
     return t;

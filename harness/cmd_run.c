@@ -308,12 +308,14 @@ static int warn_changed(const struct sweep *s, struct db *db, struct err *e) {
 
 static void print_start(const struct command *c) {
     const struct sweep *s = c->sweep;
-    int bases = c->todo.n + c->todo.finished - s->nruns;
+    int bases = c->todo.n + c->todo.finished - s->nruns, arms = 0;
+    for (int i = 0; i < s->nruns; i++) arms += s->points[s->runs[i].point]->is_control;
     if (c->todo.finished)
         printf("%s: %d of %d runs are done already", s->name, c->todo.finished, s->nruns);
     else
         printf("%s: %d run%s", s->name, s->nruns, s->nruns == 1 ? "" : "s");
     if (bases > 0) printf(", and the untouched base");
+    if (arms) printf(", %d of them control arms", arms);
     if (s->nruns_all > s->nruns) printf("; %d more stay behind run_cap", s->nruns_all - s->nruns);
     if (c->todo.n) {
         char b[32];
@@ -381,7 +383,7 @@ static int dry_plan(const struct options *o, const struct sweep *s, struct db *d
 /* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */
 static int dry_list(const struct options *o, const struct sweep *s, struct db *db, const struct todo *t,
                     struct err *e) {
-    int behind = s->nruns_all - s->nruns, bases = 0;
+    int behind = s->nruns_all - s->nruns, bases = 0, arms = 0;
     const struct todo_item **items = xcalloc((size_t)s->nruns_all + 1, sizeof *items);
     for (int i = 0; i < t->n; i++) {
         if (t->v[i].cell >= 0) items[t->v[i].cell] = &t->v[i];
@@ -390,10 +392,14 @@ static int dry_list(const struct options *o, const struct sweep *s, struct db *d
     int64_t run = 0;
     for (int i = 0; i < s->nruns_all && run >= 0; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
+        arms += p->is_control;
         run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
         char *label = sweep_run_label(s, i);
+        char *control = sweep_control_label(s, s->runs[i].point);
         printf("%4d  %s%s%s", i + 1, label, run > 0 ? "  (done)" : "",
                i >= s->nruns ? "  (behind run_cap)" : "");
+        if (control) printf("  (control: %s)", control);
+        free(control);
         if (items[i] && *items[i]->refused) printf("  (%s)", items[i]->refused);
         printf("\n");
         free(label);
@@ -403,6 +409,7 @@ static int dry_list(const struct options *o, const struct sweep *s, struct db *d
     printf("%s: %d run%s, %d done, %d to run", s->name, s->nruns_all, s->nruns_all == 1 ? "" : "s",
            t->finished, s->nruns - t->finished);
     if (behind) printf(", %d behind run_cap", behind);
+    if (arms) printf("; %d of them %s control arm%s", arms, arms == 1 ? "is a" : "are", arms == 1 ? "" : "s");
     printf("%s\n", bases ? "; and the untouched base" : "");
     return 0;
 }

@@ -29,18 +29,24 @@
 #error "SQLite 3.37 or newer is needed (STRICT tables)"
 #endif
 
-#define DB_SCHEMA     2          /* user_version that this program writes */
-#define DB_READS      1          /* the oldest that it reads without an upgrade: `speed` came with 2 */
+#define DB_SCHEMA     3          /* user_version that this program writes */
+#define DB_READS      1          /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms */
 #define DB_APP        0x62656e63 /* application_id: "benc" */
 #define DB_BUSY_MS    10000      /* how long a statement waits for another process */
 #define DB_STATEMENTS 40         /* distinct texts given to db_do */
 
-/* upgrades[v] turns schema v into v + 1; schema.sql always makes the newest one. */
+/* upgrades[v] turns the tables of schema v into those of v + 1; schema.sql always makes the newest ones. */
 static const char *const upgrades[DB_SCHEMA] = {
     NULL,
     "CREATE TABLE speed (key TEXT NOT NULL, cpu TEXT NOT NULL, threads INTEGER NOT NULL, build TEXT NOT NULL,"
     " train REAL, eval REAL, other REAL NOT NULL, calibration INTEGER NOT NULL, time TEXT NOT NULL,"
     " PRIMARY KEY (key, cpu, threads, build)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE point_control (sweep INTEGER NOT NULL REFERENCES sweep(id) ON DELETE CASCADE,"
+    " point INTEGER NOT NULL REFERENCES point(id) ON DELETE CASCADE,"
+    " control INTEGER NOT NULL REFERENCES point(id) ON DELETE CASCADE, kind TEXT NOT NULL,"
+    " PRIMARY KEY (sweep, point, control, kind)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX point_control_control ON point_control(control);"
+    "ALTER TABLE sweep_point ADD COLUMN control INTEGER NOT NULL DEFAULT 0",
 };
 
 struct db {
@@ -165,8 +171,11 @@ static int schema_make(struct db *db, struct err *e) {
 
 static int schema_upgrade(struct db *db, int from, struct err *e) {
     char sql[64];
-    int rc = 0;
+    const char *views = strstr(schema_sql, "CREATE VIEW ");
+    BUG_ON(!views, "schema.sql has no views (%d)", DB_SCHEMA);
+    int rc = db_exec(db, "DROP VIEW IF EXISTS control_pairs; DROP VIEW sweep_runs; DROP VIEW runs", e);
     for (int v = from; v < DB_SCHEMA && !rc; v++) rc = db_exec(db, upgrades[v], e);
+    if (!rc) rc = db_exec(db, views, e);
     snprintf(sql, sizeof sql, "PRAGMA user_version=%d", DB_SCHEMA);
     return rc ? rc : db_exec(db, sql, e);
 }

@@ -92,6 +92,10 @@ int db_point(struct db *db, const struct db_point *p, int64_t *id, struct err *e
 /* The sweep consists of these (point, seed) in this order (0-based), whether they run, ran in another sweep,
  * or stay behind run_cap. */
 int db_cell(struct db *db, int64_t sweep, int64_t point, uint64_t seed, int order, struct err *e);
+/* In this sweep `control` is a control arm of `point`; kind: what is held equal. only: it stands in the sweep, whose cells are entered, for no other
+ * reason. */
+int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, const char *kind, bool only,
+               struct err *e);
 int db_sweep_ready(struct db *db, struct err *e); /* commit: the sweep and its cells are visible */
 
 /* The finished run of this configuration and seed, or 0; negative on error. Finished: complete, pruned, nan
@@ -159,6 +163,8 @@ double db_query_num(const struct db_query *q, int col);       /* NaN for NULL */
 const char *db_query_text(const struct db_query *q, int col); /* NULL for NULL; valid until the next row */
 void db_query_close(struct db_query *q);                      /* accepts NULL */
 
+/* Does this file know control arms (point_control, control_pairs)? One that an older bench wrote, opened for reading, does not. */
+bool db_has_controls(const struct db *db);
 /* The id of the last sweep of this name, or of this file (a path), or of all (NULL); 0: none; negative:
  * error. */
 int64_t db_sweep_find(struct db *db, const char *name_or_path, struct err *e);

@@ -66,7 +66,8 @@ int db_sweep_begin(struct db *db, const struct db_sweep *s, int64_t *id, struct 
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " UTC_NOW ") RETURNING id",
                    "ttttttl", s->name, s->path, s->yaml, s->overrides, s->metric, s->goal, cap);
     if (db_give(db, rc, id)) return rc;
-    return db_do(db, e, "DELETE FROM sweep_point WHERE sweep = ?1", "i", *id);
+    rc = db_do(db, e, "DELETE FROM sweep_point WHERE sweep = ?1", "i", *id);
+    return rc ? rc : db_do(db, e, "DELETE FROM point_control WHERE sweep = ?1", "i", *id);
 }
 
 /* Does the method have this option? The configuration may hold keys that mean nothing to it. */
@@ -146,6 +147,15 @@ int db_point(struct db *db, const struct db_point *p, int64_t *id, struct err *e
 int db_cell(struct db *db, int64_t sweep, int64_t point, uint64_t seed, int order, struct err *e) {
     return db_do(db, e, "INSERT OR IGNORE INTO sweep_point (sweep, point, seed, ord) VALUES (?1, ?2, ?3, ?4)",
                  "iiii", sweep, point, (int64_t)seed, (int64_t)order);
+}
+
+int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, const char *kind, bool only,
+               struct err *e) {
+    int rc = db_do(db, e,
+                   "INSERT OR IGNORE INTO point_control (sweep, point, control, kind) VALUES (?1, ?2, ?3, ?4)",
+                   "iiit", sweep, point, control, kind);
+    if (rc || !only) return rc;
+    return db_do(db, e, "UPDATE sweep_point SET control = 1 WHERE sweep = ?1 AND point = ?2", "ii", sweep, control);
 }
 
 int db_sweep_ready(struct db *db, struct err *e) { return db_flush(db, e); }
@@ -291,6 +301,8 @@ int db_speed_get(struct db *db, struct db_speed *s, struct err *e) {
 
 /* ---- finding ----------------------------------------------------------------------------------------------
  */
+
+bool db_has_controls(const struct db *db) { return db_version(db) >= 3; }
 
 int64_t db_sweep_find(struct db *db, const char *name_or_path, struct err *e) {
     char *real = name_or_path ? realpath(name_or_path, NULL) : NULL;

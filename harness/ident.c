@@ -12,6 +12,7 @@
 #include "harness/cfg.h"
 #include "harness/data.h"
 #include "harness/nn/modelfile.h"
+#include "harness/sites.h"
 #include "harness/sweep_private.h"
 
 #define IDENT_VERSION 1 /* raise when equal configurations no longer give equal results */
@@ -37,7 +38,7 @@ static int real_data_digest(const json_t *data_cfg, char out[65], struct err *e)
     return rc ? rc : data_digest(data_cfg, out, e);
 }
 
-const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest};
+const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest, sites_read};
 
 /* ---- hashes -------------------------------------------------------------------------------------------- */
 
@@ -122,7 +123,7 @@ static char *model_name(struct load *l, const char *name) {
     return xstrdup(name);
 }
 
-static json_t *find_model(struct load *l, const char *name, int line) {
+const json_t *load_model(struct load *l, const char *name, int line) {
     json_t *hit = json_object_get(l->path_cache, name);
     if (hit) return hit;
     struct err e = {0};
@@ -161,30 +162,34 @@ static void hash_point(struct sweep_point *p) {
     json_decref(base);
 }
 
-/* Points of one hash run once: the first of them. */
+/* Points of one hash run once: the first of them. Control arms come behind the file's own points here, and step back for them in silence. */
 static void merge_points(struct load *l) {
     struct sweep *s = l->s;
-    json_t *seen = json_object(); /* hash -> line */
+    json_t *seen = json_object(); /* hash -> index */
     int kept = 0, repeats = 0;
     for (int i = 0; i < s->npoints; i++) {
         struct sweep_point *p = s->points[i];
-        json_t *first = json_object_get(seen, p->hash);
-        bool last = i + 1 == s->npoints || s->points[i + 1]->line != p->line;
-        int line = p->line, first_line = first ? (int)json_integer_value(first) : 0;
+        json_t *hit = json_object_get(seen, p->hash);
+        struct sweep_point *first = hit ? s->points[json_integer_value(hit)] : NULL;
+        bool last = i + 1 == s->npoints || s->points[i + 1]->line != p->line || s->points[i + 1]->is_control;
+        bool control = p->is_control;
+        int line = p->line;
         if (first) {
-            repeats++;
+            repeats += !control;
+            sweep_replace_point(l, p, first);
             json_decref(p->config);
             free(p);
         } else {
-            json_object_set_new(seen, p->hash, json_integer(line));
+            json_object_set_new(seen, p->hash, json_integer(kept));
             s->points[kept++] = p;
         }
-        if (first && last && first_line != line && first_line > 0)
+        if (!last || control) continue;
+        if (first && first->line != line && first->line > 0)
             load_warn(l, line, "%d of its points repeat others (of line %d, for example); each runs once",
-                      repeats, first_line);
-        else if (last && repeats)
+                      repeats, first->line);
+        else if (repeats)
             load_warn(l, line, "%d of its points repeat others; each runs once", repeats);
-        if (last) repeats = 0;
+        repeats = 0;
     }
     s->npoints = kept;
     json_decref(seen);
@@ -194,9 +199,10 @@ void sweep_identify(struct load *l) {
     struct sweep *s = l->s;
     for (int i = 0; i < s->npoints; i++) {
         struct sweep_point *p = s->points[i];
-        json_t *m = find_model(l, cfg_str(p->config, "model"), p->model_line);
-        json_object_set(p->config, "model_path", json_is_null(m) ? m : json_object_get(m, "path"));
-        json_object_set(p->config, "model_digest", json_is_null(m) ? m : json_object_get(m, "digest"));
+        const json_t *m = load_model(l, cfg_str(p->config, "model"), p->model_line);
+        json_t *path = json_object_get(m, "path"), *digest = json_object_get(m, "digest");
+        json_object_set(p->config, "model_path", path ? path : json_null());
+        json_object_set(p->config, "model_digest", digest ? digest : json_null());
         find_data(l, p);
     }
     if (l->code) return;

@@ -29,6 +29,15 @@ int adapter_read_number(const json_t *peft, const char *key, double def, json_t 
 /* The error of a field whose value is not implemented. */
 int adapter_refuse(const json_t *peft, const char *key, struct err *e);
 
+/* Control arms: what a point must be compared with before its gain means anything. `method` is run as the point is, with `options` (an object, stolen: dotted
+ * keys and values; what follows from them in the sweep file follows anew) put over it. `kind` says in a few words what is held equal, the same for
+ * all points; it is copied. */
+struct control_out;
+enum control_flags {
+    CONTROL_OWN_RATES = 1, /* the learning rates of the two methods do not compare: the control runs at those that the sweep tries with its own method */
+};
+void control_add(struct control_out *o, const char *kind, const char *method, json_t *options, unsigned flags);
+
 struct method {
     const char *name;    /* the file's name, the YAML value, the database value, the legend */
     const char *summary; /* one line for `bench ls methods` */
@@ -42,6 +51,8 @@ struct method {
     /* Trainable and stored parameters of one adapted site in closed form; called with site_shape of all sites. `shared`: what the method has once
      * for all sites, added once. */
     void (*count)(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored);
+    /* The control arms of a point: control_add for each. s: the sites that it adapts. */
+    void (*controls)(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o);
     bool (*select)(const struct net *net, const struct param *p); /* train this base parameter? */
     const char *nothing; /* the refusal of a model of which `select` chooses nothing: why, and the remedy. NULL: never refused */
     void (*setup)(struct net *net);                    /* once, before attach: sees net->sites; shared matrices */

@@ -1,6 +1,7 @@
--- The record of bench, schema 2. Everything that ran; read it through the views `runs` and `sweep_runs`.
+-- The record of bench, schema 3. Everything that ran; read it through the views `runs` and `sweep_runs`.
 -- Times are UTC, "2026-01-31T12:00:00Z"; durations are seconds; sizes are bytes. NULL: not applicable, or not known (yet).
--- A change here: raise DB_SCHEMA in db.c and add the step from the version before to `upgrades` there.
+-- A change here: raise DB_SCHEMA in db.c and add the step from the version before to `upgrades` there; for the views, which come
+-- last, nothing more: an upgrade makes them anew.
 
 -- One row per `bench run` command (the same command again continues its row).
 CREATE TABLE sweep (
@@ -84,8 +85,19 @@ CREATE TABLE sweep_point (
     point INTEGER NOT NULL REFERENCES point(id) ON DELETE CASCADE,
     seed  INTEGER NOT NULL,
     ord   INTEGER NOT NULL,     -- 0-based
+    control INTEGER NOT NULL DEFAULT 0, -- 1: not of the sweep's own grid, there only as the control arm of others
     PRIMARY KEY (sweep, point, seed)
 ) STRICT, WITHOUT ROWID;
+
+-- `controls: auto`: which points are control arms of which, many to many. A control may be a point of the sweep's own grid as well.
+CREATE TABLE point_control (
+    sweep   INTEGER NOT NULL REFERENCES sweep(id) ON DELETE CASCADE,
+    point   INTEGER NOT NULL REFERENCES point(id) ON DELETE CASCADE,
+    control INTEGER NOT NULL REFERENCES point(id) ON DELETE CASCADE,
+    kind    TEXT NOT NULL,      -- what is held equal: "alpha x ratio", "equal count", ...
+    PRIMARY KEY (sweep, point, control, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX point_control_control ON point_control(control);
 
 -- One attempt at a point with a seed.
 CREATE TABLE run (
@@ -194,7 +206,8 @@ CREATE VIEW runs AS
 SELECT
     r.id AS run_id,
     r.point AS point_id,
-    CAST(NULL AS INTEGER) AS control_of, -- the point whose control arm this is
+    (SELECT min(point) FROM point_control WHERE control = r.point) AS control_of, -- the point whose control arm this is; of several
+                                         -- the first (all: control_pairs)
     s.name AS sweep,                     -- whose command ran it; sweeps that reuse it: see sweep_runs
     r.state AS state,
     m.name AS model,
@@ -269,10 +282,31 @@ SELECT
     s.goal AS goal,
     CASE WHEN rs.metric = s.metric THEN r.metric
          ELSE (SELECT value FROM metric WHERE run = r.id AND key = s.metric ORDER BY step DESC LIMIT 1)
-    END AS metric                        -- this sweep's metric at the last evaluation
+    END AS metric,                       -- this sweep's metric at the last evaluation
+    c.control AS control                 -- 1: there only as the control arm of others
 FROM sweep s
 JOIN sweep_point c ON c.sweep = s.id
 LEFT JOIN run r ON r.point = c.point AND r.seed = c.seed
     AND r.attempt = (SELECT max(attempt) FROM run WHERE point = c.point AND seed = c.seed)
 LEFT JOIN sweep rs ON rs.id = r.sweep
 WHERE s.id = (SELECT max(id) FROM sweep WHERE name = s.name);
+
+-- A point of a sweep and a control arm of it, at one seed: both runs, and by how much the point's metric is above the control's.
+CREATE VIEW control_pairs AS
+SELECT
+    k.sweep AS sweep_id,
+    a.sweep AS sweep,
+    k.kind AS kind,
+    k.point AS point_id,
+    k.control AS control_id,
+    a.seed AS seed,
+    a.run_id AS run_id,
+    b.run_id AS control_run_id,
+    a.metric_name AS metric_name,
+    a.goal AS goal,
+    a.metric AS metric,
+    b.metric AS control_metric,
+    a.metric - b.metric AS difference    -- NULL where one of them has no number
+FROM point_control k
+JOIN sweep_runs a ON a.sweep_id = k.sweep AND a.point_id = k.point
+JOIN sweep_runs b ON b.sweep_id = k.sweep AND b.point_id = k.control AND b.seed = a.seed;

@@ -17,6 +17,8 @@ const struct opt sweep_opts[] = {
     {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize",
      "which way is better (default: what the metric means)"},
     {"seeds", OPT_ANY, "0", 0, 2147483648.0, NULL, "a whole number or a list of them"},
+    {"controls", OPT_ENUM, "none", 0, 0, "auto|none",
+     "auto: adds to each point the runs that it must be compared with (lora_plus: LoRA at alpha x ratio, ...)"},
     {"run_cap", OPT_INT, NULL, 1, 1e9, NULL, "most runs in all, also after a resume"},
     {"limits.memory", OPT_SIZE, NULL, 0, OPT_BIG, NULL, "bytes of one run, as 8GiB; more is the state oom"},
     {"limits.time", OPT_TIME, NULL, 0, 1e9, NULL, "time of one run, as 2h; more is the state timeout"},
@@ -139,6 +141,13 @@ static void check_goal(struct load *l, const struct task *task) {
         l->s->goal, l->s->metric, !strcmp(goal, "minimize") ? "lower" : "higher", goal);
 }
 
+static bool wants_controls(struct load *l) {
+    char *how = top_text(l, "controls", "none");
+    bool yes = !strcmp(how, "auto");
+    free(how);
+    return yes;
+}
+
 static void read_top(struct load *l) {
     struct sweep *s = l->s;
     const struct setting *t = settings_find(&l->base, "task");
@@ -150,6 +159,7 @@ static void read_top(struct load *l) {
     s->goal = top_text(l, "metric.goal", goal ? goal : task ? task->default_goal : "minimize");
     s->save = top_text(l, "save", "adapter");
     s->run_cap = (long)top_number(l, "run_cap");
+    l->wants_controls = wants_controls(l);
     s->memory_limit = (size_t)top_number(l, "limits.memory");
     s->time_limit = top_number(l, "limits.time");
     free(stem);
@@ -198,6 +208,7 @@ static void load_release(struct load *l) {
     json_decref(l->path_cache);
     json_decref(l->data_cache);
     json_decref(l->rows_cache);
+    sweep_release_pairs(l);
 }
 
 void sweep_free(struct sweep *s) {
@@ -212,6 +223,8 @@ void sweep_free(struct sweep *s) {
     free(s->seeds);
     free(s->runs);
     free(s->varying);
+    for (int i = 0; i < s->ncontrols; i++) free(s->controls[i].kind);
+    free(s->controls);
     free(s->name);
     free(s->path);
     free(s->yaml);
@@ -247,8 +260,11 @@ static int load_all(struct load *l, struct err *e) {
     read_top(l);
     sweep_expand(l); /* after a mistake it only looks for others */
     if ((rc = load_errors(l, e))) return rc;
+    if (l->wants_controls) sweep_add_controls(l);
+    if ((rc = load_errors(l, e))) return rc;
     sweep_identify(l);
     if ((rc = load_errors(l, e))) return rc;
+    sweep_place_controls(l);
     sweep_find_varying(l->s);
     make_runs(l->s);
     return 0;

@@ -4,6 +4,8 @@
  * models. Mistakes are reported as "file:line: what (remedy)", up to ten of them, one per line of err.msg. A
  * file becomes a list of points in grid-major order: variants and their methods outermost, then the axes in
  * the file's order (`parameters`, then `paired`), the last one fastest; seeds innermost.
+ * With `controls: auto` the control arms of a point (method.h, `controls`) follow it, unless they are points of the
+ * file anyhow, or of another's controls.
  *
  * Resolved configuration of a point (JSON, nested as `base`): every row of opt_core, of the task and of the
  * method with its value (null where absent), target_modules in canonical form (null for methods without
@@ -20,6 +22,8 @@
 #include "harness/err.h"
 #include "harness/opt.h"
 
+struct site_shape;
+
 #define SWEEP_MAX_POINTS 50000
 #define SWEEP_MAX_SEEDS  1000
 
@@ -30,12 +34,19 @@ struct sweep_point {
                            own for that base */
     int line;           /* where its variant (or base) stands; 0: from --set */
     bool is_base;
+    bool is_control; /* not of the file's own grid: added as the control arm of others */
     int model_line, data_line; /* where its model and data are named; negative: --set number -line */
 };
 
 struct sweep_run {
     int point; /* index into points */
     long seed;
+};
+
+/* `controls: auto`: `control` is a control arm of `point` (indices into points). A point may have several, and be that of several. */
+struct sweep_control {
+    int point, control;
+    char *kind; /* what is held equal: "alpha x ratio" */
 };
 
 struct sweep {
@@ -58,6 +69,8 @@ struct sweep {
     int nwarnings, warnings_cap;
     const char **varying; /* keys whose values differ between points, in the order of a label */
     int nvarying, varying_cap;
+    struct sweep_control *controls;
+    int ncontrols;
 };
 
 /* Where models and data are looked up; tests put their own here. */
@@ -66,8 +79,10 @@ struct sweep_lookup {
                         struct err *e); /* absolute, malloc'ed; NULL with e filled */
     int (*model_digest)(const char *path, char out[65], struct err *e);
     int (*data_digest)(const json_t *data_cfg, char out[65], struct err *e);
+    /* The sites of the model at `path` that a configuration adapts; *ret is malloc'ed. */
+    int (*sites)(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e);
 };
-extern const struct sweep_lookup sweep_lookup_real; /* catalog.h, modelfile.h, data.h */
+extern const struct sweep_lookup sweep_lookup_real; /* catalog.h, modelfile.h, data.h, sites.h */
 
 /* Read the file at `path` with the --set arguments "key=value". *ret is NULL on error. ERR_USER: a mistake in
  * the file or in `sets`; ERR_RESOURCE: a model or data set that is not there. lookup NULL: the real one. */
@@ -83,6 +98,10 @@ char *sweep_find(const char *arg, struct err *e);
  */
 char *sweep_point_label(const struct sweep *s, int point);
 char *sweep_run_label(const struct sweep *s, int run);
+/* "alpha x ratio of lora_plus r=8 ...": what a point is the control arm of; the first, and how many more. NULL: of nothing. Caller frees. */
+char *sweep_control_label(const struct sweep *s, int point);
+/* "alpha x ratio" alone, borrowed; NULL: a point that is no control arm. */
+const char *sweep_control_kind(const struct sweep *s, int point);
 
 /* The rows that may stand at the top of a sweep file (name, run_cap, limits.memory, ...). Ends with key NULL.
  */

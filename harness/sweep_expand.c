@@ -113,7 +113,7 @@ static bool has_use(const struct space *sp, int n, const char *key) {
 static void check_use(struct load *l, const struct space *sp, int n, const struct settings *s, bool whole) {
     for (int i = 0; i < s->n; i++) {
         const struct setting *st = &s->v[i];
-        if (has_use(sp, n, st->key)) continue;
+        if (has_use(sp, n, st->key) || (whole && l->wants_controls)) continue; /* of use to a control arm, maybe */
         if (whole)
             load_fail(l, st->line, "no method of this sweep has the option '%s'", st->key);
         else
@@ -399,6 +399,10 @@ static const struct task *required(struct point_build *b) {
 
 /* Resolve and check the point of this chain. */
 static bool build_point(struct point_build *b) {
+    if (b->l->s->npoints >= SWEEP_MAX_POINTS) {
+        point_fail(b, b->sp->line, "with this grid the sweep has more than %d points", SWEEP_MAX_POINTS);
+        return false;
+    }
     char warn[300] = "";
     struct err e = {0};
     json_t *config = NULL;
@@ -488,35 +492,50 @@ static struct axes grid_axes(const struct load *l, const struct space *sp, const
 static size_t grid_size(struct load *l, const struct space *sp, const struct axes *a) {
     double n = 1;
     for (int i = 0; i < a->n; i++) n *= a->v[i].n;
-    if (n + l->s->npoints <= SWEEP_MAX_POINTS) return (size_t)n;
+    if (n <= SWEEP_MAX_POINTS) return (size_t)n;
     load_fail(l, sp->line, "this grid has %.6g points; a sweep may have %d", n, SWEEP_MAX_POINTS);
     return 0;
 }
 
-static void expand_method(struct load *l, const struct space *sp, const struct method *m) {
+static bool each_cell_of(struct load *l, const struct space *sp, const struct method *m,
+                         bool (*fn)(struct load *l, const struct grid_cell *c, void *arg), void *arg) {
     struct axes axes = grid_axes(l, sp, m);
     size_t total = grid_size(l, sp, &axes);
-    const struct settings **chain = xcalloc((size_t)axes.n + 2, sizeof *chain);
+    struct grid_cell c = {sp, m, xcalloc((size_t)axes.n + 3, sizeof *c.chain), 2 + axes.n};
     bool ok = true;
     for (size_t i = 0; i < total && ok; i++) {
-        struct point_build b = {.l = l, .sp = sp, .m = m, .chain = chain, .nchain = 2 + axes.n};
         size_t rest = i;
-        chain[0] = &l->base;
-        chain[1] = &sp->fixed;
+        c.chain[0] = &l->base;
+        c.chain[1] = &sp->fixed;
         for (int j = axes.n - 1; j >= 0; j--) { /* the last axis is the fastest */
-            chain[2 + j] = &axes.v[j].rows[rest % (size_t)axes.v[j].n];
+            c.chain[2 + j] = &axes.v[j].rows[rest % (size_t)axes.v[j].n];
             rest /= (size_t)axes.v[j].n;
         }
-        ok = build_point(&b);
+        ok = fn(l, &c, arg);
     }
-    free(chain);
+    free(c.chain);
     axes_release(&axes);
+    return ok;
+}
+
+void sweep_each_cell(struct load *l, bool (*fn)(struct load *l, const struct grid_cell *c, void *arg),
+                     void *arg) {
+    for (int i = 0; i < l->nspaces; i++)
+        for (int j = 0; j < l->spaces[i].methods.n; j++)
+            each_cell_of(l, &l->spaces[i], method_at(&l->spaces[i].methods.v[j]), fn, arg);
+}
+
+bool sweep_add_point(struct load *l, const struct grid_cell *c) {
+    struct point_build b = {.l = l, .sp = c->sp, .m = c->m, .chain = c->chain, .nchain = c->n};
+    return build_point(&b);
+}
+
+static bool add_cell(struct load *l, const struct grid_cell *c, void *arg) {
+    (void)arg;
+    return sweep_add_point(l, c);
 }
 
 void sweep_expand(struct load *l) {
     check_all(l);
-    if (l->code) return;
-    for (int i = 0; i < l->nspaces; i++)
-        for (int j = 0; j < l->spaces[i].methods.n; j++)
-            expand_method(l, &l->spaces[i], method_at(&l->spaces[i].methods.v[j]));
+    if (!l->code) sweep_each_cell(l, add_cell, NULL);
 }

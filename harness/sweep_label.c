@@ -113,6 +113,30 @@ char *sweep_run_label(const struct sweep *s, int run) {
     return label;
 }
 
+const char *sweep_control_kind(const struct sweep *s, int point) {
+    for (int i = 0; i < s->ncontrols; i++)
+        if (s->controls[i].control == point) return s->controls[i].kind;
+    return NULL;
+}
+
+char *sweep_control_label(const struct sweep *s, int point) {
+    const struct sweep_control *first = NULL;
+    int more = 0;
+    for (int i = 0; i < s->ncontrols; i++) {
+        if (s->controls[i].control != point) continue;
+        if (first)
+            more++;
+        else
+            first = &s->controls[i];
+    }
+    if (!first) return NULL;
+    char *of = sweep_point_label(s, first->point);
+    char *label = more ? xasprintf("%s of %s, and of %d more", first->kind, of, more)
+                       : xasprintf("%s of %s", first->kind, of);
+    free(of);
+    return label;
+}
+
 /* ---- finding the file ---------------------------------------------------------------------------------- */
 
 static char *existing(char *path) {

@@ -49,6 +49,19 @@ struct keyset {
     size_t n, cap;
 };
 
+/* A point in the making: its settings from the general to the particular. The array has room for one more. */
+struct grid_cell {
+    const struct space *sp;
+    const struct method *m;
+    const struct settings **chain;
+    int n;
+};
+
+struct control_pair {
+    struct sweep_point *point, *control;
+    char *kind;
+};
+
 struct load {
     struct sweep *s;
     const struct sweep_lookup *lookup;
@@ -69,6 +82,11 @@ struct load {
     json_t *path_cache; /* model as written -> {path, digest} */
     json_t *data_cache; /* dump of the data configuration -> digest */
     json_t *rows_cache; /* the same -> number of training rows */
+    bool wants_controls;
+    struct control_pair *pairs;
+    int npairs, pairs_cap;
+    struct ynode **docs; /* values of control arms */
+    int ndocs, docs_cap;
 };
 
 /* One mistake at a line (positive: of the file, negative: of a --set argument, 0: the whole file). The same
@@ -98,12 +116,25 @@ bool ident_base_ignores(const char *key);
 void sweep_read(struct load *l);
 /* sweep_expand.c: spaces -> s->points, without hashes. Mistakes through load_fail. */
 void sweep_expand(struct load *l);
+/* The cells of the grid in order, until fn says false. */
+void sweep_each_cell(struct load *l, bool (*fn)(struct load *l, const struct grid_cell *c, void *arg), void *arg);
+/* Resolve, check and append the point of a cell; false after a mistake. */
+bool sweep_add_point(struct load *l, const struct grid_cell *c);
+/* sweep_control.c: the control arms of all points, behind them, and l->pairs. */
+void sweep_add_controls(struct load *l);
+/* `p` is about to go: `by` stands for it in all pairs. */
+void sweep_replace_point(struct load *l, const struct sweep_point *p, struct sweep_point *by);
+/* When equal points are merged: each control arm to its place behind the first of its points; the pairs into s->controls. */
+void sweep_place_controls(struct load *l);
+void sweep_release_pairs(struct load *l);
 /* ident.c: digests and hashes for all points; equal ones are merged. */
 void sweep_identify(struct load *l);
 /* sweep.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize", "maximize", or NULL: none of them tells it. */
 const char *sweep_metric_goal(const struct task *task, const char *name);
 /* Error when NULL: the message lists what they tell. */
 int sweep_check_metric(const struct task *task, const char *name, struct err *e);
+/* Path and digest of a model, {path, digest}, borrowed; null after a mistake. */
+const json_t *load_model(struct load *l, const char *name, int line);
 /* sweep_label.c: fills s->varying. */
 void sweep_find_varying(struct sweep *s);
 

@@ -338,6 +338,12 @@ static int record_cells(const struct sweep *s, struct db *db, int64_t sweep, int
         int rc = db_cell(db, sweep, points[s->runs[i].point], (uint64_t)s->runs[i].seed, i, e);
         if (rc) return rc;
     }
+    for (int i = 0; i < s->ncontrols; i++) {
+        const struct sweep_control *c = &s->controls[i];
+        bool only = s->points[c->control]->is_control;
+        int rc = db_control(db, sweep, points[c->point], points[c->control], c->kind, only, e);
+        if (rc) return rc;
+    }
     return 0;
 }
 

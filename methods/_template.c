@@ -43,6 +43,12 @@ static void template_count(const struct site_shape *s, int nsites, const json_t 
     *stored = *trainable;
 }
 
+/* What a gain of this method must be measured against: here LoRA at rank 1, which trains about as few numbers. `controls: auto` in a sweep adds it. */
+static void template_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    (void)cfg, (void)s, (void)nsites;
+    control_add(o, "rank 1", "lora", json_pack("{s:i}", "r", 1), 0);
+}
+
 /* Which base parameters train beside the adapter? (full: all; bitfit: biases.) Called once for each, before setup. `nothing` is the refusal of a
  * model in which that finds none. */
 static bool template_select(const struct net *net, const struct param *p) {
@@ -141,6 +147,7 @@ const struct method method_template = {
     .site_size = sizeof(struct template_site),
     .check = template_check,
     .count = template_count,
+    .controls = template_controls,
     .select = template_select,
     .setup = template_setup,
     .attach = template_attach,

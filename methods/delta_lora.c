@@ -143,6 +143,12 @@ static void delta_count(const struct site_shape *s, int nsites, const json_t *cf
     if (K > 0 && cfg_int(cfg, "train.steps") > K) *stored *= 2;
 }
 
+static void delta_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    (void)s, (void)nsites;
+    double alpha = cfg_num(cfg, "lora_alpha") * (1 + cfg_num(cfg, "delta_lambda"));
+    control_add(o, "alpha x (1+lambda)", "lora", json_pack("{s:f}", "lora_alpha", alpha), 0);
+}
+
 const struct method method_delta_lora = {
     .name = "delta_lora",
     .summary = "LoRA whose change is also added to W, step by step",
@@ -153,6 +159,7 @@ const struct method method_delta_lora = {
     .site_size = sizeof(struct delta_site),
     .check = delta_check,
     .count = delta_count,
+    .controls = delta_controls,
     .setup = delta_setup,
     .attach = delta_attach,
     .layout = lowrank_layout,

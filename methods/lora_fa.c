@@ -14,6 +14,14 @@ static void lora_fa_count(const struct site_shape *s, int nsites, const json_t *
     *trainable = n;
 }
 
+/* Half of the trained numbers are gone: is LoRA with as few as good, and is LoRA-FA with as many? */
+static void lora_fa_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    size_t trainable, stored;
+    lora_fa_count(s, nsites, cfg, &trainable, &stored);
+    lowrank_control_count(s, nsites, trainable, 0, o);
+    control_add(o, "rank 2r", "lora_fa", json_pack("{s:I}", "r", (json_int_t)(2 * cfg_int(cfg, "r"))), 0);
+}
+
 const struct method method_lora_fa = {
     .name = "lora_fa",
     .summary = "LoRA with A frozen: keeps A x instead of x for backward",
@@ -23,6 +31,7 @@ const struct method method_lora_fa = {
     .run_size = sizeof(struct lowrank_run),
     .site_size = sizeof(struct lowrank_site),
     .count = lora_fa_count,
+    .controls = lora_fa_controls,
     .setup = lowrank_setup,
     .attach = lora_fa_attach,
     .layout = lowrank_layout,

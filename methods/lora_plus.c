@@ -15,6 +15,12 @@ static void lora_plus_attach(struct net *net, struct site *s) {
     lowrank_attach(net, s, PARAM_TRAIN, (float)cfg_num(net->config, "loraplus_lr_ratio"));
 }
 
+static void lora_plus_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    (void)s, (void)nsites;
+    double alpha = cfg_num(cfg, "lora_alpha") * cfg_num(cfg, "loraplus_lr_ratio");
+    control_add(o, "alpha x ratio", "lora", json_pack("{s:f}", "lora_alpha", alpha), 0);
+}
+
 const struct method method_lora_plus = {
     .name = "lora_plus",
     .summary = "LoRA with a higher learning rate for B",
@@ -24,6 +30,7 @@ const struct method method_lora_plus = {
     .run_size = sizeof(struct lowrank_run),
     .site_size = sizeof(struct lowrank_site),
     .count = lowrank_count,
+    .controls = lora_plus_controls,
     .setup = lowrank_setup,
     .attach = lora_plus_attach,
     .layout = lowrank_layout,

@@ -139,3 +139,12 @@ void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, si
     for (int i = 0; i < nsites; i++) n += r * (size_t)(s[i].d_in + s[i].d_out);
     *trainable = *stored = n;
 }
+
+void lowrank_control_count(const struct site_shape *s, int nsites, size_t trainable, unsigned flags,
+                           struct control_out *o) {
+    size_t per_rank = 0;
+    for (int i = 0; i < nsites; i++) per_rank += (size_t)(s[i].d_in + s[i].d_out);
+    size_t r = trainable / per_rank;
+    if ((r + 1) * per_rank - trainable < trainable - r * per_rank) r++;
+    control_add(o, "equal count", "lora", json_pack("{s:I}", "r", (json_int_t)MAX_OF(r, (size_t)1)), flags);
+}

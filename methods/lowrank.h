@@ -56,5 +56,8 @@ int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
 /* r (d_in + d_out) per site, trained and stored. */
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
                    size_t *stored);
+/* Control arm: LoRA at the whole rank whose trained numbers are nearest to `trainable` (of two equally near the smaller). */
+void lowrank_control_count(const struct site_shape *s, int nsites, size_t trainable, unsigned flags,
+                           struct control_out *o);
 
 #endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "harness/cfg.h"
-#include "harness/method.h"
 #include "harness/util.h"
+#include "methods/lowrank.h"
 
 static const struct opt vera_opts[] = {
     {"r", OPT_INT, "256", 1, 65536, NULL, "rank of the shared random matrices"},
@@ -162,6 +162,13 @@ static void vera_count(const struct site_shape *s, int nsites, const json_t *cfg
     *trainable = *stored = n;
 }
 
+/* Its vectors want larger rates than LoRA's matrices. */
+static void vera_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    size_t trainable, stored;
+    vera_count(s, nsites, cfg, &trainable, &stored);
+    lowrank_control_count(s, nsites, trainable, CONTROL_OWN_RATES, o);
+}
+
 const struct method method_vera = {
     .name = "vera",
     .summary = "shared frozen random matrices, two trained vectors per layer",
@@ -171,6 +178,7 @@ const struct method method_vera = {
     .run_size = sizeof(struct vera_run),
     .site_size = sizeof(struct vera_site),
     .count = vera_count,
+    .controls = vera_controls,
     .setup = vera_setup,
     .attach = vera_attach,
     .layout = vera_layout,

@@ -19,7 +19,7 @@ db.execute("INSERT INTO dataset VALUES (1,'glosses','/d','d')")
 def run(i, method, untouched, r, lr, state, loss, error=None):
     db.execute("INSERT INTO point VALUES (?,?,'b',?,?,'lm',1,1,?,16,?,?,8,64,'auto','{\"method\":\"x\"}')",
                (i, "%02d" % i * 32, method, untouched, r, lr, None if untouched else "q_proj,v_proj"))
-    db.execute("INSERT INTO sweep_point VALUES (1,?,0,?)", (i, i))
+    db.execute("INSERT INTO sweep_point (sweep, point, seed, ord) VALUES (1,?,0,?)", (i, i))
     db.execute("INSERT INTO run (id,point,seed,attempt,sweep,state,error,created,eval_loss,metric,trainable,total_params,peak_bytes,"
                "train_s,total_s,steps,tokens) VALUES (?,?,0,1,1,?,?,'t',?,?,460800,134515008,734003200,33.3,40,60,1000)",
                (i, i, state, error, loss, loss))

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "harness/cfg.h"
+#include "harness/net.h"
 #include "harness/sweep.h"
 #include "harness/util.h"
 
@@ -54,7 +55,19 @@ static int fake_data_digest(const json_t *data, char out[65], struct err *e) {
     return 0;
 }
 
-static const struct sweep_lookup fake_lookup = {fake_model_path, fake_model_digest, fake_data_digest};
+/* Two layers, 24 -> 24 and 24 -> 8, whatever is asked for: LoRA trains 80 numbers per rank. */
+static int fake_sites(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e) {
+    const char *target = cfg_str(config, "target_modules");
+    if (target && !strcmp(target, "nothing"))
+        return err_set(e, ERR_USER, "target_modules: 'nothing' matches no layer of %s", path);
+    *ret = xcalloc(2, sizeof **ret);
+    (*ret)[0] = (struct site_shape){.d_in = 24, .d_out = 24};
+    (*ret)[1] = (struct site_shape){.d_in = 24, .d_out = 8};
+    *n = 2;
+    return 0;
+}
+
+static const struct sweep_lookup fake_lookup = {fake_model_path, fake_model_digest, fake_data_digest, fake_sites};
 
 static void put_file(const char *name, const char *text) {
     struct err e = {0};

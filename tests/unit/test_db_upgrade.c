@@ -102,7 +102,7 @@ static void writing_brings_it_up_to_date_and_keeps_what_it_holds(void **state) {
     (void)state;
     make_old();
     struct db *db = open_db(path, true);
-    assert_text(db, version, "2");
+    assert_text(db, version, "3");
     assert_text(db, "SELECT state FROM run WHERE id = 7", "complete");
     struct err e = {0};
     struct db_speed s = {
@@ -112,6 +112,32 @@ static void writing_brings_it_up_to_date_and_keeps_what_it_holds(void **state) {
     db = open_db(path, true); /* once is enough */
     assert_text(db, "SELECT count(*) FROM speed", "1");
     assert_text(db, "SELECT quote(train) || ' ' || eval FROM speed", "NULL 0.5");
+    db_close(db);
+}
+
+/* Views are made anew: those of an older bench know nothing of control arms. */
+static void an_upgraded_record_tells_control_arms(void **state) {
+    (void)state;
+    make_old();
+    struct db *db = open_db(path, false);
+    assert_false(db_has_controls(db));
+    db_close(db);
+    db = open_db(path, true);
+    struct err e = {0};
+    assert_true(db_has_controls(db));
+    assert_text(db, "SELECT coalesce(control_of, 'none') FROM runs", "none");
+    int64_t other;
+    json_t *config = json_pack("{s:s}", "method", "lora_plus");
+    assert_int_equal(db_point(db, &(struct db_point){.hash = "h2", .config = config}, &other, &e), 0);
+    json_decref(config);
+    assert_int_equal(db_cell(db, 1, other, 0, 0, &e), 0);
+    assert_int_equal(db_cell(db, 1, 1, 0, 1, &e), 0);
+    assert_int_equal(db_control(db, 1, other, 1, "alpha x ratio", true, &e), 0);
+    assert_int_equal(db_flush(db, &e), 0);
+    assert_text(db, "SELECT control_of = 2 FROM runs WHERE point_id = 1", "1");
+    assert_text(db, "SELECT group_concat(control) FROM (SELECT control FROM sweep_runs ORDER BY ord)", "0,1");
+    assert_text(db, "SELECT kind || ' ' || control_run_id || ' ' || coalesce(run_id, 'open') FROM control_pairs",
+                "alpha x ratio 7 open");
     db_close(db);
 }
 
@@ -160,6 +186,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_older_record_is_read_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(writing_brings_it_up_to_date_and_keeps_what_it_holds, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_upgraded_record_tells_control_arms, setup, teardown),
         cmocka_unit_test_setup_teardown(an_upgraded_record_has_the_columns_of_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_speed_is_found_by_shape_machine_threads_and_build, setup, teardown),
     };
