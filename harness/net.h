@@ -40,7 +40,7 @@ struct param {
     float lr_mult;   /* LoRA+'s ratio on B; 1 */
     bool head;       /* a task's own (net_head) */
     bool regenerable; /* FIXED: drawn from a stored seed; saved adapters may leave it out */
-    struct site *site; /* an adapter's: its site (NULL when shared) */
+    struct site *site; /* an adapter's: its site; NULL when shared, or a method's note, which is not saved */
 };
 static inline size_t param_size(const struct param *p) { return (size_t)p->rows * (size_t)p->cols; }
 

@@ -9,11 +9,9 @@
  * when K = 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
  * untouched base. With K = 0, no decay, no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
 #include <stdio.h>
-#include <string.h>
 
 #include "harness/cfg.h"
 #include "harness/nn/mat.h"
-#include "harness/util.h"
 #include "methods/lowrank.h"
 
 static const struct opt delta_lora_opts[] = {
@@ -54,27 +52,16 @@ static void delta_setup(struct net *net) {
     run->started = net->mem->counting && run->start < cfg_int(net->config, "train.steps");
 }
 
-static struct param *snapshot(struct net *net, struct site *s, const struct param *of, const char *when) {
-    char *name = xasprintf("%s.%s", of->name, when);
-    struct param *p = net_param(net, s, name, PARAM_FIXED, of->rows, of->cols);
-    free(name);
-    return p;
-}
-
 static void delta_attach(struct net *net, struct site *s) {
     struct delta_run *run = net->method_state;
     struct delta_site *st = s->state;
     lowrank_attach(net, s, PARAM_TRAIN, 1.0f);
     if (!net->training) return;
-    st->A_old = snapshot(net, s, st->lowrank.A, "before");
-    st->B_old = snapshot(net, s, st->lowrank.B, "before");
+    st->A_old = lowrank_snapshot(net, st->lowrank.A, "before");
+    st->B_old = lowrank_snapshot(net, st->lowrank.B, "before");
     if (run->start == 0) return;
-    st->A_K = snapshot(net, s, st->lowrank.A, "start");
-    st->B_K = snapshot(net, s, st->lowrank.B, "start");
-}
-
-static void keep(struct param *to, const struct param *from) {
-    memcpy(to->value, from->value, param_size(from) * sizeof(float));
+    st->A_K = lowrank_snapshot(net, st->lowrank.A, "start");
+    st->B_K = lowrank_snapshot(net, st->lowrank.B, "start");
 }
 
 static void delta_pre_step(struct net *net, long step) {
@@ -83,11 +70,11 @@ static void delta_pre_step(struct net *net, long step) {
     for (int i = 0; i < net->nsites; i++) {
         if (!net->sites[i]->adapted) continue;
         struct delta_site *st = net->sites[i]->state;
-        keep(st->A_old, st->lowrank.A);
-        keep(st->B_old, st->lowrank.B);
+        lowrank_keep(st->A_old, st->lowrank.A);
+        lowrank_keep(st->B_old, st->lowrank.B);
         if (run->started || !st->A_K) continue;
-        keep(st->A_K, st->lowrank.A);
-        keep(st->B_K, st->lowrank.B);
+        lowrank_keep(st->A_K, st->lowrank.A);
+        lowrank_keep(st->B_K, st->lowrank.B);
     }
     run->started = true;
 }
@@ -106,34 +93,18 @@ static void delta_post_step(struct net *net, long step) {
     }
 }
 
-/* Rows of A stacked: [A; A_K]; columns of B side by side: [(1+lambda) B, -lambda B_K]. PEFT's scale must stay s = alpha/r, so the
- * saved alpha doubles with the rank. */
+/* [A; A_K] and [(1+lambda) B, -lambda B_K] */
 static void delta_save(struct net *net, struct site *s, struct adapter_out *o) {
     struct delta_run *run = net->method_state;
     struct delta_site *st = s->state;
-    const struct param *A = st->lowrank.A, *B = st->lowrank.B;
-    int r = run->lowrank.r, parts = run->started && st->A_K ? 2 : 1;
-    float own = run->started ? 1.0f + run->lambda : 1.0f;
-    size_t na = param_size(A);
-    float *a = xmalloc((size_t)parts * na * sizeof *a);
-    float *b = xmalloc((size_t)parts * param_size(B) * sizeof *b);
-    memcpy(a, A->value, na * sizeof *a);
-    if (parts == 2) memcpy(a + na, st->A_K->value, na * sizeof *a);
-    for (int i = 0; i < s->d_out; i++)
-        for (int k = 0; k < r; k++) {
-            b[(size_t)i * (size_t)(parts * r) + (size_t)k] = own * B->value[i * r + k];
-            if (parts == 2) b[(size_t)i * (size_t)(2 * r) + (size_t)(r + k)] = -run->lambda * st->B_K->value[i * r + k];
-        }
-    adapter_add_owned(o, A->name, 2, (int64_t[]){parts * r, s->d_in}, a);
-    adapter_add_owned(o, B->name, 2, (int64_t[]){s->d_out, parts * r}, b);
+    bool both = run->started && st->A_K;
+    lowrank_save_sum(s, o, run->started ? 1.0f + run->lambda : 1.0f, both ? st->A_K : NULL, st->B_K, -run->lambda);
 }
 
 static void delta_save_config(struct net *net, json_t *config) {
     struct delta_run *run = net->method_state;
     lowrank_save_config(net, config);
-    if (!run->started || run->start == 0) return;
-    json_object_set_new(config, "r", json_integer(2 * run->lowrank.r));
-    json_object_set_new(config, "lora_alpha", json_real(2 * cfg_num(net->config, "lora_alpha")));
+    if (run->started && run->start > 0) lowrank_save_doubled(net, config);
 }
 
 /* Trains what LoRA trains; stores rank 2r unless K = 0 or no step reaches K. */

@@ -1,8 +1,6 @@
 /* lora.c - LoRA (Hu et al., 2106.09685): h = W x + (alpha/r) B A x, A random, B zero, both trained. */
 #include "methods/lowrank.h"
 
-static void lora_attach(struct net *net, struct site *s) { lowrank_attach(net, s, PARAM_TRAIN, 1.0f); }
-
 const struct method method_lora = {
     .name = "lora",
     .summary = "low-rank update B A beside the frozen matrix",
@@ -13,7 +11,7 @@ const struct method method_lora = {
     .site_size = sizeof(struct lowrank_site),
     .count = lowrank_count,
     .setup = lowrank_setup,
-    .attach = lora_attach,
+    .attach = lowrank_attach_both,
     .layout = lowrank_layout,
     .forward = lowrank_forward,
     .backward = lowrank_backward,

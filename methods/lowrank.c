@@ -2,7 +2,7 @@
 #include "methods/lowrank.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/cfg.h"
@@ -43,6 +43,8 @@ void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, flo
         rng_fill_uniform(rng_make(net->seed, st->A->name, 0), st->A->value, param_size(st->A),
                          1.0f / sqrtf((float)s->d_in));
 }
+
+void lowrank_attach_both(struct net *net, struct site *s) { lowrank_attach(net, s, PARAM_TRAIN, 1.0f); }
 
 void lowrank_layout(struct net *net, struct site *s, int np) {
     struct lowrank_run *run = net->method_state;
@@ -131,6 +133,40 @@ int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e) {
         return adapter_refuse(peft, "init_lora_weights", e);
     int rc = adapter_read_number(peft, "r", 8, cfg, e);
     return rc ? rc : adapter_read_number(peft, "lora_alpha", 8, cfg, e);
+}
+
+void lowrank_save_sum(struct site *s, struct adapter_out *o, float own, const struct param *A2,
+                      const struct param *B2, float other) {
+    struct lowrank_site *st = s->state;
+    const struct param *A = st->A, *B = st->B;
+    int r = A->rows, parts = A2 ? 2 : 1;
+    size_t na = param_size(A), row = (size_t)(parts * r);
+    float *a = xmalloc((size_t)parts * na * sizeof *a), *b = xmalloc((size_t)parts * param_size(B) * sizeof *b);
+    memcpy(a, A->value, na * sizeof *a);
+    if (A2) memcpy(a + na, A2->value, na * sizeof *a);
+    for (int i = 0; i < s->d_out; i++)
+        for (int k = 0; k < r; k++) {
+            b[(size_t)i * row + (size_t)k] = own * B->value[i * r + k];
+            if (A2) b[(size_t)i * row + (size_t)(r + k)] = other * B2->value[i * r + k];
+        }
+    adapter_add_owned(o, A->name, 2, (int64_t[]){parts * r, s->d_in}, a);
+    adapter_add_owned(o, B->name, 2, (int64_t[]){s->d_out, parts * r}, b);
+}
+
+void lowrank_save_doubled(struct net *net, json_t *config) {
+    json_object_set_new(config, "r", json_integer(2 * cfg_int(net->config, "r")));
+    json_object_set_new(config, "lora_alpha", json_real(2 * cfg_num(net->config, "lora_alpha")));
+}
+
+struct param *lowrank_snapshot(struct net *net, const struct param *of, const char *when) {
+    char *name = xasprintf("%s.%s", of->name, when);
+    struct param *p = net_param(net, NULL, name, PARAM_FIXED, of->rows, of->cols);
+    free(name);
+    return p;
+}
+
+void lowrank_keep(struct param *to, const struct param *from) {
+    memcpy(to->value, from->value, param_size(from) * sizeof(float));
 }
 
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,

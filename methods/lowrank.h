@@ -44,6 +44,7 @@ double lowrank_dropout(const json_t *cfg);
 void lowrank_setup(struct net *net);
 /* role of A: PARAM_TRAIN, or PARAM_FIXED (LoRA-FA: then x is not needed in backward). */
 void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult);
+void lowrank_attach_both(struct net *net, struct site *s); /* A and B train, at one learning rate */
 void lowrank_layout(struct net *net, struct site *s, int np);
 void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np);
 void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
@@ -53,6 +54,16 @@ void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
 void lowrank_save_config(struct net *net, json_t *config);
 extern const char *const lowrank_peft_fields[];
 int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
+/* Save own * B A + other * B2 A2 as one LoRA: rows of A stacked, columns of B side by side. A2 NULL: the first
+ * alone. With two the rank doubles, and so must the saved alpha (lowrank_save_doubled), so that PEFT's scale
+ * stays s. */
+void lowrank_save_sum(struct site *s, struct adapter_out *o, float own, const struct param *A2,
+                      const struct param *B2, float other);
+void lowrank_save_doubled(struct net *net, json_t *config);
+/* Room for a copy of an adapter's tensor, "<name>.<when>": a note of the method, no site's, so that it is
+ * neither saved nor looked for in a file. */
+struct param *lowrank_snapshot(struct net *net, const struct param *of, const char *when);
+void lowrank_keep(struct param *to, const struct param *from); /* to = from */
 /* r (d_in + d_out) per site, trained and stored. */
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
                    size_t *stored);

@@ -36,6 +36,8 @@ static inline json_t *engine_config(const char *method, const char *over) {
                            "\"adam_eps\":1e-8,\"max_length\":128}}",
                            0, NULL);
     json_object_set_new(c, "method", json_string(method));
+    for (const struct opt *o = method_find(method)->opts; o && o->key; o++)
+        if (!cfg_get(c, o->key)) cfg_set(c, o->key, opt_default(o));
     if (over) {
         json_t *o = json_loads(over, 0, NULL);
         assert_non_null(o);

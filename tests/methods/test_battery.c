@@ -159,8 +159,10 @@ static void output_is_unchanged_at_the_start(void **state) {
         open_method(&g, m, 1, false);
         float *want = logits_of(&base, &b);
         float *got = logits_of(&g, &b);
-        if (memcmp(got, want, (size_t)b.b.n * 97 * sizeof *got))
-            fail_msg("%s changes the output before the first step", label(m));
+        /* bit-equal, but where W itself is taken apart */
+        double d = worst(got, want, (size_t)b.b.n * 97);
+        if (d > (m->flags & METHOD_MUTATES_BASE ? 1e-5 : 0))
+            fail_msg("%s changes the output before the first step, by %g", label(m), d); /* observed 1.2e-6 */
         free(got), free(want);
         engine_close(&g);
         engine_close(&base);
@@ -226,7 +228,7 @@ static void merged_weights_give_the_same_output(void **state) {
             struct site *s = g.net.sites[i], *to = base.net.sites[i];
             param_privatise(&base.net, to->W, MEM_PARAM);
             weight_expand(&s->W->w, 0, s->d_out, 0, s->d_in, to->W->value, s->d_in);
-            m->merge(&g.net, s, to->W->value, NULL);
+            m->merge(&g.net, s, to->W->value, to->b ? to->b->value : NULL);
         }
         float *got = logits_of(&base, &b);
         double d = worst(got, want, (size_t)b.b.n * 97);
@@ -239,15 +241,17 @@ static void merged_weights_give_the_same_output(void **state) {
     engine_batch_release(&b);
 }
 
-/* Expanded copy of every parameter that must not move. */
+/* Expanded copy of every parameter that must not move: not what trains, not a method's notes, not the W of
+ * sites that a method says it moves. */
 static float **frozen_copy(struct engine *g) {
     float **copy = calloc((size_t)g->net.nparams, sizeof *copy);
     for (int i = 0; i < g->net.nparams; i++) {
         struct param *p = g->net.params[i];
         bool moves = p->role == PARAM_TRAIN;
-        if (g->net.method->flags & METHOD_MUTATES_BASE) /* its snapshots, and the W of its sites, move */
-            for (int k = 0; k < g->net.nsites; k++)
-                moves |= g->net.sites[k]->W == p || p->site == g->net.sites[k];
+        bool note = p->role == PARAM_FIXED && !p->site && !p->regenerable;
+        moves |= note;
+        for (int k = 0; (g->net.method->flags & METHOD_MUTATES_BASE) && k < g->net.nsites; k++)
+            moves |= g->net.sites[k]->W == p;
         if (moves) continue;
         copy[i] = malloc(param_size(p) * sizeof(float));
         weight_expand(&p->w, 0, p->rows, 0, p->cols, copy[i], p->cols);
