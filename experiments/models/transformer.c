@@ -61,7 +61,7 @@ void transformer_bound(void *state, struct net *net) {
     struct transformer *t = state;
     t->lowest = 0;
     while (t->lowest < t->o.layers && !layer_trains(&t->layer[t->lowest], net->training)) t->lowest++;
-    if (is_trained(t->embed) || is_trained(t->positions)) t->lowest = -1;
+    if (is_trained(t->embed) || is_trained(t->positions) || is_trained(t->types)) t->lowest = -1;
 }
 
 /* ---- widths ------------------------------------------------------------------------------------------ */
@@ -124,6 +124,7 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
     for (int l = 0; l < o->layers; l++) layout_layer(t, net, l, np, train, &shared);
     t->x_last = net_keep(net, train ? MEM_ACT : MEM_SCRATCH, np, o->hidden);
     t->hidden = net_keep(net, MEM_SCRATCH, np, o->hidden);
+    if (t->types) t->type_ids = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)np * PANEL * sizeof *t->type_ids);
     if (!train) return;
     t->dx = net_keep(net, MEM_SCRATCH, np, o->hidden);
     t->dn = net_keep(net, MEM_SCRATCH, np, o->hidden);
@@ -148,7 +149,7 @@ static struct attention attention_of(const struct transformer *t, const struct t
                               .kv_heads = t->o.kv_heads,
                               .hd = t->o.head_dim,
                               .scale = scale,
-                              .causal = true,
+                              .causal = !t->o.bidirectional,
                               .start = b->start,
                               .end = b->end,
                               .np = b->np};
@@ -186,30 +187,50 @@ static void forward_attention(struct transformer *t, struct net *net, struct tra
     else
         attention_forward(net->team, &at, L->ao, dq, L->lse, L->q, lq, L->k, lkv, L->v, lkv);
     site_forward(net, L->site[SITE_O], L->ao, dq, L->a, D, np);
-    panel_add(net->team, L->a, D, L->x, D, D, np);
+    panel_add(net->team, L->a, D, t->o.post_norm ? L->n1 : L->x, D, D, np);
 }
 
 static void forward_mlp(struct transformer *t, struct net *net, struct transformer_layer *L, float *y, int np) {
     int D = t->o.hidden, F = t->o.ff;
     forward_norm(t, net, L->n2, L->a, L->norm[NORM_MLP], L->norm_bias[NORM_MLP], np);
     site_forward(net, L->site[SITE_UP], L->n2, D, L->up, F, np);
-    if (t->o.plain_mlp)
+    if (t->o.plain_mlp && t->o.gelu_erf)
+        gelu_erf_forward(net->team, L->h, F, L->up, F, F, np);
+    else if (t->o.plain_mlp)
         gelu_forward(net->team, L->h, F, L->up, F, F, np);
     else {
         site_forward(net, L->site[SITE_GATE], L->n2, D, L->gate, F, np);
         silu_mul_forward(net->team, L->h, F, L->gate, F, L->up, F, F, np);
     }
     site_forward(net, L->site[SITE_DOWN], L->h, F, y, D, np);
-    panel_add(net->team, y, D, L->a, D, D, np);
+    panel_add(net->team, y, D, t->o.post_norm ? L->n2 : L->a, D, D, np);
+}
+
+/* x += row ids[i] of the table for token i; by way of a buffer that is not yet in use. */
+static void add_rows(struct transformer *t, struct net *net, float *x, const struct weight *table, const int32_t *ids, int n) {
+    int D = t->o.hidden;
+    embed_forward(net->team, t->hidden, D, table, ids, n);
+    panel_add(net->team, x, D, t->hidden, D, D, panels(n));
+}
+
+/* The table without its first rows, which stand for no position. */
+static struct weight position_table(const struct transformer *t) {
+    struct weight w = t->positions->w;
+    w.data = (const char *)w.data + (size_t)t->o.position_offset * w.row_bytes;
+    w.rows -= t->o.position_offset;
+    return w;
 }
 
 static void forward_embedding(struct transformer *t, struct net *net, const struct batch *b) {
-    int D = t->o.hidden;
     float *x = t->layer[0].x;
-    embed_forward(net->team, x, D, &t->embed->w, b->ids, b->n);
+    embed_forward(net->team, x, t->o.hidden, &t->embed->w, b->ids, b->n);
+    if (t->types) {
+        memset(t->type_ids, 0, (size_t)b->np * PANEL * sizeof *t->type_ids);
+        add_rows(t, net, x, &t->types->w, t->type_ids, b->n);
+    }
     if (!t->positions) return;
-    embed_forward(net->team, t->hidden, D, &t->positions->w, b->pos, b->n); /* not yet in use */
-    panel_add(net->team, x, D, t->hidden, D, D, b->np);
+    struct weight table = position_table(t);
+    add_rows(t, net, x, &table, b->pos, b->n);
 }
 
 const float *transformer_forward(void *state, struct net *net, const struct batch *b) {
@@ -236,17 +257,29 @@ static void backward_norm(struct transformer *t, struct net *net, float *dx, con
         rmsnorm_backward(net->team, dx, D, gamma->grad, x, D, gamma->value, dy, D, D, np, t->o.norm_eps);
 }
 
+/* Before what a block's sites add to the gradient of their norm's output: nothing, or what has come past the block. */
+static void start_dn(struct transformer *t, struct net *net, int np) {
+    int D = t->o.hidden;
+    if (t->o.post_norm) {
+        panel_copy(net->team, t->dn, D, t->dx, D, D, np);
+        panel_zero(net->team, t->dx, D, D, np);
+    } else
+        panel_zero(net->team, t->dn, D, D, np);
+}
+
 /* t->dx: gradient of the layer's output, becomes that of `a`. */
 static void backward_mlp(struct transformer *t, struct net *net, struct transformer_layer *L, int np) {
     int D = t->o.hidden, F = t->o.ff;
     panel_zero(net->team, t->dh, F, F, np);
     site_backward(net, L->site[SITE_DOWN], L->h, F, t->dx, D, t->dh, F, np);
     /* gate and up are not needed again: their buffers take their gradients */
-    if (t->o.plain_mlp)
+    if (t->o.plain_mlp && t->o.gelu_erf)
+        gelu_erf_backward(net->team, L->up, F, t->dh, F, L->up, F, F, np);
+    else if (t->o.plain_mlp)
         gelu_backward(net->team, L->up, F, t->dh, F, L->up, F, F, np);
     else
         silu_mul_backward(net->team, L->gate, F, L->up, F, t->dh, F, L->gate, F, L->up, F, F, np);
-    panel_zero(net->team, t->dn, D, D, np);
+    start_dn(t, net, np);
     if (!t->o.plain_mlp) site_backward(net, L->site[SITE_GATE], L->n2, D, L->gate, F, t->dn, D, np);
     site_backward(net, L->site[SITE_UP], L->n2, D, L->up, F, t->dn, D, np);
     backward_norm(t, net, t->dx, L->norm[NORM_MLP], L->norm_bias[NORM_MLP], L->a, t->dn, np);
@@ -263,7 +296,7 @@ static void backward_attention(struct transformer *t, struct net *net, struct tr
                        L->v, lkv);
     rotate(t, net, t->dq, t->dk, b, true);
     float *dn = below ? t->dn : NULL;
-    if (below) panel_zero(net->team, t->dn, D, D, np);
+    if (below) start_dn(t, net, np);
     site_backward(net, L->site[SITE_Q], L->n1, D, t->dq, lq, dn, D, np);
     if (!t->o.fused_qkv) {
         site_backward(net, L->site[SITE_K], L->n1, D, t->dk, lkv, dn, D, np);
@@ -275,7 +308,9 @@ static void backward_attention(struct transformer *t, struct net *net, struct tr
 static void backward_embedding(struct transformer *t, struct net *net, const struct batch *b) {
     int D = t->o.hidden;
     if (is_trained(t->embed)) embed_backward(net->team, t->embed->grad, D, t->dx, D, b->ids, b->n);
-    if (is_trained(t->positions)) embed_backward(net->team, t->positions->grad, D, t->dx, D, b->pos, b->n);
+    if (is_trained(t->types)) embed_backward(net->team, t->types->grad, D, t->dx, D, t->type_ids, b->n);
+    if (is_trained(t->positions))
+        embed_backward(net->team, t->positions->grad + (size_t)t->o.position_offset * (size_t)D, D, t->dx, D, b->pos, b->n);
 }
 
 void transformer_backward(void *state, struct net *net, const struct batch *b, float *dh) {

@@ -1,10 +1,11 @@
-/* transformer.h - one configurable pre-norm decoder block and the passes over a stack of them.
+/* transformer.h - one configurable block, for decoders and encoders, and the passes over a stack of them.
  *
  *   a = x + o(attention(q, k, v))       q, k, v: sites of n1(x), or one site with all three one after the other; q and k rotated or not
  *   y = a + down(h),                    h = silu(gate(n2(a))) * up(n2(a)), or gelu(up(n2(a)))
  *
- * n1, n2 and the last norm are RMSNorm or LayerNorm; learned positions are added to the embedding. A site has a bias when its architecture
- * says so. An architecture file fills the options and the names; it owns the mapping from its files' tensor names.
+ * n1, n2 and the last norm are RMSNorm or LayerNorm; learned positions and a token type are added to the embedding. With post_norm (BERT) the sums
+ * start from what the norm before them gives, a = n1(x) + ..., y = n2(a) + ...: n1 of layer 0 is then the norm of the embedding, n1 of layer l the
+ * last norm of layer l - 1, and the last norm that of the last layer. A site has a bias when its architecture says so. An architecture file fills the options and the names; it owns the mapping from its files' tensor names.
  * What is kept for backward per layer: x, a, q, k, v (after rope), log-sum-exp, the MLP before its activation; and the inputs of the sites that want them
  * (n1(x), the attention's output, n2(a), the MLP's product), which are otherwise pass scratch and, for the norms, recomputed by nobody.
  * Layers below the lowest trained parameter keep nothing and get no gradient. */
@@ -22,6 +23,10 @@ struct transformer_options {
     bool learned_positions; /* else rotary */
     bool fused_qkv;         /* SITE_Q is [q; k; v], SITE_K and SITE_V are NULL */
     bool plain_mlp;         /* gelu(up), SITE_GATE is NULL; else silu(gate) * up */
+    bool gelu_erf;          /* gelu by erf; else its tanh form */
+    bool post_norm;         /* residual sums start from the norms' outputs, as above */
+    bool bidirectional;     /* a token sees its whole sequence; else itself and what stands before it */
+    int position_offset;    /* learned: position p is row p + position_offset (RoBERTa: 2) */
     bool unscaled;          /* scores are not divided by sqrt(head_dim) */
     bool scale_by_layer;    /* but, in layer l, by l + 1 */
 };
@@ -40,7 +45,8 @@ struct transformer_layer {
 struct transformer {
     struct transformer_options o;
     struct param *embed, *final_norm, *final_norm_bias, *head;
-    struct param *positions; /* learned: [max_positions, hidden]; else NULL */
+    struct param *positions; /* learned: [position_offset + max_positions, hidden]; else NULL */
+    struct param *types;     /* token types: [types, hidden], of which every token has type 0; else NULL */
     struct transformer_layer *layer; /* [layers] */
     int lowest; /* lowest layer with a trained parameter; -1: an embedding trains; layers: none but the head or final norm */
     float *cos_table, *sin_table;    /* rotary: [table_positions][head_dim/2]; else NULL */
@@ -48,6 +54,7 @@ struct transformer {
     int table_positions;
     struct kv *kv; /* the cache that this pass extends, or NULL: see transformer_cache.c */
     float *x_last, *hidden;                                      /* after the last layer, and normed */
+    int32_t *type_ids;                                           /* zeros, where there are types */
     float *dx, *dn, *dq, *dk, *dv, *delta, *dao, *dh;            /* backward scratch */
 };
 

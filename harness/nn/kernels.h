@@ -51,6 +51,8 @@ struct kernels {
     void (*silu_grad)(float *dg, float *du, const float *dh, const float *g, const float *u, size_t n);
     void (*gelu)(float *h, const float *g, size_t n);
     void (*gelu_grad)(float *dg, const float *dh, const float *g, size_t n);
+    void (*gelu_erf)(float *h, const float *g, size_t n);
+    void (*gelu_erf_grad)(float *dg, const float *dh, const float *g, size_t n);
 
     /* One panel of m (or d) features. v NULL: ones. */
     void (*row_scale)(float *y, const float *x, const float *v, float s, int m, bool add);

@@ -43,6 +43,35 @@ static void gelu_grad(float *dg, const float *dh, const float *g, size_t n) {
     }
 }
 
+/* GELU itself, x F(x) with F the normal distribution. F(-a) = e^(-a^2/2) t P(t) with t = 1/(1 + 0.35 a), a >= 0: the polynomial was
+ * fitted to that ratio for a up to 14 (least squares, reweighted towards the smallest worst relative error: 3e-8, 1.4e-7 as
+ * evaluated here), beyond which the factor before it is zero. So small F keep their digits. *e: the factor, which the gradient wants
+ * too. */
+INLINE vec normal_v(vec x, vec *e) {
+    static const float p[] = {1.396214068e-01f,  1.398618817e-01f,  1.198327765e-01f, 1.055083796e-01f, -2.311073802e-02f,
+                              1.591754854e-01f, -2.557154298e-01f, 1.439722776e-01f, -2.914604917e-02f};
+    vec a = select_v(x > 0, x, -x), t = 1.0f / (1.0f + 0.35f * a), s = splat(p[8]);
+    *e = exp_v(x * x * -0.5f);
+#pragma GCC unroll 8
+    for (int i = 7; i >= 0; i--) s = s * t + p[i];
+    vec below = *e * (s * t);
+    return select_v(x > 0, 1.0f - below, below);
+}
+
+static void gelu_erf(float *h, const float *g, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec x = ld(g + i), e;
+        st(h + i, x * normal_v(x, &e));
+    }
+}
+
+static void gelu_erf_grad(float *dg, const float *dh, const float *g, size_t n) {
+    for (size_t i = 0; i < n; i += VL) {
+        vec x = ld(g + i), e, f = normal_v(x, &e);
+        st(dg + i, ld(dh + i) * (f + x * e * 0.3989422804f)); /* 1/sqrt(2 pi) */
+    }
+}
+
 static void row_scale(float *y, const float *x, const float *v, float s, int m, bool addto) {
     for (int i = 0; i < m; i++) {
         float c = v ? v[i] * s : s;

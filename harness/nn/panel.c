@@ -341,3 +341,14 @@ void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int ldd
     FOR_ROWS(t, d, np, 0.3)
     kernels_get()->gelu_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
 }
+
+void gelu_erf_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_erf(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+}
+
+void gelu_erf_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g,
+                       int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_erf_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+}

@@ -114,6 +114,10 @@ void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu,
 void gelu_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np);
 void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg, int d, int np);
 
+/* The same in the form of the normal distribution ("gelu"): 0.5 g (1 + erf(g / sqrt(2))). */
+void gelu_erf_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np);
+void gelu_erf_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg, int d, int np);
+
 /* Attention over packed sequences, never T x T in memory.
  * start[t], end[t]: token t may attend to keys in [start[t], end[t]); causal adds key <= t. Both arrays have 32 np entries; for padding
  * tokens start = end = 0 (they attend to nothing and produce zeros). Query head h uses key/value head h / (heads/kv_heads).

@@ -157,6 +157,15 @@ void ref_gelu_grad(double *dg, const double *dh, const double *g, int n) {
     }
 }
 
+void ref_gelu_erf(double *h, const double *g, int n) {
+    for (int i = 0; i < n; i++) h[i] = 0.5 * g[i] * erfc(-g[i] * M_SQRT1_2);
+}
+
+void ref_gelu_erf_grad(double *dg, const double *dh, const double *g, int n) {
+    for (int i = 0; i < n; i++)
+        dg[i] = dh[i] * (0.5 * erfc(-g[i] * M_SQRT1_2) + g[i] * exp(-0.5 * g[i] * g[i]) / sqrt(2 * M_PI));
+}
+
 void ref_rope(double *x, const int32_t *pos, int n, int heads, int hd, double theta, bool inverse) {
     for (int t = 0; t < n; t++)
         for (int h = 0; h < heads; h++) {

@@ -30,6 +30,9 @@ void ref_layernorm_grad(double *dx, double *dgamma, double *dbeta, const double 
                         const double *dy, int n, int d, double eps);
 void ref_gelu(double *h, const double *g, int n);
 void ref_gelu_grad(double *dg, const double *dh, const double *g, int n);
+/* By erf. */
+void ref_gelu_erf(double *h, const double *g, int n);
+void ref_gelu_erf_grad(double *dg, const double *dh, const double *g, int n);
 /* In place; x [n, heads*hd]. */
 void ref_rope(double *x, const int32_t *pos, int n, int heads, int hd, double theta, bool inverse);
 void ref_silu_mul(double *h, const double *g, const double *u, int n);

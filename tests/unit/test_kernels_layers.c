@@ -112,6 +112,55 @@ static void gelu_and_its_gradient_agree_with_the_twin_also_in_place(void **state
     free(gr), free(dhr), free(gd), free(dhd), free(h), free(dg);
 }
 
+/* Every magnitude keeps its digits: relative to the twin's own value, far into the tail too. */
+static void gelu_by_erf_agrees_with_the_twin_value_by_value(void **state) {
+    (void)state;
+    enum { M = 4096 };
+    float *g = nn_zeros(M), *one = nn_zeros(M), *h = nn_zeros(M), *dg = nn_zeros(M);
+    for (int i = 0; i < M; i++) g[i] = (float)(i - M / 2) * 12 / (M / 2), one[i] = 1;
+    double *gd = nn_widen(g, M), *oned = nn_widen(one, M), *hd = nn_doubles(M), *dgd = nn_doubles(M);
+    ref_gelu_erf(hd, gd, M);
+    ref_gelu_erf_grad(dgd, oned, gd, M);
+    FOR_CPUS(cpu) {
+        struct mem mem;
+        struct team *t = nn_team(&mem, 3);
+        gelu_erf_forward(t, h, M / PANEL, g, M / PANEL, M / PANEL, 1);
+        gelu_erf_backward(t, dg, M / PANEL, one, M / PANEL, g, M / PANEL, M / PANEL, 1);
+        for (int i = 0; i < M; i++) {
+            /* a^2/2 is rounded before exp: that many digits go with it */
+            double tol = 5e-7 * (1 + gd[i] * gd[i] / 4), size = fmax(fabs(hd[i]), 1e-30);
+            if (fabs((double)h[i] - hd[i]) > tol * size) fail_msg("gelu(%g) = %g, not %g", gd[i], (double)h[i], hd[i]);
+            if (fabs((double)dg[i] - dgd[i]) > tol * fmax(fabs(dgd[i]), 0.1 * fabs(hd[i]) + 1e-30) + 1e-7 * (fabs(gd[i]) < 2))
+                fail_msg("gelu'(%g) = %g, not %g", gd[i], (double)dg[i], dgd[i]);
+        }
+        team_free(t);
+    }
+    free(g), free(one), free(h), free(dg), free(gd), free(oned), free(hd), free(dgd);
+}
+
+static void gelu_by_erf_also_works_in_place_and_on_slices(void **state) {
+    (void)state;
+    float *gr = nn_floats(N * D, 12), *dhr = nn_floats(N * D, 1);
+    double *gd = nn_widen(gr, N * D), *dhd = nn_widen(dhr, N * D), *h = nn_doubles(N * D),
+           *dg = nn_doubles(N * D);
+    ref_gelu_erf(h, gd, N * D);
+    ref_gelu_erf_grad(dg, dhd, gd, N * D);
+    FOR_CPUS(cpu) {
+        struct mem mem;
+        struct team *t = nn_team(&mem, 3);
+        float *g = nn_panels(gr, N, D, LD, 0), *dh = nn_panels(dhr, N, D, D, 0),
+              *hp = nn_zeros(panel_floats(NP, LD));
+        gelu_erf_forward(t, hp, LD, g, LD, D, NP);
+        gelu_erf_backward(t, g, LD, dh, D, g, LD, D, NP);
+        double *gh = nn_rows(hp, N, D, LD), *gdg = nn_rows(g, N, D, LD);
+        NN_CLOSE(gh, h, N * D, 1e-6);
+        NN_CLOSE(gdg, dg, N * D, 1e-6);
+        free(g), free(dh), free(hp), free(gh), free(gdg);
+        team_free(t);
+    }
+    free(gr), free(dhr), free(gd), free(dhd), free(h), free(dg);
+}
+
 static void gelu_keeps_nan_and_saturates_at_large_inputs(void **state) {
     (void)state;
     FOR_CPUS(cpu) {
@@ -121,6 +170,10 @@ static void gelu_keeps_nan_and_saturates_at_large_inputs(void **state) {
         kernels_get()->gelu_grad(d, one, g, 32);
         assert_true(isnan(h[0]) && h[1] == 1e10f && h[2] == 0 && h[3] == 100 && h[4] == 0 && h[5] == 0);
         assert_true(isnan(d[0]) && d[1] == 1 && d[2] == 0 && d[3] == 1 && d[4] == 0 && d[5] == 0.5f);
+        kernels_get()->gelu_erf(h, g, 32);
+        kernels_get()->gelu_erf_grad(d, one, g, 32);
+        assert_true(isnan(h[0]) && h[1] == 1e10f && h[2] == 0 && h[3] == 100 && h[4] == 0 && h[5] == 0);
+        assert_true(isnan(d[0]) && d[1] == 1 && d[2] == 0 && d[3] == 1 && d[4] == 0 && fabsf(d[5] - 0.5f) < 1e-7f);
     }
 }
 
@@ -414,6 +467,8 @@ int main(void) {
         cmocka_unit_test(layernorm_and_its_gradient_agree_with_the_twin),
         cmocka_unit_test(the_twins_of_layernorm_and_gelu_have_the_gradients_of_central_differences),
         cmocka_unit_test(gelu_and_its_gradient_agree_with_the_twin_also_in_place),
+        cmocka_unit_test(gelu_by_erf_agrees_with_the_twin_value_by_value),
+        cmocka_unit_test(gelu_by_erf_also_works_in_place_and_on_slices),
         cmocka_unit_test(gelu_keeps_nan_and_saturates_at_large_inputs),
         cmocka_unit_test(silu_keeps_nan_and_saturates_at_large_inputs),
         cmocka_unit_test(exp_is_accurate_overflows_to_infinity_and_keeps_nan),
