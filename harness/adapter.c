@@ -74,6 +74,25 @@ static void collect(struct net *net, struct adapter_out *o) {
     }
 }
 
+/* The same name in the bare model, without a head above it: what PEFT wraps where a task wants hidden states alone. NULL: it has no other. Caller
+ * frees. */
+static char *bare_name(const struct net *net, const char *name) {
+    size_t head = strlen(HEAD_PREFIX), n = net->backbone ? strlen(net->backbone) : 0;
+    if (!n || strncmp(name, HEAD_PREFIX, head) != 0 || strncmp(name + head, net->backbone, n) != 0) return NULL;
+    return xasprintf(HEAD_PREFIX "%s", name + head + n);
+}
+
+static bool is_bare(const char *task_type) { return !strcmp(task_type, "FEATURE_EXTRACTION"); }
+
+static void rename_bare(const struct net *net, struct adapter_out *o) {
+    for (int i = 0; i < o->n; i++) {
+        char *bare = bare_name(net, o->t[i].name);
+        if (!bare) continue;
+        free((char *)o->t[i].name);
+        o->t[i].name = bare;
+    }
+}
+
 static bool is_regenerable(const struct net *net, const char *name) {
     const struct param *p = net_find_param(net, name);
     return p && p->regenerable;
@@ -81,22 +100,30 @@ static bool is_regenerable(const struct net *net, const char *name) {
 
 /* ---- saving -------------------------------------------------------------------------------------------- */
 
+/* Does the name alone, as the end of a module's path, also mean a site that is not adapted? */
+static bool means_more(const struct net *net, const char *kind) {
+    size_t n = strlen(kind);
+    for (int i = 0; i < net->nsites; i++) {
+        const struct site *s = net->sites[i];
+        size_t len = strlen(s->module);
+        if (!s->adapted && len > n && s->module[len - n - 1] == '.' && !strcmp(s->module + len - n, kind)) return true;
+    }
+    return false;
+}
+
 /* PEFT's target_modules: kinds where every layer's site of that kind is adapted, full module names otherwise.
  */
-static json_t *target_list(const struct net *net) {
+static json_t *target_list(const struct net *net, bool bare) {
     json_t *kinds = json_array(), *modules = json_array();
+    size_t prefix = bare && net->backbone ? strlen(net->backbone) : 0;
     bool whole = true;
     for (int i = 0; i < net->nsites; i++) {
         const struct site *s = net->sites[i];
-        if (s->adapted) json_array_append_new(modules, json_string(s->module));
-        bool listed = false, first_adapted = false;
-        for (int j = 0; j < i && !listed; j++)
-            if (!strcmp(net->sites[j]->kind, s->kind)) {
-                listed = true;
-                first_adapted = net->sites[j]->adapted;
-            }
+        if (s->adapted) json_array_append_new(modules, json_string(s->module + prefix));
+        bool listed = false;
+        for (int j = 0; j < i && !listed; j++) listed = !strcmp(net->sites[j]->kind, s->kind) && net->sites[j]->adapted;
         if (!listed && s->adapted) json_array_append_new(kinds, json_string(s->kind));
-        if (listed && s->adapted != first_adapted) whole = false;
+        if (s->adapted && means_more(net, s->kind)) whole = false;
     }
     json_decref(whole ? modules : kinds);
     return whole ? kinds : modules;
@@ -135,7 +162,7 @@ static int write_config(struct net *net, const char *dir, const char *base_model
     json_object_set_new(c, "inference_mode", json_true());
     if (!(net->method->flags & METHOD_NO_SITES)) {
         json_object_set_new(c, "fan_in_fan_out", json_boolean(is_conv1d(net)));
-        json_object_set_new(c, "target_modules", target_list(net));
+        json_object_set_new(c, "target_modules", target_list(net, is_bare(task_type)));
         json_object_set_new(c, "modules_to_save", head_list(net));
     }
     if (net->method->peft_type)
@@ -165,6 +192,7 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
         for (int d = 0; d < o.t[i].ndim; d++) bytes *= (size_t)o.t[i].shape[d];
         ret->min_bytes += is_regenerable(net, o.t[i].name) ? 8 : bytes;
     }
+    if (is_bare(task_type)) rename_bare(net, &o);
     json_t *meta = json_pack("{ss}", "format", "pt");
     ret->file_bytes = safetensors_size(o.t, o.n, meta);
     int rc = 0;
@@ -300,8 +328,11 @@ char *adapter_base(const char *dir) {
     return ret;
 }
 
-static int load_tensor(struct param *p, const struct modelfile *f, struct err *e) {
+static int load_tensor(const struct net *net, struct param *p, const struct modelfile *f, struct err *e) {
     const struct tensor *t = modelfile_find(f, p->name);
+    char *bare = t ? NULL : bare_name(net, p->name);
+    if (bare) t = modelfile_find(f, bare);
+    free(bare);
     if (!t) return err_set(e, ERR_USER, "%s: tensor '%s' is missing", modelfile_path(f), p->name);
     struct weight w;
     if (tensor_weight(t, &w, e)) return ERR_USER;
@@ -322,7 +353,7 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
         if (p->role == PARAM_BASE) continue;
         if (!p->site && !p->head && p->role == PARAM_FIXED && !modelfile_find(f, p->name))
             continue; /* shared and regenerated from its seed */
-        rc = load_tensor(p, f, e);
+        rc = load_tensor(net, p, f, e);
         used++;
     }
     if (!rc && used != modelfile_count(f))

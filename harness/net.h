@@ -73,6 +73,8 @@ struct net {
     int nparams, params_cap;
     struct site **sites;
     int nsites, sites_cap;
+    const char *backbone; /* what the model's own names begin with in classes that have a head ("bert."); the bare model's lack it. NULL: nothing. Set by
+                             the architecture when it builds; static */
     struct arena tape; /* one micro-batch: kept activations and pass scratch */
     /* What random draws of a pass (dropout) are keyed by, beside the seed: never the place in the packed batch. */
     long step;          /* the optimizer step at work, 0-based: draws differ from step to step */

@@ -106,10 +106,54 @@ static inline void engine_batch_release(struct engine_batch *x) {
     free(x->ids), free(x->pos), free(x->start), free(x->end), free(x->at), free(x->target);
 }
 
-/* Mean loss over the labels; with `train` gradients are zeroed first and then hold those of scale * the mean. logits: [n, V] or NULL. */
+/* An encoder has no head: its loss is the mean over the labelled places of half the squared distance of the hidden state (per feature) from a
+ * random target, drawn by place and feature. Rows of [n, D]; drows: the gradient of scale * the loss, or NULL. */
+static inline double engine_hidden_loss(const float *rows, float *drows, int D, const struct engine_batch *x, double scale) {
+    struct rng r = rng_make(11, "target", 0);
+    double sum = 0, each = 1.0 / x->labels / D;
+    if (drows) memset(drows, 0, (size_t)x->b.n * (size_t)D * sizeof *drows);
+    for (int i = 0; i < x->labels; i++)
+        for (int f = 0; f < D; f++) {
+            size_t k = (size_t)x->at[i] * (size_t)D + (size_t)f;
+            double d = (double)rows[k] - 2 * (double)rng_uniform(r, k) + 1;
+            sum += 0.5 * d * d * each;
+            if (drows) drows[k] = (float)(scale * each * d);
+        }
+    return sum;
+}
+
+/* One pass of a model without head; rows: [n, D] hidden states, or NULL. dhidden: their gradient [n, D], NULL: the loss's above. */
+static inline double engine_encoder_pass(struct engine *g, struct engine_batch *x, bool train, double scale, float *hidden_rows,
+                                         const float *dhidden) {
+    int D = g->facts.hidden, n = x->b.n;
+    struct net *net = &g->net;
+    arena_reset(&net->tape);
+    g->model->layout(g->state, net, x->b.np, train);
+    float *dh = net_keep(net, MEM_SCRATCH, x->b.np, D);
+    const float *hidden = g->model->forward(g->state, net, &x->b);
+    float *rows = xcalloc((size_t)n * (size_t)D, sizeof *rows), *drows = xcalloc((size_t)n * (size_t)D, sizeof *drows);
+    panel_to_rows(g->team, rows, hidden, D, D, n);
+    double loss = engine_hidden_loss(rows, train ? drows : NULL, D, x, scale);
+    if (hidden_rows) memcpy(hidden_rows, rows, (size_t)n * (size_t)D * sizeof *rows);
+    if (train) {
+        net_zero_grad(net);
+        panel_from_rows(g->team, dh, D, dhidden ? dhidden : drows, D, n);
+        g->model->backward(g->state, net, &x->b, dh);
+    }
+    free(rows), free(drows);
+    return loss;
+}
+
+/* Mean loss over the labels; with `train` gradients are zeroed first and then hold those of scale * the mean. logits: [n, V] or NULL.
+ * A model without head: the loss above, and in place of logits its hidden states, the rest zero. */
 static inline double engine_loss_scaled(struct engine *g, struct engine_batch *x, bool train, double scale, float *logits) {
     int D = g->facts.hidden, nl = panels(x->labels);
     struct net *net = &g->net;
+    if (!g->facts.head) {
+        assert_true(g->facts.vocab >= D);
+        if (logits) memset(logits, 0, (size_t)x->b.n * (size_t)g->facts.vocab * sizeof *logits);
+        return engine_encoder_pass(g, x, train, scale, logits, NULL);
+    }
     arena_reset(&net->tape);
     g->model->layout(g->state, net, x->b.np, train);
     float *h = net_keep(net, MEM_SCRATCH, nl, D), *dh = net_keep(net, MEM_SCRATCH, nl, D);

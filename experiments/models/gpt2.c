@@ -107,6 +107,7 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
+    net->backbone = PREFIX;
     t->embed = take(&r, net, PREFIX "wte.weight", o.vocab, o.hidden, false);
     t->positions = take(&r, net, PREFIX "wpe.weight", o.max_positions, o.hidden, false);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);

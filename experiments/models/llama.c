@@ -152,6 +152,7 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
+    net->backbone = "model.";
     t->embed = take(&r, net, "model.embed_tokens.weight", "token_embd.weight", o.vocab, o.hidden, 0);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     t->final_norm = take(&r, net, "model.norm.weight", "output_norm.weight", 0, o.hidden, 0);

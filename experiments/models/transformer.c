@@ -36,7 +36,7 @@ void transformer_free(void *state) {
 void transformer_facts(const void *state, struct model_facts *f) {
     const struct transformer *t = state;
     *f = (struct model_facts){.hidden = t->o.hidden,
-                              .causal = true,
+                              .causal = !t->o.bidirectional,
                               .vocab = t->o.vocab,
                               .layers = t->o.layers,
                               .max_positions = t->o.max_positions,
