@@ -97,10 +97,9 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     strbuf_adds(out, "\n\n");
     free(name);
     table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
-    strbuf_adds(
-        out,
-        "\nbest lr: with the best mean over the seeds, (of so many tried); n: seeds in the mean; \xc2\xb1: 95 % "
-        "interval\n");
+    strbuf_adds(out, "\nbest lr: with the best mean over the seeds, (of so many tried); ");
+    strbuf_adds(out, s->several_seeds ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
+                                      : "one seed: differences may be chance, no interval\n");
     if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
 }
 

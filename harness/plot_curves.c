@@ -1,21 +1,24 @@
 /* plot_curves.c - how runs learn: the metric at each evaluation, and the training loss, against the step.
  *
  * A column per method; above the metric, below the training loss as a moving average (over an eighth of the
- * steps, no look beyond either end). A line per rank and modules at the best learning rate, mean over seeds:
- * colour is the rank, dashes are the modules. Full fine-tuning is in every panel, the untouched base a dashed
- * line. */
+ * steps, no look beyond either end). A line per rank and modules at the best learning rate, mean over seeds
+ * in a band, its 95 % interval: colour is the rank, dashes are the modules. Full fine-tuning is in every
+ * panel, the untouched base a dashed line. */
 #include "harness/plot_private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/stats.h"
+
 #define POINTS_MAX 150 /* per line; longer runs are thinned */
 
 struct curve {
     int cell, point;
     bool diverged;
-    double *step[2], *value[2], *raw; /* [0]: metric, [1]: training loss, smoothed; raw: not */
+    double *step[2], *value[2], *ci[2]; /* [0]: metric, [1]: training loss, smoothed; NaN: one seed */
+    double *raw;                        /* the training loss as it was */
     int n[2];
 };
 
@@ -38,42 +41,59 @@ static void runs_list(const struct plot_set *s, int point, struct strbuf *b) {
         if (s->run[i].state == want) strbuf_addf(b, "%s%lld", b->len ? "," : "", (long long)s->run[i].id);
 }
 
-/* Mean over the runs at each step that all of them reached. */
-static int series_read(struct curves *c, const char *runs, const char *key, double **step, double **value,
-                       int *n, struct err *e) {
+/* Mean and interval over the runs at each step that all of them reached, into curve v's series k. */
+static int series_read(struct curves *c, const char *runs, const char *key, struct curve *v, int k,
+                       struct err *e) {
     struct db_query *q;
-    int cap = 0, vcap = 0, most = 0, rc;
-    char *sql = xasprintf("SELECT step, avg(value), count(*) FROM metric WHERE run IN (%s) AND key = ?1"
-                          " AND kind = 'finite' GROUP BY step ORDER BY step",
+    int cap[3] = {0}, most = 0, nseed = 0, seed_cap = 0, rc;
+    double *seed = NULL, at = NAN;
+    char *sql = xasprintf("SELECT step, value FROM metric WHERE run IN (%s) AND key = ?1"
+                          " AND kind = 'finite' ORDER BY step",
                           runs);
     rc = db_query(c->s->db, &q, sql, e);
     free(sql);
     if (rc) return rc;
     db_query_bind_text(q, 1, key);
-    *n = 0;
-    while ((rc = db_query_next(q, e)) == 1) {
-        int count = (int)db_query_int(q, 2);
-        if (count > most) most = count, *n = *n && count > most ? 0 : *n;
-        if (count < most) break;
-        GROW(*step, *n, cap);
-        GROW(*value, *n, vcap);
-        (*step)[*n] = db_query_num(q, 0);
-        (*value)[(*n)++] = db_query_num(q, 1);
-    }
+    do {
+        rc = db_query_next(q, e);
+        if (nseed && (rc != 1 || db_query_num(q, 0) != at)) { /* a step is complete */
+            if (nseed > most) most = nseed, v->n[k] = 0;
+            if (nseed < most) break;
+            GROW(v->step[k], v->n[k], cap[0]);
+            GROW(v->value[k], v->n[k], cap[1]);
+            GROW(v->ci[k], v->n[k], cap[2]);
+            struct stats_mean m = stats_mean(seed, nseed);
+            v->step[k][v->n[k]] = at, v->value[k][v->n[k]] = m.mean, v->ci[k][v->n[k]++] = m.ci;
+            nseed = 0;
+        }
+        if (rc != 1) break;
+        at = db_query_num(q, 0);
+        GROW(seed, nseed, seed_cap);
+        seed[nseed++] = db_query_num(q, 1);
+    } while (true);
     db_query_close(q);
+    free(seed);
     return rc < 0 ? rc : 0;
 }
 
-static void smooth(struct curve *c) {
-    int n = c->n[1], half = n / 16;
-    c->raw = c->value[1];
-    c->value[1] = xmalloc((size_t)(n + 1) * sizeof *c->value[1]);
-    for (int i = 0; i < n; i++) {
+/* The moving average of v[0..n), a new array. */
+static double *smoothed(const double *v, int n) {
+    double *out = xmalloc((size_t)(n + 1) * sizeof *out);
+    for (int i = 0, half = n / 16; i < n; i++) {
         int from = MAX_OF(i - MIN_OF(half, i), 0), to = MIN_OF(i + MIN_OF(half, i), n - 1);
         double sum = 0;
-        for (int k = from; k <= to; k++) sum += c->raw[k];
-        c->value[1][i] = sum / (to - from + 1);
+        for (int k = from; k <= to; k++) sum += v[k];
+        out[i] = sum / (to - from + 1);
     }
+    return out;
+}
+
+static void smooth(struct curve *c) {
+    double *ci = c->ci[1];
+    c->raw = c->value[1];
+    c->value[1] = smoothed(c->raw, c->n[1]);
+    c->ci[1] = smoothed(ci, c->n[1]);
+    free(ci);
 }
 
 /* Every so many points, and the last. */
@@ -81,7 +101,7 @@ static void thin(struct curve *c, int k) {
     int n = c->n[k], every = (n + POINTS_MAX - 1) / POINTS_MAX, out = 0;
     for (int i = 0; i < n; i++) {
         if (every > 1 && i % every && i != n - 1) continue;
-        c->step[k][out] = c->step[k][i], c->value[k][out] = c->value[k][i];
+        c->step[k][out] = c->step[k][i], c->value[k][out] = c->value[k][i], c->ci[k][out] = c->ci[k][i];
         if (k) c->raw[out] = c->raw[i];
         out++;
     }
@@ -95,8 +115,8 @@ static int curve_read(struct curves *c, int cell, struct err *e) {
     struct curve v = {.cell = cell, .point = point, .diverged = !s->point[point].nok};
     runs_list(s, point, &runs);
     int rc = 0;
-    if (runs.len) rc = series_read(c, runs.s, s->metric, &v.step[0], &v.value[0], &v.n[0], e);
-    if (!rc && runs.len) rc = series_read(c, runs.s, "train/loss", &v.step[1], &v.value[1], &v.n[1], e);
+    if (runs.len) rc = series_read(c, runs.s, s->metric, &v, 0, e);
+    if (!rc && runs.len) rc = series_read(c, runs.s, "train/loss", &v, 1, e);
     strbuf_release(&runs);
     smooth(&v);
     for (int k = 0; k < 2; k++) thin(&v, k);
@@ -126,7 +146,8 @@ static int curves_read(struct curves *c, struct err *e) {
 
 static void curves_release(struct curves *c) {
     for (int i = 0; i < c->n; i++) {
-        for (int k = 0; k < 2; k++) free(c->curve[i].step[k]), free(c->curve[i].value[k]);
+        for (int k = 0; k < 2; k++)
+            free(c->curve[i].step[k]), free(c->curve[i].value[k]), free(c->curve[i].ci[k]);
         free(c->curve[i].raw);
     }
     free(c->curve), free(c->method);
@@ -136,8 +157,8 @@ static void curves_release(struct curves *c) {
 
 static void csv_write(struct curves *c) {
     struct table *t = c->f->csv = table_new();
-    static const char *const num[] = {"line",  "training",      "step", "value", "raw",
-                                      "seeds", "diverged_here", "lr",   "r"};
+    static const char *const num[] = {"line", "training", "step",          "value", "low", "high",
+                                      "raw",  "seeds",    "diverged_here", "lr",    "r"};
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "method", "", TABLE_TEXT, TABLE_BOTH);
     table_column(t, "target_modules", "", TABLE_TEXT, TABLE_BOTH);
@@ -150,6 +171,11 @@ static void csv_write(struct curves *c) {
                 table_int(t, k);
                 table_num(t, v->step[k][j]);
                 table_num(t, v->value[k][j]);
+                for (int side = -1; side <= 1; side += 2)
+                    if (isnan(v->ci[k][j]))
+                        table_null(t);
+                    else
+                        table_num(t, v->value[k][j] + side * v->ci[k][j]);
                 table_num(t, k ? v->raw[j] : v->value[k][j]);
                 table_int(t, p->nok ? p->nok : p->ndiverged);
                 table_int(t, v->diverged && j == v->n[k] - 1);
@@ -224,6 +250,7 @@ static void lines_write(struct curves *c) {
     bool diverged = false;
     for (int i = 0; i < c->n; i++) diverged |= c->curve[i].diverged;
     plot_num(c->f, "any_diverged", diverged);
+    plot_num(c->f, "bands", c->s->seeds_max > 1);
     free(color), free(text), free(panel), free(dash);
 }
 
@@ -267,8 +294,8 @@ static void head_write(struct curves *c) {
     bool several = false;
     for (int i = 0; i < c->s->ncell; i++) several |= c->s->cell[i].lr_tried > 1;
     char *count = plot_count_text(c->s),
-         *what = xasprintf("%s at each evaluation, and the training loss (moving average)%s; %s",
-                           c->s->metric, several ? ", at the best learning rate" : "", count);
+         *what = xasprintf("%s and training loss (moving average)%s; %s", c->s->metric,
+                           several ? ", best learning rate" : "", count);
     plot_head(c->f, c->s, what);
     free(count), free(what);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "harness/method.h"
+#include "harness/stats.h"
 
 static const char *or_empty(const char *s) { return s ? s : ""; }
 static int int_compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
@@ -182,20 +183,21 @@ static int read_rows(struct plot_set *s, const char *where, struct err *e) {
 /* ---- points ------------------------------------------------------------------------------------------- */
 
 static void point_reduce(struct plot_set *s, struct plot_point *p) {
-    double sum = 0;
-    p->mean = p->min = p->max = NAN;
+    double *v = xmalloc((size_t)(p->nruns + 1) * sizeof *v);
+    p->min = p->max = NAN;
     for (int i = p->first; i < p->first + p->nruns; i++) {
         const struct plot_run *r = &s->run[i];
         if (r->state != PLOT_OK) p->what = r->what;
         p->ndiverged += r->state == PLOT_DIVERGED;
         p->nfailed += r->state == PLOT_FAILED;
         if (r->state != PLOT_OK) continue;
-        sum += r->metric;
         p->min = p->nok ? fmin(p->min, r->metric) : r->metric;
         p->max = p->nok ? fmax(p->max, r->metric) : r->metric;
-        p->nok++;
+        v[p->nok++] = r->metric;
     }
-    if (p->nok) p->mean = sum / p->nok;
+    struct stats_mean m = stats_mean(v, p->nok);
+    p->mean = m.mean, p->ci = m.ci;
+    free(v);
 }
 
 /* "q_proj,v_proj" -> "q, v": long names do not fit an axis; the data file has them in full. */

@@ -149,8 +149,9 @@ void plot_shade(char out[8], int i, int n) {
 char *plot_count_text(const struct plot_set *s) {
     if (s->seeds_max == 0) return xstrdup("no finished run");
     if (s->seeds_min != s->seeds_max)
-        return xasprintf("mean over %d to %d seeds", s->seeds_min, s->seeds_max);
-    return s->seeds_max == 1 ? xstrdup("1 seed") : xasprintf("mean over %d seeds", s->seeds_max);
+        return xasprintf("mean over %d to %d seeds, 95 %% interval", s->seeds_min, s->seeds_max);
+    return s->seeds_max == 1 ? xstrdup("1 seed")
+                             : xasprintf("mean over %d seeds, 95 %% interval", s->seeds_max);
 }
 
 /* At most n bytes of a name, cut at a letter's border. */

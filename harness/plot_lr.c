@@ -1,7 +1,7 @@
 /* plot_lr.c - the metric against the learning rate: a line per method and rank, a panel per choice of
  * modules.
  *
- * Means over seeds with bars from the least to the largest; rates at which seeds diverged are crosses at the
+ * Means over seeds with bars for their 95 % interval; rates at which seeds diverged are crosses at the
  * edge; the best rate of a line is ringed; the untouched base is a dashed line. Colour is the method, the
  * point's form the rank. Where that would put more than LINES_MAX lines into a panel, each method gets panels
  * of its own and colour is the rank. */
@@ -85,7 +85,7 @@ static void lines_collect(struct lr *l) {
 /* ---- data ---------------------------------------------------------------------------------------------- */
 
 static void columns_add(struct table *t) {
-    static const char *const num[] = {"line",  "lr",       "metric", "min",  "max",
+    static const char *const num[] = {"line",  "lr",       "metric", "low",  "high",
                                       "seeds", "diverged", "stack",  "best", "r"};
     static const char *const text[] = {"state", "method", "target_modules"};
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
@@ -121,8 +121,8 @@ static void row_add(struct lr *l, int line, int point) {
     table_int(t, line + 1);
     table_num(t, p->lr);
     number_or_null(t, p->mean);
-    number_or_null(t, p->min);
-    number_or_null(t, p->max);
+    number_or_null(t, p->mean - p->ci);
+    number_or_null(t, p->mean + p->ci);
     table_int(t, p->nok);
     table_int(t, p->ndiverged);
     table_int(t, p->ndiverged ? stack_of(l, line, p->lr) : 0);
@@ -278,11 +278,9 @@ static void panels_write(struct lr *l) {
 static void head_write(struct lr *l) {
     bool diverged = false;
     for (int i = 0; i < l->s->npoint; i++) diverged |= l->s->point[i].ndiverged > 0;
-    char *count = plot_count_text(l->s),
-         *what = xasprintf("%s (%s is better), %s%s; ringed: the best rate%s", l->s->metric,
-                           l->s->maximize ? "higher" : "lower", count,
-                           l->s->seeds_max > 1 ? ", bars from least to largest" : "",
-                           diverged ? "; \xc3\x97: diverged" : "");
+    char *count = plot_count_text(l->s), *what = xasprintf("%s (%s is better), %s; ringed: the best rate%s",
+                                                           l->s->metric, l->s->maximize ? "higher" : "lower",
+                                                           count, diverged ? "; \xc3\x97: diverged" : "");
     plot_head(l->f, l->s, what);
     plot_num(l->f, "lo", l->lo);
     plot_num(l->f, "hi", l->hi);

@@ -47,7 +47,7 @@ static void panels_collect(struct plane *p) {
 /* ---- data ---------------------------------------------------------------------------------------------- */
 
 static void columns_add(struct table *t) {
-    static const char *const num[] = {"panel", "x",  "y",        "metric",           "min", "max", "seeds",
+    static const char *const num[] = {"panel", "x",  "y",        "metric",           "low", "high", "seeds",
                                       "mark",  "lr", "lr_tried", "adapted_fraction", "r"};
     static const char *const text[] = {"state", "method", "target_modules"};
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
@@ -71,8 +71,8 @@ static void row_add(struct plane *p, int panel, int x, int y, const struct plot_
     table_int(t, x);
     table_int(t, y);
     number_or_null(t, pt->mean);
-    number_or_null(t, pt->min);
-    number_or_null(t, pt->max);
+    number_or_null(t, pt->mean - pt->ci);
+    number_or_null(t, pt->mean + pt->ci);
     table_int(t, pt->nok);
     table_int(t, mark);
     number_or_null(t, pt->lr);

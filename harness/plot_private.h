@@ -36,6 +36,7 @@ struct plot_point { /* one configuration, over its seeds */
     int first, nruns; /* its runs */
     int nok, ndiverged, nfailed;
     double mean, min, max; /* over its complete runs */
+    double ci;             /* half the mean's 95 % interval; NaN with one seed */
     const char *what;      /* the state of the last run that is not complete, or NULL */
 };
 
@@ -114,7 +115,8 @@ const char *plot_method_color(const char *method);
 double plot_tic_step(double span, int most);
 /* Place i of n on the sequential palette. */
 void plot_shade(char out[8], int i, int n);
-char *plot_count_text(const struct plot_set *s); /* "mean over 3 seeds", "1 seed"; caller frees */
+char *
+plot_count_text(const struct plot_set *s); /* "mean and 95 % interval over 3 seeds", "1 seed"; caller frees */
 /* title (sweep, model, task, data), base, base_known, metric, goal words. */
 void plot_head(struct plot_figure *f, const struct plot_set *s, const char *what);
 

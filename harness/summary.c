@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/method.h"
+#include "harness/stats.h"
 
 #define EXTRA_MAX 8 /* further axes that are told apart */
 
@@ -46,22 +47,6 @@ static enum summary_state state_of(const char *state) {
     for (int i = 0; i < SUMMARY_NSTATE; i++)
         if (!strcmp(state, state_names[i])) return (enum summary_state)i;
     return SUMMARY_FAILED;
-}
-
-double summary_ci95(const double *v, int n) {
-    static const double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-                               2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-                               2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
-    if (n < 2) return NAN;
-    double mean = 0, ss = 0;
-    for (int i = 0; i < n; i++) mean += v[i] / n;
-    for (int i = 0; i < n; i++) ss += (v[i] - mean) * (v[i] - mean);
-    int df = n - 1;
-    /* beyond the table: Student's quantile from the normal one, by the first terms of Cornish and Fisher's
-     * series */
-    double z = 1.959964, z3 = z * z * z, z5 = z3 * z * z, d = df;
-    double q = df <= 30 ? t[df - 1] : z + (z3 + z) / (4 * d) + (5 * z5 + 16 * z3 + 3 * z) / (96 * d * d);
-    return q * sqrt(ss / df / n);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
@@ -245,7 +230,7 @@ static int first_compare(const void *va, const void *vb) {
 }
 
 struct arm { /* one learning rate of a group */
-    double lr, mean, ci;
+    double lr, mean, sd, ci;
     int n; /* runs in the mean */
     bool diverged;
     const struct cell *first; /* a complete run, or NULL */
@@ -254,7 +239,7 @@ struct arm { /* one learning rate of a group */
 static bool lr_same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
 static struct arm arm_read(struct cell *const *c, size_t n, double lr) {
-    struct arm a = {.lr = lr, .mean = 0, .ci = NAN};
+    struct arm a = {.lr = lr};
     double *v = xmalloc((n + 1) * sizeof *v);
     for (size_t i = 0; i < n; i++) {
         if (!lr_same(c[i]->lr, lr)) continue;
@@ -263,10 +248,9 @@ static struct arm arm_read(struct cell *const *c, size_t n, double lr) {
         if (!a.first) a.first = c[i];
         if (isfinite(c[i]->metric)) v[a.n++] = c[i]->metric;
     }
-    for (int i = 0; i < a.n; i++) a.mean += v[i] / a.n;
-    if (a.n == 0) a.mean = NAN;
-    a.ci = summary_ci95(v, a.n);
+    struct stats_mean m = stats_mean(v, a.n);
     free(v);
+    a.mean = m.mean, a.sd = m.sd, a.ci = m.ci;
     return a;
 }
 
@@ -293,6 +277,14 @@ static struct arm arm_best(struct cell *const *c, size_t n, bool maximize, int *
 /* ---- the table -------------------------------------------------------------------------------------------
  */
 
+/* Has some configuration finished with two seeds, so that there is a spread to tell? */
+static bool several_seeds(const struct load *l) {
+    for (size_t i = 1; i < l->n; i++)
+        for (size_t k = 0; k < i && l->cell[i].state == SUMMARY_COMPLETE; k++)
+            if (l->cell[k].state == SUMMARY_COMPLETE && l->cell[k].point == l->cell[i].point) return true;
+    return false;
+}
+
 static void columns_add(struct load *l) {
     struct table *t = l->s->table;
     table_column(t, "method", "method", TABLE_WHOLE, TABLE_BOTH);
@@ -305,8 +297,9 @@ static void columns_add(struct load *l) {
     table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
     table_column(t, "lr_tried", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "metric", l->s->metric, TABLE_LOSS, TABLE_BOTH);
+    table_column(t, "sd", "sd", TABLE_LOSS, l->s->several_seeds ? TABLE_BOTH : TABLE_DATA);
     table_column(t, "ci95", "", TABLE_LOSS, TABLE_DATA);
-    table_column(t, "n", "n", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "n", "seeds", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "trainable", "trained", TABLE_COUNT, TABLE_BOTH);
     table_column(t, "trainable_fraction", "", TABLE_PERCENT, TABLE_DATA);
     table_column(t, "adapted_fraction", "", TABLE_PERCENT, TABLE_DATA);
@@ -363,6 +356,7 @@ static void metric_add(struct table *t, const struct arm *a, struct cell *const 
         table_format_num(ci, TABLE_LOSS, a->ci);
         table_shown(t, "%s \xc2\xb1 %s", mean, ci);
     }
+    num_add(t, a->sd);
     num_add(t, a->ci);
     table_int(t, a->n);
 }
@@ -479,7 +473,10 @@ int summary_read(struct summary *s, struct db *db, int64_t sweep, struct err *e)
     if (!rc) rc = read_cells(&l, sweep, e);
     if (!rc) rc = read_axes(&l, sweep, e);
     if (!rc) rc = read_budget(&l, sweep, e);
-    if (!rc) table_fill(&l);
+    if (!rc) {
+        s->several_seeds = several_seeds(&l);
+        table_fill(&l);
+    }
     load_release(&l);
     if (rc) summary_release(s);
     return rc;

@@ -30,6 +30,7 @@ struct summary {
     int cells, count[SUMMARY_NSTATE];
     long steps, batch_size; /* of all trained points; 0: they differ */
     bool concurrent;        /* some timings in the table were taken beside other workers; they carry a '*' */
+    bool several_seeds;     /* some configuration finished with two: the table has a spread to show */
     struct table *table;
 };
 
@@ -37,8 +38,5 @@ struct summary {
  * released. */
 int summary_read(struct summary *s, struct db *db, int64_t sweep, struct err *e);
 void summary_release(struct summary *s);
-
-/* Half the width of the 95 % interval of a mean: t(n-1) * sd / sqrt(n). NaN for n < 2. */
-double summary_ci95(const double *v, int n);
 
 #endif

@@ -64,7 +64,8 @@ do for [fmt in formats] {
             if (c > 0 && !single) { set format y '' } else { set format y '%g' }
             lines = ''                           # of this panel: few passes over the data
             do for [s = 1:n_line_panel] { if (line_panel[s] == p || line_panel[s] == 0) { lines = lines.sprintf('%d ', s) } }
-            plot (k == 0 ? base : NaN) with lines dt 5 lw 2 lc rgb grey notitle, \
+            plot for [w in (bands && (k == 0 || words(lines) <= 8) ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):(clip(column('low'), a, b)):(clip(column('high'), a, b)) with filledcurves fs transparent solid 0.16 noborder lc rgb line_color[at(w)] notitle, \
+                 (k == 0 ? base : NaN) with lines dt 5 lw 2 lc rgb grey notitle, \
                  for [w in lines] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with lines dt line_dash[at(w)] lw 2.4 lc rgb line_color[at(w)] notitle, \
                  for [w in (k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with points pt 7 ps dot(1.1) lc rgb line_color[at(w)] notitle, \
                  for [w in (any_diverged ? lines : '')] file.'.csv' using (of(at(w), k) && column('diverged_here') > 0 ? column('step') : NaN):(clip(column('value'), a + 0.03 * (b - a), b - 0.03 * (b - a))) with points pt 2 ps dot(2) lw 2.6 lc rgb line_color[at(w)] notitle

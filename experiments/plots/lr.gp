@@ -64,7 +64,7 @@ do for [fmt in formats] {
             }
         }
         plot base with lines dt 2 lw 2 lc rgb grey notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 1 ? column('lr') : NaN):'metric':'min':'max' with yerrorbars pt 0 lw 1.2 lc rgb line_color[s] notitle, \
+             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 1 ? column('lr') : NaN):'metric':'low':'high' with yerrorbars pt 0 lw 1.2 lc rgb line_color[s] notitle, \
              for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 0 ? column('lr') : NaN):'metric' with linespoints lw 2.2 pt line_point[s] ps dot(1.7) lc rgb line_color[s] notitle, \
              for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('best') > 0 ? column('lr') : NaN):'metric' with points pt 6 ps dot(3.2) lw 2 lc rgb line_color[s] notitle, \
              for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('diverged') > 0 ? column('lr') : NaN):(ymark + up * 0.045 * (hi - lo) * column('stack')) with points pt 2 ps dot(1.8) lw 2.6 lc rgb line_color[s] notitle, \

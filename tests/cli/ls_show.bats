@@ -116,8 +116,8 @@ json() { python3 -c "import json,sys; v=json.load(sys.stdin); print($1)"; }
     [ "$(json "(v['sweep'], v['states']['oom'], v['rows'][1]['lr'], v['rows'][1]['lr_tried'], v['rows'][2]['metric'])" <<<"$output")" = \
         "('tiny', 1, 0.0005, 2, None)" ]
     run "$BENCH" show tiny.yaml --csv
-    [[ ${lines[0]} == method,r,target_modules,lr,lr_tried,metric,ci95,n,* ]]
-    [[ ${lines[2]} == 'lora,8,"q_proj,v_proj",0.0005,2,1.8,,1,460800,'* ]]
+    [[ ${lines[0]} == method,r,target_modules,lr,lr_tried,metric,sd,ci95,n,* ]]
+    [[ ${lines[2]} == 'lora,8,"q_proj,v_proj",0.0005,2,1.8,,,1,460800,'* ]]
     run "$BENCH" show tiny --markdown
     [[ ${lines[1]} == "|---|---:|"* ]]
 }
