@@ -94,20 +94,40 @@ int template_render(const struct template *t, long i, struct strbuf *out, struct
 /* ---- data sets
  * ----------------------------------------------------------------------------------------------- */
 
+/* Of a retrieval split: which documents (rows of the corpus) are relevant to query i (row i of the split): document[k] by grade[k] > 0, k from from[i]
+ * to from[i + 1], at least one. */
+struct relevance {
+    long *from, *document;
+    float *grade;
+};
+
 struct dataset {
     char *name; /* of the built-in; of files: the base name of the training (else first) file without its
-                   extension */
+                   extension; of a retrieval collection: its folder's */
     struct rows *train, *eval, *test; /* any may be NULL */
     char *prompt, *completion;        /* template texts: the config's, else the built-in's, else NULL */
     bool special_tokens;              /* data.special_tokens */
+    json_t *templates;                /* data_template reads it */
+    /* A retrieval collection (data.corpus; NULL otherwise): eval and test are then queries, and train has the columns anchor and positive, one row
+     * for each query and document that is relevant to it. */
+    struct rows *corpus;
+    struct relevance relevance[3]; /* train (unused), eval, test */
 };
 
-/* data_cfg: {"name": built-in} or {"train","eval","test": absolute paths, "format": "jsonl"|"csv"|"tsv"|null,
- * "header": bool, "quotes": "standard"|"literal"}, either with "prompt", "completion", "special_tokens"; any
- * key may be null or absent. Opens every split and compiles the templates against each. Errors: ERR_USER
- * (unknown name, bad file, unknown column), ERR_RESOURCE (a built-in whose files are not installed; says what
+/* data_cfg: {"name": built-in}, or {"train","eval","test": absolute paths, "format": "jsonl"|"csv"|"tsv"|null,
+ * "header": bool, "quotes": "standard"|"literal"}, or {"corpus","queries": paths, "qrels": {"train","eval","test": paths}}; each with templates
+ * ("prompt", "completion", "anchor", "positive", "label", ...; see data.c), "special_tokens" and "where" ("column=value": only rows that have that
+ * value there); any key may be null or absent. Opens every split and compiles the templates against each. Errors: ERR_USER
+ * (unknown name, bad file, unknown column, no row left by `where`), ERR_RESOURCE (a built-in whose files are not installed; says what
  * to do). */
 int data_open(struct dataset **ret, const json_t *data_cfg, struct err *e);
+/* The text template of a key ("anchor", "label", ...): the configuration's, else the built-in's default where the configuration knows the key, else
+ * NULL. Where it is a list of templates, the k-th; else k is 0. Compiled against every split when the data set was opened, but for "document"
+ * (against the corpus). */
+const char *data_template(const struct dataset *d, const char *key, int k);
+/* Does this key of a configuration ("data.train") name a file? The n-th such key; NULL behind the last. */
+bool data_is_path(const char *key);
+const char *data_path_key(int n);
 void data_free(struct dataset *d); /* accepts NULL */
 /* Parse every row of every split and render its templates; the first mistake is the error. Invalidates fields
  * handed out before. */

@@ -26,8 +26,9 @@ int guard_unchanged(const json_t *config, const struct modelfile *f, struct err 
     int rc = model ? modelfile_digest(f, hex, e) : 0;
     if (!rc && model) rc = compare(model, hex, "the model", modelfile_path(f), e);
     if (rc || !data) return rc;
-    const char *keys[] = {"data.train", "data.eval", "data.test", "data.name"}, *path = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(keys) && !path; i++) path = cfg_str(config, keys[i]);
+    const char *path = NULL;
+    for (int i = 0; data_path_key(i) && !path; i++) path = cfg_str(config, data_path_key(i));
+    if (!path) path = cfg_str(config, "data.name");
     rc = data_digest(cfg_get(config, "data"), hex, e);
     return rc ? rc : compare(data, hex, "the data", path ? path : "data", e);
 }

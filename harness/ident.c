@@ -74,11 +74,11 @@ static void drop_nulls(json_t *o) {
 }
 
 void ident_hash(const json_t *config, char out[65]) {
-    static const char *const aside[] = {"threads",    "model",     "model_path",
-                                        "data.train", "data.eval", "data.test"};
+    static const char *const aside[] = {"threads", "model", "model_path"};
     const struct method *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
+    for (int i = 0; data_path_key(i); i++) cfg_delete(c, data_path_key(i));
     for (const struct opt *o = opt_core; m && method_is_base(m) && o->key; o++)
         if (ident_base_ignores(o->key)) cfg_delete(c, o->key);
     drop_nulls(c);

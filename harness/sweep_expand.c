@@ -247,10 +247,6 @@ static void derive_all(struct point_build *b) {
     }
 }
 
-static bool is_path(const char *key) {
-    return !strcmp(key, "data.train") || !strcmp(key, "data.eval") || !strcmp(key, "data.test");
-}
-
 /* Against the sweep file's folder, then the current one. */
 static void resolve_path(struct point_build *b, struct slot *s) {
     const char *name = json_string_value(s->v);
@@ -275,7 +271,7 @@ static json_t *point_config(struct point_build *b) {
     json_t *config = json_object();
     for (int i = 0; i < b->nslots; i++) {
         struct slot *s = &b->slots[i];
-        if (is_path(s->o->key)) resolve_path(b, s);
+        if (data_is_path(s->o->key)) resolve_path(b, s);
         json_t *v = json_incref(s->v);
         if (!strcmp(s->o->key, "target_modules")) {
             json_decref(v);

@@ -300,8 +300,7 @@ static char *data_name(const json_t *config, const char **path) {
     const char *name = cfg_str(config, "data.name");
     *path = NULL;
     if (name) return xstrdup(name);
-    const char *const keys[] = {"data.train", "data.eval", "data.test"};
-    for (size_t i = 0; i < ARRAY_LEN(keys) && !*path; i++) *path = cfg_str(config, keys[i]);
+    for (int i = 0; data_path_key(i) && !*path; i++) *path = cfg_str(config, data_path_key(i));
     if (!*path) return xstrdup("data");
     const char *slash = strrchr(*path, '/'), *file = slash ? slash + 1 : *path, *dot = strrchr(file, '.');
     return xstrndup(file, dot && dot > file ? (size_t)(dot - file) : strlen(file));

@@ -1,11 +1,12 @@
 /* data.c - data sets: the built-in ones by name, others from files; their templates, their digest, their
- * listing.
+ * listing. Retrieval collections are collection.c's.
  *
  * Which built-ins there are is data.def's affair. What decides the rows is in the digest (contents); how they
  * are read (format, templates) is in the configuration, which is hashed as well. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/data/collection.h"
 #include "experiments/data/rows.h"
 #include "experiments/data/source.h"
 #include "harness/cfg.h"
@@ -19,6 +20,29 @@ static const struct data_source *const sources[] = {
 
 static const char *const split_key[] = {"train", "eval", "test"};
 enum { SPLITS = ARRAY_LEN(split_key) };
+
+/* Below "data.", in the order in which the digest has them. */
+static const char *const path_key[] = {"train",   "eval",        "test",       "corpus",
+                                       "queries", "qrels.train", "qrels.eval", "qrels.test"};
+
+/* Keys of templates besides prompt and completion: one text, or a list of them. "document" and "query" are a
+ * collection's. */
+static const char *const template_key[] = {"anchor", "positive", "negative", "sentence1", "sentence2",
+                                           "score",  "text",     "text2",    "label"};
+
+const char *data_path_key(int n) {
+    static const char *const full[] = {"data.train",      "data.eval",      "data.test",
+                                       "data.corpus",     "data.queries",   "data.qrels.train",
+                                       "data.qrels.eval", "data.qrels.test"};
+    _Static_assert(ARRAY_LEN(full) == ARRAY_LEN(path_key), "the same keys");
+    return n >= 0 && (size_t)n < ARRAY_LEN(full) ? full[n] : NULL;
+}
+
+bool data_is_path(const char *key) {
+    for (int n = 0; data_path_key(n); n++)
+        if (!strcmp(data_path_key(n), key)) return true;
+    return false;
+}
 
 static struct rows **split_rows(struct dataset *d, int s) {
     return s == 0 ? &d->train : s == 1 ? &d->eval : &d->test;
@@ -47,13 +71,14 @@ static int unknown_source(const char *name, struct err *e) {
 /* The built-in that the configuration names in *ret; NULL when it names files. */
 static int find_source(const json_t *cfg, const struct data_source **ret, struct err *e) {
     const char *name = cfg_str(cfg, "name"), *file = NULL;
-    for (int s = 0; s < SPLITS && !file; s++) file = cfg_str(cfg, split_key[s]);
+    for (size_t k = 0; k < ARRAY_LEN(path_key) && !file; k++) file = cfg_str(cfg, path_key[k]);
     *ret = NULL;
     if (name && file)
         return err_set(e, ERR_USER, "data: give a name ('%.100s') or files ('%.200s'), not both", name, file);
     if (!name && !file)
         return err_set(e, ERR_USER,
-                       "data: give the name of a built-in data set, or files: train, eval, test");
+                       "data: give the name of a built-in data set, or files: train, eval, test%s",
+                       json_object_get(cfg, "corpus") ? ", or a collection: corpus, queries, qrels" : "");
     if (!name) return 0;
     for (size_t k = 0; k < ARRAY_LEN(sources); k++)
         if (!strcmp(sources[k]->name, name)) *ret = sources[k];
@@ -86,6 +111,14 @@ static char *stem(const char *path) {
 static int open_files(struct dataset *d, const json_t *cfg, struct err *e) {
     struct rows_format f;
     int code = read_format(cfg, &f, e);
+    if (!code && (cfg_str(cfg, "corpus") || cfg_str(cfg, "queries"))) {
+        for (int s = 0; s < SPLITS && !code; s++)
+            if (cfg_str(cfg, split_key[s]))
+                code = err_set(e, ERR_USER,
+                               "data.%s: a retrieval collection (data.corpus) has data.qrels.%s instead",
+                               split_key[s], split_key[s]);
+        return code ? code : collection_open(d, cfg, e);
+    }
     for (int s = 0; s < SPLITS && !code; s++) {
         const char *path = cfg_str(cfg, split_key[s]);
         if (!path) continue;
@@ -95,39 +128,87 @@ static int open_files(struct dataset *d, const json_t *cfg, struct err *e) {
     return code;
 }
 
-/* ---- data sets ---- */
+/* ---- templates ---- */
+
+const char *data_template(const struct dataset *d, const char *key, int k) {
+    const json_t *v = json_object_get(d->templates, key);
+    if (json_is_array(v)) return json_string_value(json_array_get(v, (size_t)k));
+    return k == 0 ? json_string_value(v) : NULL;
+}
+
+/* A template, or a list of them. */
+static int take_template(struct dataset *d, const char *key, json_t *v, struct err *e) {
+    bool good = json_is_string(v) || json_array_size(v) > 0;
+    for (size_t k = 0; k < json_array_size(v); k++) good &= json_is_string(json_array_get(v, k));
+    if (!good) return err_set(e, ERR_USER, "data.%s: a template as \"{%s}\", or a list of them", key, key);
+    json_object_set(d->templates, key, v);
+    return 0;
+}
+
+static int take_templates(struct dataset *d, const json_t *cfg, const struct data_source *src,
+                          struct err *e) {
+    static const char *const more[] = {"document", "query"};
+    int code = 0;
+    d->templates = json_object();
+    for (size_t i = 0; i < ARRAY_LEN(template_key) + ARRAY_LEN(more) && !code; i++) {
+        const char *key = i < ARRAY_LEN(template_key) ? template_key[i] : more[i - ARRAY_LEN(template_key)];
+        json_t *v = cfg_get(cfg, key);
+        if (v && !json_is_null(v)) code = take_template(d, key, v, e);
+    }
+    for (const struct data_default *t = src ? src->templates : NULL; t && t->key && !code; t++)
+        if (json_object_get(cfg, t->key) && !json_object_get(d->templates, t->key))
+            json_object_set_new(d->templates, t->key, json_string(t->text));
+    return code;
+}
 
 /* The templates of a data set, compiled against one split. */
-struct pair {
-    struct template *prompt, *completion; /* NULL where the data set has none */
+struct compiled {
+    struct template **v;
+    int n, cap;
 };
 
-static void pair_release(struct pair *t) {
-    template_free(t->prompt);
-    template_free(t->completion);
+static void compiled_release(struct compiled *t) {
+    for (int i = 0; i < t->n; i++) template_free(t->v[i]);
+    free(t->v);
 }
 
-static int pair_compile(struct pair *t, const struct dataset *d, const struct rows *r, struct err *e) {
-    *t = (struct pair){0};
-    if (d->prompt && template_compile(&t->prompt, d->prompt, r, e)) return err_wrap(e, "data.prompt");
-    if (!d->completion || !template_compile(&t->completion, d->completion, r, e)) return 0;
-    pair_release(t);
-    return err_wrap(e, "data.completion");
+static int compile_one(struct compiled *t, const char *key, const char *text, const struct rows *r,
+                       struct err *e) {
+    if (!text) return 0;
+    GROW(t->v, t->n, t->cap);
+    if (!template_compile(&t->v[t->n], text, r, e)) {
+        t->n++;
+        return 0;
+    }
+    return err_wrap(e, "data.%s", key);
 }
 
-/* Parse and render every row; cells are dropped on the way, so that a large file does not end up in memory.
- */
-static int check_rows(const struct rows *r, const struct pair *t, struct err *e) {
+/* On error nothing is left to release. A collection's queries have the template `query` alone. */
+static int compile_all(struct compiled *t, const struct dataset *d, const struct rows *r, struct err *e) {
+    *t = (struct compiled){0};
+    bool queries = d->corpus && r != d->train;
+    int code = compile_one(t, "query", queries ? data_template(d, "query", 0) : NULL, r, e);
+    if (!code) code = compile_one(t, "prompt", d->prompt, r, e);
+    if (!code) code = compile_one(t, "completion", d->completion, r, e);
+    for (size_t i = 0; i < ARRAY_LEN(template_key) && !queries; i++)
+        for (int k = 0; !code && data_template(d, template_key[i], k); k++)
+            code = compile_one(t, template_key[i], data_template(d, template_key[i], k), r, e);
+    if (code) compiled_release(t);
+    return code;
+}
+
+/* Parse and render every row; cells are dropped on the way (not a collection's: its ids point there), so that
+ * a large file does not end up in memory. */
+static int check_rows(const struct rows *r, const struct compiled *t, bool drop, struct err *e) {
     struct strbuf b = {0};
     int code = 0;
     for (long i = 0; !code && i < rows_count(r); i++) {
         strbuf_reset(&b);
         code = rows_touch(r, i, e);
-        if (!code && t->prompt) code = template_render(t->prompt, i, &b, e);
-        if (!code && t->completion) code = template_render(t->completion, i, &b, e);
-        if (rows_cell_bytes(r) > (size_t)16 << 20) rows_drop_cells(r);
+        for (int k = 0; k < t->n && !code; k++) code = template_render(t->v[k], i, &b, e);
+        if (drop && rows_cell_bytes(r) > (size_t)16 << 20) rows_drop_cells(r);
     }
-    rows_drop_cells(r);
+    if (drop) rows_drop_cells(r);
     strbuf_release(&b);
     return code;
 }
@@ -135,17 +216,70 @@ static int check_rows(const struct rows *r, const struct pair *t, struct err *e)
 /* Compile the templates against every split; with `all`, every row as well. */
 static int try_templates(const struct dataset *d, bool all, struct err *e) {
     const struct rows *split[] = {d->train, d->eval, d->test};
+    struct compiled t;
     int code = 0;
     for (int s = 0; s < SPLITS && !code; s++) {
-        struct pair t;
         if (!split[s]) continue;
-        code = pair_compile(&t, d, split[s], e);
+        code = compile_all(&t, d, split[s], e);
         if (code) break;
-        if (all) code = check_rows(split[s], &t, e);
-        pair_release(&t);
+        if (all) code = check_rows(split[s], &t, !d->corpus, e);
+        compiled_release(&t);
     }
+    if (code || !d->corpus) return code;
+    t = (struct compiled){0};
+    code = compile_one(&t, "document", data_template(d, "document", 0), d->corpus, e);
+    if (!code && all) code = check_rows(d->corpus, &t, false, e);
+    compiled_release(&t);
     return code;
 }
+
+/* ---- data.where ---- */
+
+static const char *where_of(const json_t *cfg, const struct data_source *src) {
+    const char *where = cfg_str(cfg, "where");
+    for (const struct data_default *t = src ? src->templates : NULL; t && t->key && !where; t++)
+        if (json_object_get(cfg, t->key)) where = t->where;
+    return where;
+}
+
+/* Rows whose `column` is `value` stay. */
+static int filter_rows(struct rows *r, const char *column, const char *value, struct err *e) {
+    int c = rows_column(r, column), code = 0;
+    long kept = 0;
+    if (c < 0)
+        return err_set(e, ERR_USER, "data.where: there is no column '%.100s' in %s", column,
+                       rows_source(r, -1));
+    bool *keep = xcalloc((size_t)rows_count(r), sizeof *keep);
+    for (long i = 0; i < rows_count(r) && !code; i++) {
+        size_t n;
+        const char *s = rows_field(r, i, c, &n, e);
+        if (!s) code = ERR_USER;
+        kept += keep[i] = s && n == strlen(value) && !memcmp(s, value, n);
+        if (rows_cell_bytes(r) > (size_t)16 << 20) rows_drop_cells(r);
+    }
+    rows_drop_cells(r);
+    if (!code && !kept)
+        code = err_set(e, ERR_USER, "data.where: no row of %s has '%.100s' in column '%.100s'",
+                       rows_source(r, -1), value, column);
+    if (!code) rows_keep(r, keep);
+    free(keep);
+    return code;
+}
+
+static int filter(struct dataset *d, const char *where, struct err *e) {
+    const char *eq = where ? strchr(where, '=') : NULL;
+    if (!where) return 0;
+    if (!eq || eq == where)
+        return err_set(e, ERR_USER, "data.where: '%.100s' is not of the form column=value", where);
+    char *column = xstrndup(where, (size_t)(eq - where));
+    int code = 0;
+    for (int s = 0; s < SPLITS && !code; s++)
+        if (*split_rows(d, s)) code = filter_rows(*split_rows(d, s), column, eq + 1, e);
+    free(column);
+    return code;
+}
+
+/* ---- data sets ---- */
 
 static char *choose(const char *configured, const char *built_in) {
     const char *s = configured ? configured : built_in;
@@ -161,7 +295,9 @@ int data_open(struct dataset **ret, const json_t *cfg, struct err *e) {
     d->prompt = choose(cfg_str(cfg, "prompt"), src ? src->prompt : NULL);
     d->completion = choose(cfg_str(cfg, "completion"), src ? src->completion : NULL);
     d->special_tokens = json_is_true(cfg_get(cfg, "special_tokens"));
-    code = src ? src->open(d, e) : open_files(d, cfg, e);
+    code = take_templates(d, cfg, src, e);
+    if (!code) code = src ? src->open(d, e) : open_files(d, cfg, e);
+    if (!code) code = filter(d, where_of(cfg, src), e);
     if (!code) code = try_templates(d, false, e);
     if (code)
         data_free(d);
@@ -172,7 +308,9 @@ int data_open(struct dataset **ret, const json_t *cfg, struct err *e) {
 
 void data_free(struct dataset *d) {
     if (!d) return;
+    collection_release(d);
     for (int s = 0; s < SPLITS; s++) rows_free(*split_rows(d, s));
+    json_decref(d->templates);
     free(d->name);
     free(d->prompt);
     free(d->completion);
@@ -208,9 +346,9 @@ int data_digest(const json_t *cfg, char out[65], struct err *e) {
     if (code) return code;
     struct strbuf b = {0};
     if (src) code = source_digests(&b, src, e);
-    for (int s = 0; !src && s < SPLITS && !code; s++) {
-        const char *path = cfg_str(cfg, split_key[s]);
-        if (path) code = add_digest(&b, split_key[s], path, e);
+    for (size_t k = 0; !src && k < ARRAY_LEN(path_key) && !code; k++) {
+        const char *path = cfg_str(cfg, path_key[k]);
+        if (path) code = add_digest(&b, path_key[k], path, e);
     }
     if (!code) sha256_hex(b.s, b.len, out);
     strbuf_release(&b);

@@ -340,12 +340,19 @@ static int glosses_open(struct dataset *d, struct err *e) {
     return code;
 }
 
+/* A reverse dictionary of nouns; and the field of a definition. */
+static const struct data_default glosses_templates[] = {
+    {"anchor", "{definition}", "pos=noun"}, {"positive", "{words}", NULL}, {"text", "{definition}", NULL},
+    {"label", "{lexname}", NULL},           {NULL, NULL, NULL},
+};
+
 const struct data_source data_glosses = {
     .name = "glosses",
     .summary =
         "dictionary entries: word and part of speech -> definition (WordNet 3.0, Debian package wordnet-base)",
     .prompt = "{word} ({pos}): ",
     .completion = "{definition}",
+    .templates = glosses_templates,
     .open = glosses_open,
     .files = glosses_files,
 };

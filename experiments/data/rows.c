@@ -97,6 +97,16 @@ void rows_drop_cells(const struct rows *cr) {
 
 size_t rows_cell_bytes(const struct rows *r) { return r->pool.bytes; }
 
+void rows_keep(struct rows *r, const bool *keep) {
+    long n = 0;
+    for (long i = 0; i < r->n; i++) {
+        if (!keep[i]) continue;
+        r->at[n] = r->at[i];
+        r->row[n++] = r->row[i];
+    }
+    r->n = n;
+}
+
 long rows_count(const struct rows *r) { return r->n; }
 int rows_columns(const struct rows *r) { return r->columns; }
 const char *rows_source(const struct rows *r, long i) { return r->ops->source(r, i); }

@@ -65,5 +65,7 @@ int rows_touch(const struct rows *r, long i, struct err *e);
 /* Forget the cells of all rows: fields handed out die. */
 void rows_drop_cells(const struct rows *r);
 size_t rows_cell_bytes(const struct rows *r);
+/* Forget the rows i with !keep[i]; the others close ranks. Fields of the others stay valid. */
+void rows_keep(struct rows *r, const bool *keep);
 
 #endif
