@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/cmd.h"
+#include "harness/control.h"
 #include "harness/runpage.h"
 #include "harness/summary.h"
 
@@ -89,6 +90,22 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
     return rc;
 }
 
+/* The methods beside their control arms, if the sweep has any. */
+static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out, struct err *e) {
+    struct control_set c;
+    int rc = control_read(&c, db, sweep, e);
+    if (rc || !c.n) return rc;
+    struct table *t = control_table(&c);
+    strbuf_adds(out, "\n");
+    table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, out);
+    if (format == TABLE_AS_TEXT)
+        strbuf_adds(out,
+                    "\ndifference: method less control, paired by seed (n), each at its best lr; a / b: of the method / of its control\n");
+    table_free(t);
+    control_release(&c);
+    return 0;
+}
+
 static void write_text(const struct summary *s, struct strbuf *out) {
     char *name = table_clean(s->name);
     strbuf_addf(out, "sweep %s, %s (%s); ", name, s->metric, s->goal);
@@ -103,7 +120,12 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
 }
 
-static void write_json(const struct summary *s, struct strbuf *out) {
+static int write_json(const struct summary *s, struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
+    struct control_set c;
+    int rc = control_read(&c, db, sweep, e);
+    if (rc) return rc;
+    struct table *controls = control_table(&c);
+
     json_t *states = json_object();
     for (int i = 0; i < SUMMARY_NSTATE; i++) {
         char *key = xstrdup(summary_state_name((enum summary_state)i));
@@ -116,8 +138,12 @@ static void write_json(const struct summary *s, struct strbuf *out) {
                   "begun", s->begun, "metric", s->metric, "goal", s->goal, "runs", s->cells, "states", states,
                   "steps", s->steps ? json_integer(s->steps) : json_null(), "batch_size",
                   s->batch_size ? json_integer(s->batch_size) : json_null(), "rows", table_json(s->table));
+    json_object_set_new(v, "controls", table_json(controls));
     table_json_write(v, out);
     json_decref(v);
+    table_free(controls);
+    control_release(&c);
+    return 0;
 }
 
 static int show_sweep(struct db *db, int64_t sweep, enum table_format format, struct err *e) {
@@ -128,10 +154,11 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
     if (format == TABLE_AS_TEXT)
         write_text(&s, &out);
     else if (format == TABLE_AS_JSON)
-        write_json(&s, &out);
+        rc = write_json(&s, db, sweep, &out, e);
     else
         table_write(s.table, format, 0, &out);
-    if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_notes(db, &s, format, &out, e);
+    if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_controls(db, sweep, format, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_notes(db, &s, format, &out, e);
     summary_release(&s);
     print_buffer(&out);
     return rc;

@@ -95,6 +95,12 @@ PY
     is "$status" 0
     below "$(gap lora_plus)" 1e-6
     below "$(gap delta_lora)" 1e-6
+    run "$BENCH" show c
+    has "$output" "alpha x ratio       lora_plus r=4 alpha=4"
+    has "$output" "difference: method less control, paired by seed (n)"
+    "$BENCH" show c --json >show.json
+    run python3 -c 'import json; print([(r["kind"], r["pairs"], r["control_lora_alpha"]) for r in json.load(open("show.json"))["controls"]])'
+    is "$output" "[('alpha x ratio', 2, 16.0), ('alpha x (1+lambda)', 2, 12.0)]"
     is "$(q "SELECT min(base_eval_loss - eval_loss) > 0.01 FROM runs WHERE method <> 'none'")" 1 # and they learned something
 }
 
