@@ -98,10 +98,10 @@ Y
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 3 ] || [ "$status" -eq 2 ]
     [[ "$output" == *"adapter_config.json"* ]]
-    echo '{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], "use_dora": true}' >"$TMP/ad/adapter_config.json"
+    echo '{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], "use_qalora": true}' >"$TMP/ad/adapter_config.json"
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 2 ]
-    [[ "$output" == *"use_dora"*"not implemented"* ]]
+    [[ "$output" == *"use_qalora"*"not implemented"* ]]
     echo '{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]' >"$TMP/ad/adapter_config.json"
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 2 ]
@@ -114,7 +114,7 @@ Y
 
 @test "an adapter with a field that changes what it computes is refused by the field's name" {
     mkdir -p "$TMP/ad"
-    for field in '"layers_to_transform": [0]' '"layers_pattern": "layers"' '"init_lora_weights": "pissa"' '"init_lora_weights": 3' \
+    for field in '"layers_to_transform": [0]' '"layers_pattern": "layers"' '"init_lora_weights": "olora"' '"init_lora_weights": 3' \
         '"alora_invocation_tokens": [1]' '"arrow_config": {"top_k": 1}' '"lora_bias": true' '"corda_config": {"cache_file": "x"}' \
         '"eva_config": {"rho": 2.0}' '"loftq_config": {"loftq_bits": 4}' '"use_bdlora": {"nblocks": 2}' '"bias": "all"' \
         '"rank_pattern": {"q_proj": 2}' '"a_later_idea": "on"'; do
@@ -124,10 +124,10 @@ Y
         key=${field%%:*}
         [[ "$output" == *"adapter_config.json"*"${key//\"/}"*"not implemented"* ]]
     done
-    echo '{"peft_type": "IA3", "feedforward_modules": ["x"]}' >"$TMP/ad/adapter_config.json"
+    echo '{"peft_type": "ADALORA", "r": 4}' >"$TMP/ad/adapter_config.json"
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 2 ]
-    [[ "$output" == *"peft_type IA3 is not implemented"* ]]
+    [[ "$output" == *"peft_type ADALORA is not implemented"* ]]
 }
 
 # All fields of an adapter_config.json of PEFT 0.21, in their defaults.
