@@ -213,7 +213,7 @@ install: all build/bench.1 build/bench.bash
 	install -m 755 $(BIN) $(BINDIR)/bench
 	install -m 644 build/bench.1 $(MANDIR)/bench.1
 	install -m 644 build/bench.bash $(COMPDIR)/bench
-	@cd experiments && for d in sweeps plots data; do \
+	@cd experiments && for d in sweeps plots data tables; do \
 	   find $$d -type f ! -name '*.[ch]' ! -name '*.def' ! -name '*.py' ! -name '.*' -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; \
 	 done
 	@if [ -d build/share ]; then cd build/share && \

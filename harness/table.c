@@ -1,9 +1,9 @@
-/* table.c - tables as aligned text, Markdown, CSV and JSON. See table.h.
+/* table.c - tables as aligned text, Markdown, CSV and JSON. See table.h; LaTeX and HTML are in table_markup.c.
  *
  * Cells live in one growing array, row by row; what people see is made when it is written. Text wider than
  * the terminal gives up width in its TABLE_TEXT columns, widest first, down to 14 columns each, and then
  * simply runs over: nothing else is ever cut. */
-#include "harness/table.h"
+#include "harness/table_private.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -291,15 +291,7 @@ static char *cell_shown(const struct table *t, size_t row, size_t col) {
 /* ---- text and Markdown ----------------------------------------------------------------------------------
  */
 
-/* A table made ready: shown[row * ncol + col], row 0 the titles; only shown columns. */
-struct shown {
-    size_t rows, cols;
-    char **text;
-    int *width;
-    bool *left, *shrinks;
-};
-
-static void shown_init(struct shown *s, const struct table *t) {
+void shown_init(struct shown *s, const struct table *t) {
     size_t k = 0;
     *s = (struct shown){.rows = table_rows(t) + 1};
     for (size_t c = 0; c < t->ncol; c++) s->cols += (t->col[c].where & TABLE_SHOWN) != 0;
@@ -323,7 +315,7 @@ static void shown_init(struct shown *s, const struct table *t) {
     }
 }
 
-static void shown_release(struct shown *s) {
+void shown_release(struct shown *s) {
     for (size_t i = 0; i < s->rows * s->cols; i++) free(s->text[i]);
     free(s->text);
     free(s->width);
@@ -534,6 +526,12 @@ void table_write(const struct table *t, enum table_format f, int width, struct s
         v = table_json(t);
         table_json_write(v, out);
         json_decref(v);
+        break;
+    case TABLE_AS_LATEX:
+        table_write_latex(t, out);
+        break;
+    case TABLE_AS_HTML:
+        table_write_html(t, out);
         break;
     }
 }

@@ -1,6 +1,6 @@
-/* table.h - rows and columns, and the four ways to write them: aligned text, Markdown, CSV, JSON.
+/* table.h - rows and columns, and the ways to write them: aligned text, Markdown, LaTeX, HTML; CSV, JSON.
  *
- * Text and Markdown show numbers for people (1.8 M, 12.3 MiB, 5e-4); CSV and JSON give them exactly, in base
+ * Text, Markdown, LaTeX and HTML show numbers for people (1.8 M, 12.3 MiB, 5e-4); CSV and JSON give them exactly, in base
  * units, under the column's key. A cell is null, an integer, a number or text. NaN is a number: "diverged"
  * for people, "nan" in CSV, null in JSON. */
 #ifndef BENCH_TABLE_H
@@ -11,7 +11,7 @@
 #include "harness/db.h"
 #include "harness/util.h"
 
-enum table_format { TABLE_AS_TEXT, TABLE_AS_MARKDOWN, TABLE_AS_CSV, TABLE_AS_JSON };
+enum table_format { TABLE_AS_TEXT, TABLE_AS_MARKDOWN, TABLE_AS_CSV, TABLE_AS_JSON, TABLE_AS_LATEX, TABLE_AS_HTML };
 
 enum table_kind {
     TABLE_TEXT,    /* left-aligned; shortened in text where the table is too wide */

@@ -1,0 +1,84 @@
+/* paper.h - tables of papers: the cells as printed, ours beside them, and whether they agree.
+ *
+ * A table is a YAML file in tables/ below share_dir(): data, so that a reader can check what was printed and
+ * how each cell is computed. Keys of the file, of a group (an entry of `cells` that has `cells` itself) and
+ * of a cell; a cell inherits those of its groups and of the file: title, paper   of the file: what it is, the
+ * arXiv id row, column    where the cell stands in the paper printed        as printed: "0.3M", "144KB",
+ * "9,175,040", "+2.2%"; absent: the paper prints nothing, ours is shown alone arch, with     an architecture
+ * (arch.h), numbers put in place of its own method, set    a method and its options (the others have their
+ * defaults); without a method, `set` are numbers for the formula targets        which layers the method
+ * adapts, as target_modules formula        what is computed from: trainable and stored (the method's counts),
+ * params (of the architecture), `set`, `with` and the architecture's numbers; default: trainable unit what
+ * one printed unit is worth, an expression: default by the suffix (K M B G T, with B for bytes; x % none) in
+ * powers of 1000, or of 1024 where `binary` is true tolerance      in printed units, an expression: for a
+ * printed value that was one random draw; the note says why. Default 0 confirmed      false: the printed
+ * value is from memory, not from a text; it is computed but not counted skip           why the cell cannot be
+ * computed (the paper does not say enough): verdict `not run` note           a remark for the reader Verdicts
+ * compare at the printed precision: rounded correctly `reproduces`, cut off `rounds differently`, else `does
+ * not reproduce`. */
+#ifndef BENCH_PAPER_H
+#define BENCH_PAPER_H
+
+#include <stdbool.h>
+
+#include "harness/arch.h"
+#include "harness/err.h"
+
+/* ---- printed values ------------------------------------------------------------------------------------ */
+
+enum paper_verdict {
+    PAPER_REPRODUCES,
+    PAPER_ROUNDS, /* the printed digits are those of the value, cut off instead of rounded */
+    PAPER_DIFFERS,
+    PAPER_NOT_RUN,
+    PAPER_SILENT, /* nothing is printed */
+    PAPER_NVERDICT
+};
+const char *paper_verdict_name(enum paper_verdict v); /* "reproduces", "rounds differently", ... */
+
+struct paper_value {
+    double number;    /* as printed, without the unit */
+    int decimals;     /* digits after the point */
+    double unit;      /* what one of it is worth */
+    double tolerance; /* in that unit, beside the rounding */
+    char suffix[8];   /* "M", "KB", "%" */
+};
+/* "36.8K" -> 36.8, 1, 1e3 (binary: 1024), "K". ERR_USER: not a number with a known unit. */
+int paper_value_parse(const char *printed, bool binary, struct paper_value *ret, struct err *e);
+/* `computed` in base units. */
+enum paper_verdict paper_judge(const struct paper_value *v, double computed);
+/* The computed value in the printed unit, with as many digits as tell it from the printed one: "49.92K". */
+enum { PAPER_TEXT_MAX = 48 };
+void paper_value_format(const struct paper_value *v, double computed, char out[PAPER_TEXT_MAX]);
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+
+struct paper_cell {
+    char *row, *column, *printed; /* printed NULL: nothing */
+    char *how;                    /* "lora r=8 query,value of roberta-base", "2 * layers * d" */
+    char *note;                   /* or NULL; for PAPER_NOT_RUN why */
+    bool confirmed;
+    double computed;            /* base units; NaN: not computed */
+    char shown[PAPER_TEXT_MAX]; /* in the printed unit */
+    enum paper_verdict verdict;
+    int line; /* in the file */
+};
+
+struct paper {
+    char *name, *path, *title, *source; /* source: arXiv id, or where it was printed */
+    struct paper_cell *cells;
+    int ncells, cells_cap;
+    int count[PAPER_NVERDICT]; /* of confirmed cells */
+    int unconfirmed;           /* cells whose printed value is from memory */
+};
+
+/* Read table `name` (its file without ".yaml", or a path) and compute every cell. ERR_USER: unknown name (a
+ * close one is suggested), a mistake in the file with its line. */
+int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct err *e);
+void paper_free(struct paper *p); /* accepts NULL */
+
+/* Names of the delivered tables, sorted; caller frees with paper_names_free. */
+int paper_names(char ***ret, int *n, struct err *e);
+void paper_names_free(char **names, int n);
+
+#endif

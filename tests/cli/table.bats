@@ -1,0 +1,63 @@
+#!/usr/bin/env bats
+# table.bats - `bench table`: the list, one table in every form, and mistakes.
+
+load ../run_helper
+
+@test "bench table lists every table with its verdicts counted" {
+    run "$BENCH" table
+    is "$status" 0
+    has "$output" "lora-gpt3"
+    has "$output" "round differently"
+    is "$("$BENCH" table --json | python3 -c 'import json,sys; t=json.load(sys.stdin); print(sum(r["name"] == "vera-1" and r["cells"] == 42 for r in t))')" 1
+}
+
+@test "a table shows what is printed, ours, and a verdict for each cell" {
+    run "$BENCH" table vera-1
+    is "$status" 0
+    has "$output" "arXiv 2310.11454"
+    grep -qE "large r=16, VeRA +parameters +49.5K +49.92K +does not reproduce: computed 49.92K" <<<"$output"
+    has "$output" "  large r=16, VeRA: a slip for 49.9K"
+    has "$output" "36.86K  rounds differently"
+    has "$(tail -n 1 <<<"$output")" "42 cells: 30 reproduce, 6 round differently, 6 do not reproduce"
+    run "$BENCH" table lora-2
+    has "$output" "not run"
+    run "$BENCH" table vera-counts
+    has "$output" "reproduces (printed value from memory)"
+}
+
+@test "a table comes as Markdown, CSV, LaTeX, HTML and JSON" {
+    has "$("$BENCH" table lora-3 --markdown)" "| GPT-2 L, FT | 774.03M | 774.03M | reproduces |"
+    is "$("$BENCH" table lora-3 --csv | python3 -c 'import csv,sys; print([r["computed"] for r in csv.DictReader(sys.stdin) if r["row"] == "GPT-2 L, FT"])')" "['774030080']"
+    "$BENCH" table lora-3 --json | python3 -c '
+import json, sys
+t = json.load(sys.stdin)
+assert t["counts"]["reproduces"] == 7 and len(t["cells"]) == 12, t["counts"]
+assert t["cells"][0]["verdict"] == "does not reproduce" and t["cells"][0]["computed"] == 354823168
+'
+    tex=$("$BENCH" table lora-1 --latex)
+    has "$tex" '\begin{tabular}'
+    has "$tex" '+2.2\% & 2.2\%'
+    html=$("$BENCH" table lora-7 --html)
+    has "$html" '<th scope="col">row</th>'
+    has "$html" '||U^T W_q V||'
+    python3 -c 'import sys, xml.dom.minidom as x; x.parseString(sys.argv[1])' "$html"
+}
+
+@test "a table of one's own is computed from its file, and hostile text stays text" {
+    printf 'title: "<b>&"\ncells:\n  - {row: "<script>&", printed: 3M, formula: 3e6}\n  - {row: "a_b%%$", printed: 1%%, formula: 2}\n' >own.yaml
+    has "$("$BENCH" table own.yaml --html)" '&lt;script&gt;&amp;'
+    has "$("$BENCH" table own.yaml --latex)" 'a\_b\%\$'
+    has "$("$BENCH" table ./own.yaml)" "2 cells: 1 reproduce, 1 do not reproduce"
+}
+
+@test "mistakes are told with the remedy, exit code 2" {
+    run "$BENCH" table lora-gpt4
+    is "$status" 2
+    has "$output" "did you mean 'lora-gpt3'"
+    run "$BENCH" table lora-2 lora-3
+    is "$status" 2
+    printf 'cells:\n  - {row: a, printed: 3M, formula: 1 +}\n' >own.yaml
+    run "$BENCH" table own.yaml
+    is "$status" 2
+    has "$output" "own.yaml:2:"
+}
