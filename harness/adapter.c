@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/cfg.h"
+#include "harness/digest.h"
 #include "harness/hub.h"
 #include "harness/method.h"
 #include "harness/nn/modelfile.h"
@@ -328,20 +329,46 @@ char *adapter_base(const char *dir) {
     return ret;
 }
 
+int adapter_digest(const char *dir, char out[65], struct err *e) {
+    char *path = path_join(dir, "adapter_model.safetensors");
+    int rc = digest_file_cached(path, out, e);
+    free(path);
+    return rc;
+}
+
+/* A shared tensor that the net has drawn already, while it trains: what is saved later leaves it out. */
+static int same_draw(const struct param *p, const struct weight *w, const char *path, struct err *e) {
+    float *theirs = xmalloc(param_size(p) * sizeof *theirs);
+    weight_expand(w, 0, w->rows, 0, w->cols, theirs, p->cols);
+    bool same = !memcmp(theirs, p->value, param_size(p) * sizeof *theirs);
+    free(theirs);
+    return same ? 0 : err_set(e, ERR_USER, "%s: its '%s' is not the one that its seed gives: training cannot go on from it", path, p->name);
+}
+
 static int load_tensor(const struct net *net, struct param *p, const struct modelfile *f, struct err *e) {
     const struct tensor *t = modelfile_find(f, p->name);
     char *bare = t ? NULL : bare_name(net, p->name);
     if (bare) t = modelfile_find(f, bare);
     free(bare);
-    if (!t) return err_set(e, ERR_USER, "%s: tensor '%s' is missing", modelfile_path(f), p->name);
+    if (!t)
+        return err_set(e, ERR_USER, "%s: tensor '%s' is missing%s", modelfile_path(f), p->name,
+                       net->training ? ": are target_modules the same?" : "");
     struct weight w;
     if (tensor_weight(t, &w, e)) return ERR_USER;
     if (w.rows != p->rows || w.cols != p->cols)
         return err_set(e, ERR_USER,
                        "%s: tensor '%s' is [%d, %d], this model and adapter_config.json want [%d, %d]",
                        modelfile_path(f), p->name, w.rows, w.cols, p->rows, p->cols);
+    if (p->site) p->regenerable = false; /* not the draw of this run's seed */
+    if (net->mem->counting) return 0;
+    if (net->training && !p->site && p->regenerable) return same_draw(p, &w, modelfile_path(f), e);
     weight_expand(&w, 0, w.rows, 0, w.cols, p->value, p->cols);
     return 0;
+}
+
+/* Not in the file, and rightly so? */
+static bool may_lack(const struct net *net, const struct param *p) {
+    return p->head ? net->training : !p->site && p->role == PARAM_FIXED;
 }
 
 int adapter_load(struct net *net, const char *dir, struct err *e) {
@@ -350,15 +377,14 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
     int rc = modelfile_open(&f, path, e), used = 0;
     for (int i = 0; i < net->nparams && !rc; i++) {
         struct param *p = net->params[i];
-        if (p->role == PARAM_BASE) continue;
-        if (!p->site && !p->head && p->role == PARAM_FIXED && !modelfile_find(f, p->name))
-            continue; /* shared and regenerated from its seed */
+        if (p->role == PARAM_BASE || (may_lack(net, p) && !modelfile_find(f, p->name))) continue;
         rc = load_tensor(net, p, f, e);
         used++;
     }
     if (!rc && used != modelfile_count(f))
-        rc = err_set(e, ERR_USER, "%s: it has %d tensors, %d of them belong to this model's %s adapter", path,
-                     modelfile_count(f), used, net->method->name);
+        rc = err_set(e, ERR_USER, "%s: it has %d tensors, %d of them belong to this model's %s adapter%s", path,
+                     modelfile_count(f), used, net->method->name,
+                     net->training ? ": are target_modules the same?" : "");
     modelfile_close(f);
     free(path);
     return rc;

@@ -28,7 +28,11 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
 json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
 /* base_model_name_or_path of a saved adapter, or NULL. Caller frees. */
 char *adapter_base(const char *dir);
-/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. */
+/* SHA-256 (hex) of its tensors, remembered (digest.h). */
+int adapter_digest(const char *dir, char out[65], struct err *e);
+/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. A net that trains keeps its
+ * own start of what a task brings and the file lacks, and must have drawn the frozen tensors that all sites share as the file has them. In counting mode only
+ * names and shapes are compared. */
 int adapter_load(struct net *net, const char *dir, struct err *e);
 
 #endif

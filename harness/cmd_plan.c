@@ -466,8 +466,10 @@ int cmd_plan(int argc, char **argv) {
     }
     catch_signals();
     struct sweep *s = NULL;
+    struct sweep_lookup lookup = sweep_lookup_real;
+    lookup.db = o.db;
     char *path = sweep_find(o.file, &e);
-    rc = path ? sweep_load(&s, path, o.sets, o.nsets, NULL, &e) : e.code;
+    rc = path ? sweep_load(&s, path, o.sets, o.nsets, &lookup, &e) : e.code;
     for (int i = 0; !rc && i < s->nwarnings; i++) fprintf(stderr, "bench: warning: %s\n", s->warnings[i]);
     if (!rc) rc = plan_sweep(&o, s, &e);
     if (rc < 0) {

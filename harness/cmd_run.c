@@ -563,8 +563,10 @@ int cmd_run(int argc, char **argv) {
         return rc;
     }
     struct sweep *s = NULL;
+    struct sweep_lookup lookup = sweep_lookup_real;
+    lookup.db = o.db;
     char *path = sweep_find(o.file, &e);
-    rc = path ? sweep_load(&s, path, o.sets, o.nsets, NULL, &e) : e.code;
+    rc = path ? sweep_load(&s, path, o.sets, o.nsets, &lookup, &e) : e.code;
     if (!rc) {
         print_warnings(s);
         rc = o.dry_run ? dry_run(&o, s, &e) : run_sweep(&o, s, &e);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "harness/adapter.h"
 #include "harness/cfg.h"
 #include "harness/data.h"
 #include "harness/util.h"
@@ -23,7 +24,10 @@ static int compare(const char *wanted, const char *found, const char *what, cons
 int guard_unchanged(const json_t *config, const struct modelfile *f, struct err *e) {
     const char *model = cfg_str(config, "model_digest"), *data = cfg_str(config, "data_digest");
     char hex[65];
-    int rc = model ? modelfile_digest(f, hex, e) : 0;
+    const char *start = cfg_str(config, "init_path"), *start_digest = cfg_str(config, "init_digest");
+    int rc = start ? adapter_digest(start, hex, e) : 0;
+    if (!rc && start) rc = compare(start_digest, hex, "the adapter that it starts from", start, e);
+    if (!rc && model) rc = modelfile_digest(f, hex, e);
     if (!rc && model) rc = compare(model, hex, "the model", modelfile_path(f), e);
     if (rc || !data) return rc;
     const char *path = NULL;

@@ -10,7 +10,7 @@
 #include "harness/err.h"
 #include "harness/nn/modelfile.h"
 
-/* Are the model and the data still those whose digests the resolved configuration holds? Without digests in
+/* Are the model, the data and the adapter that the run starts from still those whose digests the resolved configuration holds? Without digests in
  * it there is nothing to compare. Cheap while the digests are cached (digest.h). ERR_RESOURCE when a file was
  * replaced. */
 int guard_unchanged(const json_t *config, const struct modelfile *f, struct err *e);

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/adapter.h"
 #include "harness/catalog.h"
 #include "harness/cfg.h"
 #include "harness/data.h"
+#include "harness/infer.h"
 #include "harness/nn/modelfile.h"
 #include "harness/sites.h"
 #include "harness/sweep_private.h"
@@ -38,13 +40,23 @@ static int real_data_digest(const json_t *data_cfg, char out[65], struct err *e)
     return rc ? rc : data_digest(data_cfg, out, e);
 }
 
-const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest, sites_read};
+/* From the sweep file's folder, as the paths of data, then from the current one; or a run. */
+static int real_adapter(const struct sweep_lookup *l, const char *dir, const char *word, char **path, char digest[65],
+                        struct err *e) {
+    char *beside = path_join(dir, word);
+    *path = infer_adapter(dir_exists(beside) ? beside : word, l->db, NULL, e);
+    free(beside);
+    return *path ? adapter_digest(*path, digest, e) : e->code;
+}
+
+const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest, sites_read, real_adapter, NULL};
 
 /* ---- hashes -------------------------------------------------------------------------------------------- */
 
 bool ident_base_ignores(const char *key) {
     if (!strcmp(key, "train.max_length")) return false; /* it cuts the rows that are evaluated */
-    return !strncmp(key, "train.", 6) || !strcmp(key, "eval.every") || !strcmp(key, "target_modules");
+    return !strncmp(key, "train.", 6) || !strcmp(key, "eval.every") || !strcmp(key, "target_modules") ||
+           !strncmp(key, "init", 4);
 }
 
 static void cfg_delete(json_t *config, const char *key) {
@@ -74,7 +86,7 @@ static void drop_nulls(json_t *o) {
 }
 
 void ident_hash(const json_t *config, char out[65]) {
-    static const char *const aside[] = {"threads", "model", "model_path"};
+    static const char *const aside[] = {"threads", "model", "model_path", "init", "init_path"};
     const struct method *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
@@ -100,6 +112,8 @@ json_t *ident_base(const json_t *config) {
     for (const struct opt *o = opt_core; o->key; o++)
         if (ident_base_ignores(o->key)) cfg_set(c, o->key, opt_default(o));
     for (const struct opt *o = base->opts; o && o->key; o++) cfg_set(c, o->key, opt_default(o));
+    cfg_delete(c, "init_path");
+    cfg_delete(c, "init_digest");
     cfg_set(c, "method", json_string(base->name));
     cfg_set(c, "target_modules", json_null());
     cfg_set(c, "train.steps", json_integer(0));
@@ -154,6 +168,42 @@ static void find_data(struct load *l, struct sweep_point *p) {
     free(key);
 }
 
+/* What the adapter says of itself, where the run says otherwise. */
+static int check_init(const struct sweep_point *p, const struct method *m, const char *path, struct err *e) {
+    if (m->flags & METHOD_FULL)
+        return err_set(e, ERR_USER, "method %s does not start from an adapter: give `model` a folder (`bench merge` makes one)", m->name);
+    json_t *says = adapter_config(path, m, e), *theirs;
+    const char *key;
+    int rc = says ? 0 : e->code;
+    json_object_foreach(says, key, theirs) {
+        const json_t *ours = cfg_get(p->config, key);
+        if (rc || !json_is_number(theirs) || json_number_value(ours) == json_number_value(theirs)) continue;
+        rc = err_set(e, ERR_USER, "%s: its %s is %.10g, this run's is %.10g: write `%s: %.10g`", path, key,
+                     json_number_value(theirs), json_number_value(ours), key, json_number_value(theirs));
+    }
+    json_decref(says);
+    return rc;
+}
+
+static void find_init(struct load *l, struct sweep_point *p) {
+    const char *word = cfg_str(p->config, "init");
+    const struct method *m = method_find(cfg_str(p->config, "method"));
+    if (!word || p->is_base) return;
+    char *path = NULL, digest[65];
+    struct err e = {0};
+    int rc = l->lookup->adapter ? l->lookup->adapter(l->lookup, l->dir, word, &path, digest, &e)
+                                : err_set(&e, ERR_USER, "there are no adapters");
+    if (!rc) rc = check_init(p, m, path, &e);
+    if (rc) {
+        err_wrap(&e, "init");
+        lookup_fail(l, p->line, &e);
+    } else {
+        json_object_set_new(p->config, "init_path", json_string(path));
+        json_object_set_new(p->config, "init_digest", json_string(digest));
+    }
+    free(path);
+}
+
 static void hash_point(struct sweep_point *p) {
     json_t *base = p->is_base ? NULL : ident_base(p->config);
     ident_hash(p->config, p->hash);
@@ -204,6 +254,7 @@ void sweep_identify(struct load *l) {
         json_object_set(p->config, "model_path", path ? path : json_null());
         json_object_set(p->config, "model_digest", digest ? digest : json_null());
         find_data(l, p);
+        find_init(l, p);
     }
     if (l->code) return;
     for (int i = 0; i < s->npoints; i++) hash_point(s->points[i]);

@@ -20,6 +20,8 @@ const struct opt opt_core[] = {
     {"method", OPT_STR, NULL, 0, 0, NULL, "a name of `bench ls methods`"},
     {"target_modules", OPT_ANY, "all-linear", 0, 0, NULL,
      "which linear layers a method adapts: all-linear, attention, mlp, names, globs, or {modules: ..., layers: 4-11}"},
+    {"init", OPT_STR, NULL, 0, 0, NULL,
+     "a saved adapter to start from, ours or PEFT's: its folder, or a run of the record; the optimizer starts anew"},
     {"train.steps", OPT_INT, "100", 1, 1e9, NULL, "optimizer steps"},
     {"train.epochs", OPT_NUM, NULL, 1e-6, 1e6, NULL, "in place of train.steps: so many passes over the training rows"},
     {"train.batch_size", OPT_INT, "8", 1, 1e6, NULL, "rows per micro-batch"},

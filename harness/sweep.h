@@ -9,7 +9,8 @@
  *
  * Resolved configuration of a point (JSON, nested as `base`): every row of opt_core, of the task and of the
  * method with its value (null where absent), target_modules in canonical form (null for methods without
- * sites), absolute data paths, and model_path, model_digest, data_digest. The untouched base (a method with
+ * sites), absolute data paths, and model_path, model_digest, data_digest,
+ * init_path and init_digest where there is an `init`. The untouched base (a method with
  * METHOD_NO_SITES and without `select`) ignores rank, training and targets: those rows have their
  * defaults, train.steps is 0, and it runs once, with seed 0. */
 #ifndef BENCH_SWEEP_H
@@ -81,8 +82,11 @@ struct sweep_lookup {
     int (*data_digest)(const json_t *data_cfg, char out[65], struct err *e);
     /* The sites of the model at `path` that a configuration adapts; *ret is malloc'ed. */
     int (*sites)(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e);
+    /* `init`: the folder that a word means, from `dir`, and the digest of what it holds. *path: caller frees. NULL: there are none. */
+    int (*adapter)(const struct sweep_lookup *l, const char *dir, const char *word, char **path, char digest[65], struct err *e);
+    const char *db; /* where runs are looked up; NULL: the default one */
 };
-extern const struct sweep_lookup sweep_lookup_real; /* catalog.h, modelfile.h, data.h, sites.h */
+extern const struct sweep_lookup sweep_lookup_real; /* catalog.h, modelfile.h, data.h, sites.h, infer.h */
 
 /* Read the file at `path` with the --set arguments "key=value". *ret is NULL on error. ERR_USER: a mistake in
  * the file or in `sets`; ERR_RESOURCE: a model or data set that is not there. lookup NULL: the real one. */

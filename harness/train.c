@@ -115,6 +115,10 @@ static int open_net(struct run *r, const char *path) {
     int rc = open_task(r, path);
     if (!rc) rc = net_bind(&r->net, r->method, r->e);
     if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->job->adapter, r->e);
+    if (!rc && trains && cfg_str(r->cfg, "init_path")) {
+        rc = adapter_load(&r->net, cfg_str(r->cfg, "init_path"), r->e);
+        if (rc) err_wrap(r->e, "init");
+    }
     if (rc) return rc;
     r->tn.model->bound(r->tn.model_state, &r->net);
     count_params(r, total);

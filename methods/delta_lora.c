@@ -6,7 +6,7 @@
  * is refused. The paper writes A B with A [d, r]; here B A as in LoRA.
  *
  * The deltas telescope: W_T + s B_T A_T = W_0 + s[(1 + lambda) B_T A_T - lambda B_K A_K], so the learned change is a LoRA of rank 2r (r
- * when K = 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
+ * when K = 0 and B starts at 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
  * untouched base. With K = 0, no decay, no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
 #include <stdio.h>
 
@@ -26,12 +26,13 @@ struct delta_run {
     float lambda;
     long start;   /* K */
     bool started; /* W has moved */
+    bool from_zero; /* it moves from the first step on, and B is 0 before that: B_K A_K = 0 */
 };
 
 struct delta_site {
     struct lowrank_site lowrank;
     struct param *A_old, *B_old; /* before the step */
-    struct param *A_K, *B_K;     /* when W started to move; NULL when K = 0 (B_K = 0) */
+    struct param *A_K, *B_K;     /* when W started to move; NULL when B_K = 0 */
 };
 
 static int delta_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
@@ -43,11 +44,14 @@ static int delta_check(const json_t *cfg, char *warn, size_t warn_size, struct e
     return 0;
 }
 
+static bool starts_from_zero(const json_t *cfg) { return cfg_int(cfg, "delta_start") == 0 && !cfg_str(cfg, "init"); }
+
 static void delta_setup(struct net *net) {
     struct delta_run *run = net->method_state;
     lowrank_setup(net);
     run->lambda = (float)cfg_num(net->config, "delta_lambda");
     run->start = cfg_int(net->config, "delta_start");
+    run->from_zero = starts_from_zero(net->config);
     /* A plan takes no steps but must know what will be saved. */
     run->started = net->mem->counting && run->start < cfg_int(net->config, "train.steps");
 }
@@ -59,7 +63,7 @@ static void delta_attach(struct net *net, struct site *s) {
     if (!net->training) return;
     st->A_old = lowrank_snapshot(net, st->lowrank.A, "before");
     st->B_old = lowrank_snapshot(net, st->lowrank.B, "before");
-    if (run->start == 0) return;
+    if (run->from_zero) return;
     st->A_K = lowrank_snapshot(net, st->lowrank.A, "start");
     st->B_K = lowrank_snapshot(net, st->lowrank.B, "start");
 }
@@ -104,14 +108,14 @@ static void delta_save(struct net *net, struct site *s, struct adapter_out *o) {
 static void delta_save_config(struct net *net, json_t *config) {
     struct delta_run *run = net->method_state;
     lowrank_save_config(net, config);
-    if (run->started && run->start > 0) lowrank_save_doubled(net, config);
+    if (run->started && !run->from_zero) lowrank_save_doubled(net, config);
 }
 
-/* Trains what LoRA trains; stores rank 2r unless K = 0 or no step reaches K. */
+/* Trains what LoRA trains; stores rank 2r unless B_K = 0 or no step reaches K. */
 static void delta_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
     lowrank_count(s, nsites, cfg, trainable, stored);
     long K = cfg_int(cfg, "delta_start");
-    if (K > 0 && cfg_int(cfg, "train.steps") > K) *stored *= 2;
+    if (!starts_from_zero(cfg) && cfg_int(cfg, "train.steps") > K) *stored *= 2;
 }
 
 static void delta_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {

@@ -36,7 +36,7 @@ static int sites(const char *path, const json_t *config, struct site_shape **ret
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const struct sweep_lookup lookup = {model_path, model_digest, data_digest_of, sites};
+    static const struct sweep_lookup lookup = {model_path, model_digest, data_digest_of, sites, NULL, NULL};
     struct sweep *s = NULL;
     struct err e = {0};
     const char *path = fuzz_file("s.yaml", data, size);

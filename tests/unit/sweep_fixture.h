@@ -67,7 +67,7 @@ static int fake_sites(const char *path, const json_t *config, struct site_shape 
     return 0;
 }
 
-static const struct sweep_lookup fake_lookup = {fake_model_path, fake_model_digest, fake_data_digest, fake_sites};
+static const struct sweep_lookup fake_lookup = {fake_model_path, fake_model_digest, fake_data_digest, fake_sites, NULL, NULL};
 
 static void put_file(const char *name, const char *text) {
     struct err e = {0};

@@ -130,6 +130,16 @@ static void replaced_files(void **state) {
     json_object_del(config, "model_digest");
     json_object_del(config, "data_digest");
     assert_int_equal(guard_unchanged(config, f, &e), 0); /* nothing to compare with */
+    char *start = path_join(dir, "adapter_model.safetensors"), digest[65];
+    assert_int_equal(file_write(start, "one", 3, NULL), 0);
+    sha256_hex("one", 3, digest);
+    json_object_set_new(config, "init_path", json_string(dir));
+    json_object_set_new(config, "init_digest", json_string(digest));
+    assert_int_equal(guard_unchanged(config, f, &e), 0);
+    assert_int_equal(file_write(start, "two", 3, NULL), 0);
+    assert_int_equal(guard_unchanged(config, f, &e), ERR_RESOURCE);
+    assert_non_null(strstr(e.msg, "the adapter that it starts from was replaced"));
+    free(start);
     json_decref(config);
     modelfile_close(f);
     free(file);
