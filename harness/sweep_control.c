@@ -205,6 +205,10 @@ static bool add_controls_of(struct load *l, const struct grid_cell *c, void *arg
     BUG_ON(w->next >= w->own, "cell %d of %d", w->next, w->own);
     struct sweep_point *p = l->s->points[w->next++];
     if (!c->m->controls) return true;
+    if (cfg_str(p->config, "init")) { /* an adapter fits one alpha and rank; what is equal is so from a start at zero */
+        load_warn(l, p->line, "a run with `init` has no control arms: they start from nothing learned");
+        return true;
+    }
     const json_t *sites = find_sites(l, w, p);
     if (!sites) return false;
     struct control_out out = {0};

@@ -84,6 +84,8 @@ Y
     refused "one.yaml:2: init: " one.yaml --set r=8
     refused "its r is 4, this run's is 8: write \`r: 4\`" one.yaml --set r=8
     refused "its lora_alpha is 8, this run's is 16" one.yaml --set lora_alpha=16
+    "$BENCH" run one.yaml --dry-run --set controls=auto --set method=lora_plus >out 2>&1
+    has "$(cat out)" "a run with \`init\` has no control arms"
     refused "are target_modules the same?" one.yaml --set target_modules=q_proj
     refused "there is no run 99" one.yaml --set init=99
     refused "neither an adapter's folder nor a run's number" one.yaml --set init=nowhere
