@@ -1,12 +1,15 @@
-/* bert.c - encoders of BERT's type (Devlin et al., 1810.04805): tensor names and options of Hugging Face folders.
+/* bert.c - encoders of BERT's type (Devlin et al., 1810.04805): tensor names and options of Hugging Face
+ * folders.
  *
- * model_type "bert" (MiniLM and most sentence encoders are that) and "roberta" (Liu et al., 1907.11692), whose position p is row
- * p + padding index + 1 of its table. Both: learned positions, token types (every token is of type 0), LayerNorm after each sum, biases, GELU,
- * every token sees its whole sequence. There is no head: what a task needs above the hidden states is the task's.
+ * model_type "bert" (MiniLM and most sentence encoders are that) and "roberta" (Liu et al., 1907.11692),
+ * whose position p is row p + padding index + 1 of its table. Both: learned positions, token types (every
+ * token is of type 0), LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
+ * no head: what a task needs above the hidden states is the task's.
  *
- * Names are those of the classes with a head ("bert.encoder.layer.0..."); files of the bare model, which lack the prefix, and those whose
- * LayerNorms have gamma and beta for weight and bias are read as well. The pooler and pretraining heads of a file are left alone.
- * Fields that would change the computation and are not implemented are refused by name. */
+ * Names are those of the classes with a head ("bert.encoder.layer.0..."); files of the bare model, which lack
+ * the prefix, and those whose LayerNorms have gamma and beta for weight and bias are read as well. The pooler
+ * and pretraining heads of a file are left alone. Fields that would change the computation and are not
+ * implemented are refused by name. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +24,11 @@
 static const struct {
     const char *name;
     bool erf;
-} activations[] = {{"gelu", true}, {"gelu_python", true}, {"gelu_new", false}, {"gelu_fast", false}, {"gelu_pytorch_tanh", false}};
+} activations[] = {{"gelu", true},
+                   {"gelu_python", true},
+                   {"gelu_new", false},
+                   {"gelu_fast", false},
+                   {"gelu_pytorch_tanh", false}};
 
 static void read_activation(struct reader *r, struct transformer_options *o) {
     const char *act = json_string_value(json_object_get(r->config, "hidden_act"));
@@ -43,7 +50,8 @@ static void read_options(struct reader *r, struct transformer_options *o, bool r
         int pad = reader_id(r, "pad_token_id");
         o->position_offset = (pad < 0 ? 1 : pad) + 1;
         o->max_positions -= o->position_offset;
-        if (o->max_positions < 1) reader_fail(r, "no position is left after the padding index by", "max_position_embeddings");
+        if (o->max_positions < 1)
+            reader_fail(r, "no position is left after the padding index by", "max_position_embeddings");
     }
     o->bos_id = reader_id(r, "bos_token_id");
     o->eos_id = reader_id(r, "eos_token_id");
@@ -61,9 +69,12 @@ static void check_options(struct reader *r, struct transformer_options *o) {
     if (o->hidden > 1 << 24) reader_fail(r, "an absurd size in", "hidden_size");
     if (o->hidden % o->heads) reader_fail(r, "hidden_size is no multiple of", "num_attention_heads");
     o->head_dim = o->hidden / o->heads;
-    if (o->head_dim > 256) reader_fail(r, "more than 256 features per head are not implemented: too small is", "num_attention_heads");
+    if (o->head_dim > 256)
+        reader_fail(r, "more than 256 features per head are not implemented: too small is",
+                    "num_attention_heads");
     if (o->layers > 1000) reader_fail(r, "an absurd number of layers in", "num_hidden_layers");
-    if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "max_position_embeddings");
+    if (o->max_positions > 1 << 17)
+        reader_fail(r, "more than 131072 positions in", "max_position_embeddings");
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
@@ -100,12 +111,16 @@ static void take_norm(struct bert *b, const char *module, int d, struct param **
 static void take_embeddings(struct bert *b, struct transformer *t) {
     const struct transformer_options *o = &t->o;
     t->embed = take(b, "embeddings.word_embeddings.weight", NULL, o->vocab, o->hidden);
-    t->positions = take(b, "embeddings.position_embeddings.weight", NULL, o->position_offset + o->max_positions, o->hidden);
-    t->types = take(b, "embeddings.token_type_embeddings.weight", NULL, reader_int(&b->r, "type_vocab_size", 2), o->hidden);
-    take_norm(b, "embeddings", o->hidden, &t->layer[0].norm[NORM_ATTENTION], &t->layer[0].norm_bias[NORM_ATTENTION]);
+    t->positions = take(b, "embeddings.position_embeddings.weight", NULL,
+                        o->position_offset + o->max_positions, o->hidden);
+    t->types = take(b, "embeddings.token_type_embeddings.weight", NULL,
+                    reader_int(&b->r, "type_vocab_size", 2), o->hidden);
+    take_norm(b, "embeddings", o->hidden, &t->layer[0].norm[NORM_ATTENTION],
+              &t->layer[0].norm_bias[NORM_ATTENTION]);
 }
 
-/* Below encoder.layer.N.: the names that tell the sites of a block apart, as PEFT's target_modules have them. */
+/* Below encoder.layer.N.: the names that tell the sites of a block apart, as PEFT's target_modules have them.
+ */
 static const struct {
     const char *module, *kind;
 } sites[LAYER_SITES] = {
@@ -152,7 +167,8 @@ static int build(struct net *net, const struct modelfile *f, void **ret, struct 
     struct bert b = {{f, modelfile_config(f), e ? e : &local, false}, net, roberta ? "roberta." : "bert."};
     struct transformer_options o = {0};
     if (modelfile_is_gguf(f))
-        return err_set(b.r.e, ERR_USER, "%s: BERT in GGUF is not implemented: use its Hugging Face folder", modelfile_path(f));
+        return err_set(b.r.e, ERR_USER, "%s: BERT in GGUF is not implemented: use its Hugging Face folder",
+                       modelfile_path(f));
     read_options(&b.r, &o, roberta);
     check_options(&b.r, &o);
     if (b.r.failed) return b.r.e->code;
@@ -168,12 +184,17 @@ static int build(struct net *net, const struct modelfile *f, void **ret, struct 
     return 0;
 }
 
-static int bert_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) { return build(net, f, ret, e, false); }
-static int roberta_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) { return build(net, f, ret, e, true); }
+static int bert_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
+    return build(net, f, ret, e, false);
+}
+static int roberta_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
+    return build(net, f, ret, e, true);
+}
 
 static bool matches(const struct modelfile *f, const char *name) {
     const json_t *c = modelfile_config(f);
-    const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    const char *type =
+        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
     return type && !strcmp(type, name);
 }
 
@@ -195,5 +216,6 @@ static bool roberta_match(const struct modelfile *f) { return matches(f, "robert
         .backward = transformer_backward,                                                                    \
     }
 
-ENCODER(bert, "BERT-type encoders (MiniLM, ...): LayerNorm after each sum, learned positions, token types, GELU");
+ENCODER(bert,
+        "BERT-type encoders (MiniLM, ...): LayerNorm after each sum, learned positions, token types, GELU");
 ENCODER(roberta, "RoBERTa: BERT's encoder with positions after the padding index");

@@ -53,7 +53,7 @@ struct tokenizer *tokenizer_new(int n_tokens, int n_merges) {
     struct tokenizer *t = xcalloc(1, sizeof *t);
     t->bpe = bpe_new(n_tokens, n_merges);
     t->pretok = pretok_new();
-    t->bos = t->eos = -1;
+    t->bos = t->eos = t->eos_added = -1;
     return t;
 }
 
@@ -210,6 +210,7 @@ int tokenizer_id(const struct tokenizer *t, const char *token) {
     return bpe_id(t->bpe, token, strlen(token));
 }
 int tokenizer_bos_to_add(const struct tokenizer *t) { return t->bos; }
+int tokenizer_eos_to_add(const struct tokenizer *t) { return t->eos_added; }
 int tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 
 int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len) {

@@ -64,6 +64,8 @@ int tokenizer_vocab_size(const struct tokenizer *t); /* highest id + 1 */
 int tokenizer_id(const struct tokenizer *t, const char *token);
 /* Does the tokenizer itself put a start token in front (TemplateProcessing with a BOS, or GGUF add_bos)? Its id, or -1. */
 int tokenizer_bos_to_add(const struct tokenizer *t);
+/* And an end token behind it? Its id, or -1. */
+int tokenizer_eos_to_add(const struct tokenizer *t);
 /* End-of-sequence id known to the tokenizer (GGUF eos_token_id), or -1: for Hugging Face folders the model config knows it. */
 int tokenizer_eos(const struct tokenizer *t);
 

@@ -42,7 +42,8 @@ struct tokenizer {
     int n_added, cap_added;
     int32_t *added_of; /* per id: index in added, or -1 */
     struct trie raw, normal;
-    int bos, eos;
+    int bos, eos;  /* the start token put in front, or -1; the end token that is known */
+    int eos_added; /* the end token put behind, or -1 */
     struct strbuf repaired, composed; /* scratch of one encode call */
 };
 

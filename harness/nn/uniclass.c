@@ -353,8 +353,9 @@ static void order_marks(int32_t *c, size_t n, int32_t *spare) {
     }
 }
 
-static void add_nfc(const char *s, size_t n, struct strbuf *out) {
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+/* form: UTF8PROC_COMPOSE or UTF8PROC_DECOMPOSE. */
+static void add_normal(const char *s, size_t n, utf8proc_option_t form, struct strbuf *out) {
+    const utf8proc_option_t options = UTF8PROC_STABLE | form;
     size_t m = 0, cap = 2 * n + 16;
     if (n == 0) return;
     int32_t *c = xmalloc(cap * sizeof *c), *spare;
@@ -369,7 +370,8 @@ static void add_nfc(const char *s, size_t n, struct strbuf *out) {
     spare = xmalloc(m * sizeof *spare);
     order_marks(c, m, spare);
     free(spare);
-    utf8proc_ssize_t left = utf8proc_normalize_utf32(c, (utf8proc_ssize_t)m, options);
+    utf8proc_ssize_t left = (utf8proc_ssize_t)m;
+    if (form == UTF8PROC_COMPOSE) left = utf8proc_normalize_utf32(c, left, options);
     BUG_ON(left < 0, "utf8proc_normalize_utf32: %s", utf8proc_errmsg(left));
     for (utf8proc_ssize_t i = 0; i < left; i++) {
         utf8proc_uint8_t bytes[4];
@@ -378,20 +380,25 @@ static void add_nfc(const char *s, size_t n, struct strbuf *out) {
     free(c);
 }
 
-void uniclass_nfc(const char *s, size_t n, struct strbuf *out) {
+/* U+11938 was given its decomposition later: composing gives it back, decomposing must leave it. */
+static void normal_form(const char *s, size_t n, utf8proc_option_t form, struct strbuf *out) {
     size_t start = 0, i = 0;
     bool ascii = true;
     for (int len; i < n; i += (size_t)len) {
         int32_t c = uniclass_next(s + i, n - i, &len);
         if (c >= 0x80) ascii = false;
-        if (nfc_knows(c)) continue;
-        add_nfc(s + start, i - start, out);
+        if (nfc_knows(c) && !(c == 0x11938 && form == UTF8PROC_DECOMPOSE)) continue;
+        add_normal(s + start, i - start, form, out);
         strbuf_add(out, s + i, (size_t)len);
         start = i + (size_t)len;
     }
     if (ascii) {
         strbuf_add(out, s, n);
     } else {
-        add_nfc(s + start, n - start, out);
+        add_normal(s + start, n - start, form, out);
     }
 }
+
+void uniclass_nfc(const char *s, size_t n, struct strbuf *out) { normal_form(s, n, UTF8PROC_COMPOSE, out); }
+
+void uniclass_nfd(const char *s, size_t n, struct strbuf *out) { normal_form(s, n, UTF8PROC_DECOMPOSE, out); }

@@ -35,4 +35,7 @@ void uniclass_repair(const char *s, size_t n, struct strbuf *out);
 /* Append the NFC form of s[0..n), valid UTF-8. */
 void uniclass_nfc(const char *s, size_t n, struct strbuf *out);
 
+/* And its NFD form. */
+void uniclass_nfd(const char *s, size_t n, struct strbuf *out);
+
 #endif

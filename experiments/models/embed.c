@@ -1,0 +1,230 @@
+/* embed.c - an embedding model over any architecture. See harness/embed.h.
+ *
+ * The vector of a text is the pooling (harness/nn/pool.h) of its hidden states after the last norm, divided
+ * by its length where the folder says so; backward goes the same way back into model->backward. Texts are
+ * packed back to back without padding, so that a batch of unequal lengths costs what its tokens cost. Owns:
+ * what the folder says; texts and batches are the caller's, counted as DATA. */
+#include "harness/embed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiments/models/sentence.h"
+#include "harness/nn/berttext.h"
+#include "harness/nn/uniclass.h"
+#include "harness/util.h"
+
+struct embedder {
+    struct sentence s;
+    struct tokenizer *tok;
+    struct mem *mem;
+    int dim, vocab, max_length;
+    enum pooling pooling;
+    bool normalize;
+    struct strbuf text; /* of the text at work */
+    struct token_ids ids;
+};
+
+/* What a batch has behind what the header shows; then its arrays, in one block. */
+struct batch_own {
+    struct embed_batch shown;
+    int32_t *first; /* [texts + 1] */
+    size_t bytes;
+    /* of one pass, on the tape */
+    float *rows, *norm, *drows, *dhidden;
+    int32_t *arg;
+};
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static int choose(struct embedder *E, const char *path, const struct model_facts *facts,
+                  const struct embed_options *o, struct err *e) {
+    E->dim = facts->hidden;
+    E->vocab = facts->vocab;
+    E->max_length = facts->max_positions;
+    if (E->s.max_length) E->max_length = MIN_OF(E->max_length, E->s.max_length);
+    if (o->max_length) E->max_length = MIN_OF(E->max_length, o->max_length);
+    int added = (tokenizer_bos_to_add(E->tok) >= 0) + (tokenizer_eos_to_add(E->tok) >= 0);
+    if (E->max_length <= added)
+        return err_set(e, ERR_USER, "%s: a text of %d tokens leaves no room for words", path, E->max_length);
+    E->pooling = E->s.has_pooling ? E->s.pooling : facts->causal ? POOL_LAST : POOL_MEAN;
+    if (o->pooling && !pooling_find(o->pooling, &E->pooling))
+        return err_set(e, ERR_USER, "the pooling '%.40s' is unknown: mean, cls, last and max are implemented",
+                       o->pooling);
+    E->normalize = o->normalize < 0 ? E->s.normalize : o->normalize > 0;
+    if (E->s.dim && E->s.dim != facts->hidden)
+        return err_set(e, ERR_USER,
+                       "%s: its pooling is of %d numbers, the model has %d: they do not belong together",
+                       path, E->s.dim, facts->hidden);
+    return 0;
+}
+
+int embedder_open(struct embedder **ret, const char *path, struct tokenizer *tok,
+                  const struct model_facts *facts, const struct embed_options *o, struct mem *mem,
+                  struct err *e) {
+    struct embedder *E = xcalloc(1, sizeof *E);
+    E->tok = tok;
+    E->mem = mem;
+    int rc = sentence_open(&E->s, path, e);
+    if (!rc) rc = choose(E, path, facts, o, e);
+    *ret = rc ? NULL : E;
+    if (rc) embedder_close(E);
+    return rc;
+}
+
+void embedder_close(struct embedder *E) {
+    if (!E) return;
+    sentence_release(&E->s);
+    strbuf_release(&E->text);
+    free(E->ids.v);
+    free(E);
+}
+
+int embedder_dim(const struct embedder *E) { return E->dim; }
+int embedder_max_length(const struct embedder *E) { return E->max_length; }
+const char *embedder_pooling(const struct embedder *E) { return pooling_name(E->pooling); }
+bool embedder_normalizes(const struct embedder *E) { return E->normalize; }
+
+const char *embedder_prompt(const struct embedder *E, const char *name) {
+    static const char *const documents[] = {"document", "passage", "corpus"};
+    const char *text = name ? json_string_value(json_object_get(E->s.prompts, name)) : E->s.default_prompt;
+    for (size_t i = 1; !text && name && !strcmp(name, documents[0]) && i < ARRAY_LEN(documents); i++)
+        text = json_string_value(json_object_get(E->s.prompts, documents[i]));
+    if (!text && name) text = E->s.default_prompt;
+    return text ? text : "";
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------- */
+
+static size_t text_bytes(const struct embed_text *t) { return sizeof *t + (size_t)t->n * sizeof *t->ids; }
+
+static void add_id(struct token_ids *ids, int id) {
+    GROW(ids->v, ids->n, ids->cap);
+    ids->v[ids->n++] = id;
+}
+
+/* E->ids: start token, text, end token, cut to the limit; was it longer? */
+static bool tokenize(struct embedder *E, bool special) {
+    struct token_ids *ids = &E->ids;
+    int bos = tokenizer_bos_to_add(E->tok), eos = tokenizer_eos_to_add(E->tok),
+        limit = E->max_length - (eos >= 0);
+    ids->n = 0;
+    if (bos >= 0) add_id(ids, bos);
+    tokenizer_encode(E->tok, E->text.s ? E->text.s : "", E->text.len, special, ids);
+    bool cut = ids->n > limit;
+    if (cut) ids->n = limit;
+    if (eos >= 0) add_id(ids, eos);
+    return cut;
+}
+
+static void add_as_is(struct strbuf *out, const char *s, size_t n) { strbuf_add(out, s, n); }
+
+/* Bad UTF-8 is made good first, as the tokenizer does. */
+static void add_lower(struct strbuf *out, const char *s, size_t n) {
+    struct strbuf good = {0};
+    uniclass_repair(s, n, &good);
+    if (good.len) berttext_lower(good.s, good.len, out);
+    strbuf_release(&good);
+}
+
+struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, const char *text, size_t len,
+                                     bool special, struct err *e) {
+    void (*add)(struct strbuf *, const char *, size_t) = E->s.lower_case ? add_lower : add_as_is;
+    strbuf_reset(&E->text);
+    if (prompt) add(&E->text, prompt, strlen(prompt));
+    add(&E->text, text, len);
+    bool cut = tokenize(E, special);
+    for (int i = 0; i < E->ids.n; i++)
+        if (E->ids.v[i] < 0 || E->ids.v[i] >= E->vocab) {
+            err_set(e, ERR_USER,
+                    "the tokenizer gives id %d but the model has %d tokens: they do not belong together",
+                    E->ids.v[i], E->vocab);
+            return NULL;
+        }
+    struct embed_text *t = mem_alloc(E->mem, MEM_DATA, sizeof *t + (size_t)E->ids.n * sizeof *t->ids);
+    t->n = E->ids.n;
+    t->cut = cut;
+    memcpy(t->ids, E->ids.v, (size_t)t->n * sizeof *t->ids);
+    return t;
+}
+
+void embedder_text_free(struct embedder *E, struct embed_text *t) {
+    if (t) mem_free(E->mem, MEM_DATA, t, text_bytes(t));
+}
+
+/* ---- micro-batches ------------------------------------------------------------------------------------- */
+
+struct embed_batch *embedder_batch_new(struct embedder *E, const struct embed_text *const *texts,
+                                       const int64_t *rows, int n) {
+    int tokens = 0;
+    for (int i = 0; i < n; i++) tokens += texts[i]->n;
+    BUG_ON(n < 1 || tokens < 1, "%d texts of %d tokens", n, tokens);
+    size_t lanes = (size_t)panels(tokens) * PANEL;
+    size_t bytes =
+        sizeof(struct batch_own) + lanes * sizeof(int64_t) + (4 * lanes + (size_t)n + 1) * sizeof(int32_t);
+    struct batch_own *b = mem_alloc(E->mem, MEM_DATA, bytes);
+    int64_t *row = (int64_t *)(b + 1);
+    int32_t *id = (int32_t *)(row + lanes), *pos = id + lanes, *start = pos + lanes, *end = start + lanes;
+    b->bytes = bytes;
+    b->first = end + lanes;
+    b->shown.texts = n;
+    b->shown.b = (struct batch){
+        .n = tokens, .np = panels(tokens), .ids = id, .pos = pos, .start = start, .end = end, .row = row};
+    for (int i = 0; i < n; i++) {
+        int at = b->first[i], len = texts[i]->n;
+        memcpy(id + at, texts[i]->ids, (size_t)len * sizeof *id);
+        for (int t = 0; t < len; t++) {
+            row[at + t] = rows ? rows[i] : i;
+            pos[at + t] = t;
+            start[at + t] = at;
+            end[at + t] = at + len;
+        }
+        b->first[i + 1] = at + len;
+    }
+    return &b->shown;
+}
+
+void embedder_batch_free(struct embedder *E, struct embed_batch *b) {
+    if (b) mem_free(E->mem, MEM_DATA, b, ((struct batch_own *)b)->bytes);
+}
+
+/* ---- passes -------------------------------------------------------------------------------------------- */
+
+void embedder_layout(struct embedder *E, struct task_net *tn, struct embed_batch *shown,
+                     enum embed_pass pass) {
+    struct batch_own *b = (struct batch_own *)shown;
+    struct net *net = tn->net;
+    bool train = pass == EMBED_TRAIN;
+    size_t bytes = (size_t)shown->texts * (size_t)E->dim * sizeof(float);
+    net_draw(net, pass == EMBED_SCORE ? NULL : shown->b.row, shown->b.pos);
+    tn->model->layout(tn->model_state, net, shown->b.np, train);
+    b->rows = arena_alloc(&net->tape, train ? MEM_ACT : MEM_SCRATCH, bytes);
+    b->arg = E->pooling == POOL_MAX ? arena_alloc(&net->tape, train ? MEM_ACT : MEM_SCRATCH, bytes) : NULL;
+    b->norm = E->normalize ? arena_alloc(&net->tape, train ? MEM_ACT : MEM_SCRATCH,
+                                         (size_t)shown->texts * sizeof(float))
+                           : NULL;
+    if (!train) return;
+    b->drows = arena_alloc(&net->tape, MEM_SCRATCH, bytes);
+    b->dhidden = net_keep(net, MEM_SCRATCH, shown->b.np, E->dim);
+}
+
+float *embedder_forward(struct embedder *E, struct task_net *tn, struct embed_batch *shown) {
+    struct batch_own *b = (struct batch_own *)shown;
+    struct team *team = tn->net->team;
+    const float *hidden = tn->model->forward(tn->model_state, tn->net, &shown->b);
+    pool_forward(team, E->pooling, b->rows, b->arg, hidden, E->dim, E->dim, b->first, shown->texts);
+    if (E->normalize) rows_normalize(team, b->rows, b->norm, E->dim, shown->texts);
+    return b->rows;
+}
+
+void embedder_backward(struct embedder *E, struct task_net *tn, struct embed_batch *shown, const float *d) {
+    struct batch_own *b = (struct batch_own *)shown;
+    struct team *team = tn->net->team;
+    if (E->normalize) {
+        rows_normalize_grad(team, b->drows, d, b->rows, b->norm, E->dim, shown->texts);
+        d = b->drows;
+    }
+    pool_backward(team, E->pooling, b->dhidden, E->dim, shown->b.np, d, b->arg, E->dim, b->first,
+                  shown->texts);
+    tn->model->backward(tn->model_state, tn->net, &shown->b, b->dhidden);
+}
