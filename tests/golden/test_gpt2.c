@@ -1,6 +1,4 @@
-/* test_gpt2.c - a tiny GPT-2 against PyTorch + PEFT, and what its files and config may say.
- *
- * make_golden.py wrote the files and documents them. Tolerance 1e-5 (golden.h). */
+/* test_gpt2.c - what the files and the config of a GPT-2 may say, and what is chosen, counted and saved. */
 #include <unistd.h>
 
 #include "harness/adapter.h"
@@ -8,18 +6,6 @@
 #include "tests/golden/golden.h"
 
 #define MODEL "tests/golden/gpt2_tiny"
-
-/* ---- parity -------------------------------------------------------------------------------------------- */
-
-#define CASE(name, method, over, gradients)                                                                  \
-    static void name##_matches_pytorch(void **s) {                                                           \
-        (void)s;                                                                                             \
-        check(MODEL, "gpt2", #name, method, over, gradients);                                                \
-    }
-CASE(full, "full", "\"target_modules\": null", 23)
-CASE(lora_attn, "lora", "\"target_modules\": \"c_attn\"", 4)
-CASE(lora_all, "lora", "\"target_modules\": \"all-linear\"", 16)
-CASE(bitfit, "bitfit", "\"target_modules\": null", 13)
 
 /* ---- folders of other forms ---------------------------------------------------------------------------- */
 
@@ -263,10 +249,6 @@ static void a_saved_model_has_the_layout_of_the_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_matches_pytorch),
-        cmocka_unit_test(lora_attn_matches_pytorch),
-        cmocka_unit_test(lora_all_matches_pytorch),
-        cmocka_unit_test(bitfit_matches_pytorch),
         cmocka_unit_test(names_without_the_prefix_and_another_word_for_gelu_are_the_same_model),
         cmocka_unit_test(scales_of_the_scores_follow_the_config),
         cmocka_unit_test(fields_that_are_not_implemented_are_refused_by_name),
