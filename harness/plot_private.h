@@ -127,6 +127,29 @@ int plot_lr(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_memory(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_curves(struct plot_figure *f, const struct plot_set *s, struct err *e);
 
+/* ---- heat-maps (plot_heatmap.c) ------------------------------------------------------------------------ */
+
+struct plot_heat_panel {
+    const char *title;
+    const double *value;      /* [ny][nx], the first row below; NaN: an empty cell */
+    const char *const *state; /* what to say in a cell ("diverged"), [ny][nx] with NULLs; NULL: nothing anywhere */
+    bool marked;              /* is there a cell to mark (the best)? */
+    int mark;                 /* its index */
+};
+
+struct plot_heatmap {
+    const char *title, *subtitle, *xlabel, *ylabel, *zlabel; /* zlabel: what the colours mean */
+    const char *const *xlab, *const *ylab;                   /* labels of all categories; "": none shown */
+    int nx, ny;
+    const struct plot_heat_panel *panel;
+    int npanel;
+    double lo, hi; /* ends of the scale; NaN: those of the values */
+    bool maximize; /* higher is better, and dark */
+    bool square;   /* cells as high as wide */
+};
+/* Fills a zeroed figure, which is then drawn by heatmap.gp: plot_figure_write. */
+void plot_heatmap(struct plot_figure *f, const struct plot_heatmap *h);
+
 /* ---- files (plot_figure.c) ------------------------------------------------------------------------------
  */
 
