@@ -33,6 +33,7 @@ extern char **environ;
 static void quote(struct strbuf *b, const char *v, bool tic) {
     char *clean = table_clean(v ? v : "");
     strbuf_addc(b, '\'');
+    if (*clean == '\'') strbuf_addc(b, ' '); /* gnuplot reads an escaped quote at the start as the end */
     for (const char *p = clean; *p; p++) {
         if (*p == '\'' || (tic && *p == '%')) strbuf_addc(b, *p);
         strbuf_addc(b, *p);
