@@ -134,14 +134,19 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
 
 static long lm_rows(void *state, enum split s) { return ((struct lm *)state)->split[s].count; }
 
+/* Words beyond max_length are not wanted: the row is cut there (a text of 100 MB is cut after its first words). */
+static void encode_text(struct lm *lm, struct strbuf *text, struct token_ids *out) {
+    if (text->len) tokenizer_encode_upto(lm->tok, text->s, text->len, false, lm->max_length, out);
+    strbuf_reset(text);
+}
+
 /* Text is gathered across pieces, so that words may cross from template to field, and cut only at special tokens. */
 static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size_t len, bool special, struct token_ids *out) {
     size_t at, n;
     int id;
-    while (special && (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
+    while (special && out->n < lm->max_length && (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
         strbuf_add(text, s, at);
-        tokenizer_encode(lm->tok, text->s, text->len, false, out);
-        strbuf_reset(text);
+        encode_text(lm, text, out);
         GROW(out->v, out->n, out->cap);
         out->v[out->n++] = id;
         s += at + n;
@@ -153,12 +158,12 @@ static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size
 static int encode_template(struct lm *lm, const struct template *t, long row, struct token_ids *out, struct err *e) {
     struct strbuf text = {0};
     int rc = 0;
-    for (int k = 0; k < template_pieces(t) && !rc; k++) {
+    for (int k = 0; k < template_pieces(t) && out->n < lm->max_length && !rc; k++) {
         struct template_piece p;
         rc = template_piece(t, row, k, &p, e);
         if (!rc) encode_piece(lm, &text, p.s, p.len, !p.is_field || lm->data->special_tokens, out);
     }
-    if (!rc && text.len) tokenizer_encode(lm->tok, text.s, text.len, false, out);
+    if (!rc) encode_text(lm, &text, out);
     strbuf_release(&text);
     return rc;
 }

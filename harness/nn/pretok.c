@@ -23,6 +23,7 @@ struct pretok {
     int n, cap;
     pretok_word *word; /* of the running pretok_run */
     void *ctx;
+    bool stopped;
 };
 
 struct pretok *pretok_new(void) {
@@ -110,7 +111,7 @@ static size_t space_end(const char *s, size_t i, size_t n) {
 }
 
 static void cut_gpt2(struct pretok *p, int step, const char *s, size_t n) {
-    for (size_t i = 0, end; i < n; i = end) {
+    for (size_t i = 0, end; i < n && !p->stopped; i = end) {
         size_t word = i; /* where the run begins: after one optional space */
         int len;
         size_t c = contraction(s + i, n - i);
@@ -132,7 +133,7 @@ static void cut_digits(struct pretok *p, int step, const char *s, size_t n) {
     bool individual = p->steps[step].individual, in_number = false;
     size_t start = 0;
     int len;
-    for (size_t i = 0; i < n; i += (size_t)len) {
+    for (size_t i = 0; i < n && !p->stopped; i += (size_t)len) {
         unsigned char c = (unsigned char)s[i];
         bool number = c < 0x80 ? (len = 1, c >= '0' && c <= '9')
                                : uniclass_is_numeric(uniclass_next(s + i, n - i, &len));
@@ -160,8 +161,21 @@ static void run_bytelevel(struct pretok *p, int step, const char *s, size_t n) {
     }
 }
 
+/* A piece of a Split step on its way to the next step. */
+struct split_piece {
+    struct pretok *p;
+    int step;
+    const char *s;
+};
+
+static bool next_step(void *ctx, size_t start, size_t end) {
+    const struct split_piece *x = ctx;
+    run_step(x->p, x->step, x->s + start, end - start);
+    return !x->p->stopped;
+}
+
 static void run_step(struct pretok *p, int step, const char *s, size_t n) {
-    if (n == 0) return;
+    if (n == 0 || p->stopped) return;
     if (step == p->n) {
         p->word(p->ctx, s, n);
         return;
@@ -174,9 +188,8 @@ static void run_step(struct pretok *p, int step, const char *s, size_t n) {
         run_bytelevel(p, step, s, n);
         break;
     case STEP_SPLIT: {
-        size_t n_spans;
-        const struct span *v = split_run(p->steps[step].split, s, n, &n_spans);
-        for (size_t i = 0; i < n_spans; i++) run_step(p, step + 1, s + v[i].start, v[i].end - v[i].start);
+        struct split_piece next = {p, step + 1, s};
+        split_run(p->steps[step].split, s, n, next_step, &next);
     }
     }
 }
@@ -184,5 +197,8 @@ static void run_step(struct pretok *p, int step, const char *s, size_t n) {
 void pretok_run(struct pretok *p, const char *text, size_t n, pretok_word *word, void *ctx) {
     p->word = word;
     p->ctx = ctx;
+    p->stopped = false;
     run_step(p, 0, text, n);
 }
+
+void pretok_stop(struct pretok *p) { p->stopped = true; }

@@ -35,5 +35,7 @@ int pretok_add_split(struct pretok *p, const char *pattern, size_t n, bool liter
  * is valid during the call only. */
 typedef void pretok_word(void *ctx, const char *word, size_t n);
 void pretok_run(struct pretok *p, const char *text, size_t n, pretok_word *word, void *ctx);
+/* For word(): no more words are wanted; what lies behind is not cut any more. */
+void pretok_stop(struct pretok *p);
 
 #endif

@@ -18,11 +18,6 @@
 
 enum { JIT_STACK_MAX = 8 << 20, MATCH_LIMIT = 5000000, HEAP_LIMIT_KIB = 64 << 10, PATTERN_MAX = 1 << 16 };
 
-struct piece {
-    struct span at;
-    bool match;
-};
-
 struct split {
     pcre2_code *code;
     pcre2_match_data *match;
@@ -31,10 +26,14 @@ struct split {
     enum split_behavior behavior;
     bool invert;
     struct strbuf shadow; /* the text with stand-ins */
-    struct piece *pieces;
-    size_t n_pieces, cap_pieces;
-    struct span *spans;
-    size_t n_spans, cap_spans;
+    /* of the running split_run */
+    split_tell *tell;
+    void *ctx;
+    struct {
+        size_t start, end;
+    } pending;               /* the piece that the next one may still join, when `any` */
+    bool any, first, before; /* first: nothing was found yet; before: what was found last is a match */
+    bool stopped;
 };
 
 /* ---- vetting */
@@ -223,8 +222,6 @@ void split_free(struct split *s) {
     pcre2_match_context_free(s->limits);
     pcre2_jit_stack_free(s->stack);
     strbuf_release(&s->shadow);
-    free(s->pieces);
-    free(s->spans);
     free(s);
 }
 
@@ -259,9 +256,29 @@ static const char *shadow_text(struct split *s, const char *text, size_t n) {
     return copied ? s->shadow.s : text;
 }
 
+/* The span that no later piece can join any more. */
+static void tell_pending(struct split *s) {
+    if (s->any && !s->stopped) s->stopped = !s->tell(s->ctx, s->pending.start, s->pending.end);
+    s->any = false;
+}
+
+/* A match, or what lies between two. */
 static void add_piece(struct split *s, size_t start, size_t end, bool match) {
-    GROW(s->pieces, s->n_pieces, s->cap_pieces);
-    s->pieces[s->n_pieces++] = (struct piece){{start, end}, match != s->invert};
+    bool before = s->before, first = s->first, join = false;
+    match = match != s->invert;
+    s->before = match;
+    s->first = false;
+    if (s->behavior == SPLIT_REMOVED && match) return;
+    if (s->behavior == SPLIT_CONTIGUOUS) join = !first && before == match;
+    if (s->behavior == SPLIT_WITH_PREVIOUS) join = !first && match && !before;
+    /* a match belongs to what follows it, unless that is a match too */
+    if (s->behavior == SPLIT_WITH_NEXT) join = before && !match;
+    if (!join) {
+        tell_pending(s);
+        s->pending.start = start;
+        s->any = true;
+    }
+    s->pending.end = end;
 }
 
 static bool find_match(struct split *s, const char *text, size_t n, size_t from, size_t *start, size_t *end) {
@@ -280,8 +297,7 @@ static bool find_match(struct split *s, const char *text, size_t n, size_t from,
 static void find_pieces(struct split *s, const char *text, size_t n) {
     size_t from = 0, done = 0, start, end;
     bool any = false;
-    s->n_pieces = 0;
-    while (from <= n && find_match(s, text, n, from, &start, &end)) {
+    while (!s->stopped && from <= n && find_match(s, text, n, from, &start, &end)) {
         if (start == end && any && end == done) {
             int len = 1;
             if (from < n) uniclass_next(text + from, n - from, &len);
@@ -296,28 +312,11 @@ static void find_pieces(struct split *s, const char *text, size_t n) {
     if (done < n) add_piece(s, done, n, false);
 }
 
-static void add_span(struct split *s, struct span at) {
-    GROW(s->spans, s->n_spans, s->cap_spans);
-    s->spans[s->n_spans++] = at;
-}
-
-const struct span *split_run(struct split *s, const char *text, size_t n, size_t *n_spans) {
+void split_run(struct split *s, const char *text, size_t n, split_tell *tell, void *ctx) {
+    s->tell = tell;
+    s->ctx = ctx;
+    s->first = true;
+    s->before = s->any = s->stopped = false;
     find_pieces(s, shadow_text(s, text, n), n);
-    s->n_spans = 0;
-    for (size_t i = 0; i < s->n_pieces; i++) {
-        const struct piece *p = &s->pieces[i];
-        bool before = i > 0 && s->pieces[i - 1].match, join = false;
-        if (s->behavior == SPLIT_REMOVED && p->match) continue;
-        if (s->behavior == SPLIT_CONTIGUOUS) join = i > 0 && before == p->match;
-        if (s->behavior == SPLIT_WITH_PREVIOUS) join = i > 0 && p->match && !before;
-        /* a match belongs to what follows it, unless that is a match too */
-        if (s->behavior == SPLIT_WITH_NEXT) join = i > 0 && before && !p->match;
-        if (join) {
-            s->spans[s->n_spans - 1].end = p->at.end;
-        } else {
-            add_span(s, p->at);
-        }
-    }
-    *n_spans = s->n_spans;
-    return s->spans;
+    tell_pending(s);
 }

@@ -8,15 +8,13 @@
 
 struct split;
 
-struct span {
-    size_t start, end;
-};
-
 int split_new(struct split **ret, const char *pattern, size_t n, bool literal, enum split_behavior behavior,
               bool invert, struct err *e);
 void split_free(struct split *s); /* accepts NULL */
 
-/* The pieces of text[0..n), in order; empty ones may occur. Owned by s, valid until the next call. */
-const struct span *split_run(struct split *s, const char *text, size_t n, size_t *n_spans);
+/* Tell of the pieces [start, end) of text[0..n), in order, each as soon as it is found; empty ones may occur. tell() returning false ends it. Not
+ * reentrant for one s. */
+typedef bool split_tell(void *ctx, size_t start, size_t end);
+void split_run(struct split *s, const char *text, size_t n, split_tell *tell, void *ctx);
 
 #endif

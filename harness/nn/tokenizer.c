@@ -6,6 +6,7 @@
  * whose token is missing from the vocabulary is dropped, as the reference does. */
 #include "harness/nn/tokenizer_impl.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,8 +103,11 @@ int tokenizer_seal(struct tokenizer *t, bool ignore_merges) {
 struct encoding {
     struct tokenizer *t;
     bool special;
+    int max; /* ids in `out` at which to end */
     struct token_ids *out;
 };
+
+static bool is_full(const struct encoding *enc) { return enc->out->n >= enc->max; }
 
 typedef void segment_fn(struct encoding *enc, const char *text, size_t n);
 
@@ -138,7 +142,7 @@ static void cut_added(struct encoding *enc, const struct trie *tr, const char *s
                       segment_fn *segment) {
     size_t done = 0, len = 0;
     bool look = tr->any_plain || (enc->special && tr->any_special);
-    for (size_t i = 0; look && i < n;) {
+    for (size_t i = 0; look && i < n && !is_full(enc);) {
         int k = tr->first[(uint8_t)s[i]] ? trie_longest(tr, s + i, n - i, &len) : -1;
         if (k < 0) {
             i++;
@@ -155,12 +159,13 @@ static void cut_added(struct encoding *enc, const struct trie *tr, const char *s
         token_ids_add(enc->out, a->id);
         done = MAX_OF(done, stop);
     }
-    if (done < n) segment(enc, s + done, n - done);
+    if (done < n && !is_full(enc)) segment(enc, s + done, n - done);
 }
 
 static void encode_word(void *ctx, const char *word, size_t n) {
     struct encoding *enc = ctx;
     bpe_encode_word(enc->t->bpe, word, n, enc->out);
+    if (is_full(enc)) pretok_stop(enc->t->pretok);
 }
 
 static void encode_plain(struct encoding *enc, const char *s, size_t n) {
@@ -178,7 +183,13 @@ static void encode_segment(struct encoding *enc, const char *s, size_t n) {
 }
 
 void tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool special, struct token_ids *out) {
-    struct encoding enc = {t, special, out};
+    tokenizer_encode_upto(t, text, n, special, INT_MAX, out);
+}
+
+void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool special, int max,
+                           struct token_ids *out) {
+    struct encoding enc = {t, special, max, out};
+    if (is_full(&enc)) return;
     BUG_ON(n > INT32_MAX / 4, "n=%zu: a text for the tokenizer must be below 512 MiB", n);
     if (utf8_valid_prefix(text, n) != n) {
         strbuf_reset(&t->repaired);

@@ -52,6 +52,10 @@ void tokenizer_free(struct tokenizer *t); /* accepts NULL */
  * start or end tokens. */
 void tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool special, struct token_ids *out);
 
+/* The same until `out` holds at least `max` ids: ends after the word that fills it, so that the first `max` are those of tokenizer_encode, and
+ * what follows is not cut into words and merged. The text is still looked through once. */
+void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool special, int max, struct token_ids *out);
+
 /* The first special token written in text[0..n): its id, with its place in *at and *len (bytes); -1 when there is none. */
 int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len);
 
