@@ -18,7 +18,9 @@
 
 #include "build/version.h"
 #include "harness/blas.h"
+#include "harness/cfg.h"
 #include "harness/cmd.h"
+#include "harness/expand.h"
 #include "harness/plot.h"
 #include "harness/progress.h"
 #include "harness/sched.h"
@@ -45,6 +47,7 @@ struct command {
     int njobs;
     int64_t sweep_id, env_id, *run_ids; /* run_ids: by item; 0: not started */
     int *threads;                       /* by item */
+    struct expand_pool bases;           /* for runs with weights: f32 */
     struct progress progress;
     int counts[8];    /* by state, see states[] */
     char *last_event; /* told */
@@ -110,6 +113,8 @@ static void say(struct command *c, const char *line) {
 
 /* ---- what the scheduler tells -------------------------------------------------------------------------- */
 
+static void on_event(void *arg, int job, const char *kind, const char *text);
+
 static char *beside_db(const struct command *c, const char *name) {
     char *dir = path_dir(db_path(c->db)), *path = path_join(dir, name);
     free(dir);
@@ -123,6 +128,21 @@ static int open_run(struct command *c, int item, int threads, struct err *e) {
     return db_run_new(c->db, &r, &c->run_ids[item], e);
 }
 
+/* The base as float32 that its worker shares with others. A worker without one expands for itself. */
+static void share_base(struct command *c, int job) {
+    struct sched_job *j = &c->jobs[job];
+    struct err e = {0};
+    int fd = j->base_f32 ? expand_pool_take(&c->bases, j->base_key, &e) : 0;
+    j->job.base_fd = MAX_OF(fd, 0);
+    if (fd < 0) on_event(c, job, "warning", e.msg);
+}
+
+static void unshare_base(struct command *c, int job) {
+    struct sched_job *j = &c->jobs[job];
+    if (j->job.base_fd) expand_pool_drop(&c->bases, j->base_key);
+    j->job.base_fd = 0;
+}
+
 static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
     struct command *c = arg;
     int item = c->items[job], rc = open_run(c, item, threads, e);
@@ -133,6 +153,7 @@ static int on_start(void *arg, int job, int threads, char **out_dir, struct err 
         snprintf(name, sizeof name, "checkpoints/%lld", (long long)c->run_ids[item]);
         *out_dir = beside_db(c, name);
     }
+    share_base(c, job);
     progress_start(&c->progress, job, c->todo.v[item].label, now_seconds());
     if (c->tty) redraw(c, NULL, true);
     return 0;
@@ -207,6 +228,7 @@ static int keep_speed(struct command *c, int item, const struct train_result *re
 static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
     struct command *c = arg;
     progress_end(&c->progress, job, now_seconds());
+    unshare_base(c, job);
     if (c->db_err.code) {
         *e = c->db_err;
         return e->code;
@@ -525,6 +547,7 @@ static void command_release(struct command *c) {
     db_close(c->db);
     todo_release(&c->todo);
     progress_release(&c->progress);
+    expand_pool_release(&c->bases);
     free(c->last_event);
     free(c->jobs);
     free(c->items);

@@ -231,6 +231,8 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
         res->eval_loss, res->metric, res->best_metric, res->best_step, res->test_metric, res->peak_bytes,
         res->peak_bytes_predicted, res->rss_bytes, res->checkpoint_bytes, res->checkpoint_bytes_min,
         res->train_s, res->eval_s, res->total_s);
+    if (!rc && res->weights[0])
+        rc = db_do(db, e, "UPDATE point SET weights = ?2 WHERE id = (SELECT point FROM run WHERE id = ?1)", "it", run, res->weights);
     if (!rc) rc = run_metric(db, run, e);
     if (!rc) rc = run_memory(db, run, res, e);
     if (!rc && res->checkpoint_path[0])

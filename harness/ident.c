@@ -2,9 +2,9 @@
  *
  * The hash is SHA-256 over the configuration as JSON with sorted keys, without whitespace, reals with 17
  * digits, and without nulls, so that an option that is added later, absent by default, leaves old hashes
- * alone. Left out: threads, the names and paths of model and data (their digests stand for them), and for the
- * untouched base everything that it ignores. Not in a configuration at all: the sweep's name, limits,
- * workers, `save`. */
+ * alone. Left out: threads, `weights` (no bit of a result depends on either), the names and paths of model
+ * and data (their digests stand for them), and for the untouched base everything that it ignores. Not in a
+ * configuration at all: the sweep's name, limits, workers, `save`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +86,7 @@ static void drop_nulls(json_t *o) {
 }
 
 void ident_hash(const json_t *config, char out[65]) {
-    static const char *const aside[] = {"threads", "model", "model_path", "init", "init_path"};
+    static const char *const aside[] = {"threads", "weights", "model", "model_path", "init", "init_path"};
     const struct method *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);

@@ -47,6 +47,9 @@ const struct opt opt_core[] = {
     {"eval.rows", OPT_INT, "200", 0, 1e9, NULL,
      "rows that are evaluated, from the start of the split; 0: all"},
     {"model_dropout", OPT_NUM, "0", 0, 0, NULL, "dropout inside the base model: none"},
+    {"weights", OPT_ENUM, "native", 0, 0, "native|f32|auto",
+     "the frozen base as its file stores it, or expanded once to float32 for all workers (same results, more memory); auto: f32 for micro-batches of up "
+     "to 64 tokens on a CPU without AVX2, else native"},
     {"threads", OPT_INT, "0", 0, 1024, NULL, "threads of one worker; 0: the scheduler chooses"},
     OPT_END,
 };

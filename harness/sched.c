@@ -22,7 +22,7 @@
 /* ---- packing ------------------------------------------------------------------------------------------- */
 
 static bool same_base(const struct sched_job *a, const struct sched_job *b) {
-    return a->base_key && b->base_key && !strcmp(a->base_key, b->base_key);
+    return a->base_key && b->base_key && !strcmp(a->base_key, b->base_key) && a->base_f32 == b->base_f32;
 }
 
 /* Bytes that jobs[0..n) need together: what is their own, and each base once. */

@@ -23,7 +23,8 @@ struct sched_job {
     struct train_job job; /* threads and out_dir are set when it starts */
     int index;            /* in its sweep (test hook) */
     int threads;          /* wanted; 0: as packing sees fit */
-    const char *base_key; /* runs with equal keys share their base weights */
+    const char *base_key; /* runs with equal keys share their base weights, */
+    bool base_f32;        /* those expanded to float32 apart from those as their file stores them */
     size_t base_bytes;    /* predicted: of the shared weights */
     size_t own_bytes;     /* predicted: the rest of the peak */
 };

@@ -65,7 +65,7 @@ CREATE TABLE point (
     target_modules TEXT,                 -- comma-joined; NULL for methods that do not choose modules
     batch_size     INTEGER,              -- rows per optimizer step; NULL when untouched
     max_length     INTEGER,              -- tokens
-    weights        TEXT,                 -- how the base is held: native, f32, auto
+    weights        TEXT,                 -- how the base is held: as asked (native, f32, auto), then as its last run held it (native, f32)
     config         TEXT NOT NULL         -- JSON, every option with its value
 ) STRICT;
 CREATE INDEX point_base ON point(base_hash) WHERE untouched;

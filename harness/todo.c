@@ -223,6 +223,7 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
                             .threads = threads ? threads
                                        : asked ? asked
                                                : most,
+                            .memory_limit = s->memory_limit,
                             .save = s->save};
     int rc = train_plan(&job, &x->plan, e);
     if (rc) {
@@ -264,6 +265,7 @@ struct sched_job todo_job(const struct todo_item *x, const struct sweep *s) {
         .index = x->cell,
         .threads = (int)cfg_int(x->config, "threads"),
         .base_key = cfg_str(x->config, "model_path"),
+        .base_f32 = !strcmp(x->plan.weights, "f32"),
         .base_bytes = base,
         .own_bytes = x->plan.peak_bytes_predicted - base,
     };

@@ -98,6 +98,13 @@ static int open_task(struct run *r, const char *path) {
     return rc;
 }
 
+/* How the frozen base is held. */
+static int open_base(struct run *r) {
+    bool f32 = expand_wanted(&r->net, r->cfg, r->job->memory_limit);
+    snprintf(r->res->weights, sizeof r->res->weights, "%s", f32 ? "f32" : "native");
+    return f32 ? expand_base(&r->expand, &r->net, r->job->base_fd, r->e) : 0;
+}
+
 static int open_net(struct run *r, const char *path) {
     const char *name = cfg_str(r->cfg, "method");
     r->method = method_find(name);
@@ -119,6 +126,7 @@ static int open_net(struct run *r, const char *path) {
         rc = adapter_load(&r->net, cfg_str(r->cfg, "init_path"), r->e);
         if (rc) err_wrap(r->e, "init");
     }
+    if (!rc) rc = open_base(r);
     if (rc) return rc;
     r->tn.model->bound(r->tn.model_state, &r->net);
     count_params(r, total);
@@ -149,6 +157,7 @@ static void run_close(struct run *r) {
     if (r->task && r->task_state) r->task->free(r->task_state);
     if (r->tn.model && r->tn.model_state) r->tn.model->free(r->tn.model_state);
     if (r->tn.net) net_release(&r->net);
+    expand_release(&r->expand);
     if (r->team) team_free(r->team);
     tokenizer_free(r->tok);
     modelfile_close(r->file);

@@ -34,9 +34,10 @@ struct train_job {
     const json_t *config; /* resolved: model_path, data paths absolute */
     uint64_t seed;
     int threads;
-    size_t memory_limit; /* bytes, 0: none; BASE counts */
+    size_t memory_limit; /* bytes, 0: none; BASE counts. A plan is not held to it, but `weights: auto` asks for it */
     double time_limit;   /* seconds, 0: none */
     const char *adapter; /* folder of a saved adapter to evaluate: loaded after binding, nothing trains; NULL: none */
+    int base_fd;         /* the base as float32 of expand_shared, for weights: f32; 0: the run expands for itself */
     const char *out_dir; /* where a checkpoint goes (made when needed); NULL: save nothing */
     const char *save;    /* "adapter" | "all" | "none" */
     const volatile sig_atomic_t *stop; /* becomes nonzero: end after this step with state "interrupted"; may be NULL */
@@ -46,6 +47,7 @@ struct train_job {
 struct train_result {
     char state[16]; /* complete (also when train.early_stop ended it) | nan | timeout | oom | interrupted | failed */
     char error[1024];
+    char weights[8]; /* how the base was held: "native" or "f32"; "" before that was known */
     long trainable, total_params, adapted_params;
     long steps, tokens;
     double train_loss, eval_loss, metric, best_metric, test_metric;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 
 #include "harness/early_stop.h"
+#include "harness/expand.h"
 #include "harness/method.h"
 #include "harness/task.h"
 #include "harness/train.h"
@@ -19,6 +20,7 @@ struct run {
     struct mem mem;
     struct team *team;
     struct net net;
+    struct expand expand; /* what frozen matrices read with weights: f32 */
     struct task_net tn;
     struct modelfile *file;
     struct tokenizer *tok;

@@ -44,6 +44,7 @@
     X(rss_bytes)
 #define RESULT_STRINGS(X)                                                                                    \
     X(state);                                                                                                \
+    X(weights);                                                                                              \
     X(error);                                                                                                \
     X(checkpoint_path);                                                                                      \
     X(checkpoint_sha256)
@@ -82,6 +83,7 @@ char *worker_job_text(const struct train_job *job, int index) {
     json_object_set_new(j, "time_limit", json_real(job->time_limit));
     json_object_set_new(j, "save", json_string(job->save));
     json_object_set_new(j, "index", json_integer(index));
+    json_object_set_new(j, "base_fd", json_integer(job->base_fd));
     if (job->out_dir) json_object_set_new(j, "out_dir", json_string(job->out_dir));
     char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(17));
     BUG_ON(!text, "job %d does not encode", index);
@@ -260,6 +262,7 @@ int worker_serve(int in, int out, struct err *e) {
         .threads = (int)json_integer_value(json_object_get(j, "threads")),
         .memory_limit = (size_t)json_integer_value(json_object_get(j, "memory_limit")),
         .time_limit = json_number_value(json_object_get(j, "time_limit")),
+        .base_fd = (int)json_integer_value(json_object_get(j, "base_fd")),
         .out_dir = json_string_value(json_object_get(j, "out_dir")),
         .save = json_string_value(json_object_get(j, "save")),
         .stop = &stop_asked,
