@@ -4,7 +4,6 @@
  * Nothing of the sweep is run. Shapes whose speed the record does not know are calibrated: a few real steps
  * in a worker process, one after the other, kept in the record (table `speed`). That needs the record for
  * itself, like a run: beside a running `bench run` no time could be trusted. Rows and sums are plan.c's. */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 #include "harness/blas.h"
 #include "harness/cfg.h"
 #include "harness/cmd.h"
+#include "harness/cmd_sweep.h"
 #include "harness/plan.h"
 #include "harness/progress.h"
 #include "harness/sched.h"
@@ -25,9 +25,7 @@
 #include "harness/util.h"
 
 struct options {
-    const char *file, *db;
-    const char **sets;
-    int nsets, workers, threads;
+    struct cmd_sweep s;
     bool no_calibrate;
     enum table_format format;
 };
@@ -260,7 +258,7 @@ static void print_json(const struct plan *p, const struct table *runs, const str
                         json_integer(x ? (json_int_t)x->plan.peak_bytes_predicted : 0));
     json_object_set_new(sums, "memory_free", json_integer((json_int_t)p->machine.mem_free));
     json_object_set_new(sums, "checkpoint_bytes", json_integer((json_int_t)p->stored));
-    json_object_set_new(sums, "disk_free", number(disk_free(o->db)));
+    json_object_set_new(sums, "disk_free", number(disk_free(o->s.db)));
     json_object_set_new(j, "sweep", json_string(p->sweep->name));
     json_object_set_new(j, "runs", table_json(runs));
     json_object_set_new(j, "totals", sums);
@@ -305,7 +303,7 @@ static void print_sums(const struct plan *p, const struct options *o) {
         printf("memory: at most %s per run (%s), %s free\n",
                progress_bytes((double)p->todo.v[p->largest].plan.peak_bytes_predicted, a),
                p->todo.v[p->largest].label, progress_bytes((double)p->machine.mem_free, b));
-    double left = disk_free(o->db);
+    double left = disk_free(o->s.db);
     printf("checkpoints: %s", progress_bytes(p->stored, a));
     if (!isnan(left)) printf(", %s free%s", progress_bytes(left, b), p->stored > left ? ": TOO LITTLE" : "");
     printf("\n");
@@ -357,16 +355,6 @@ static int usage(int rc) {
     return rc;
 }
 
-/* A whole number in 1..most, or -1. */
-static int positive(const char *s, int most) {
-    char *end;
-    errno = 0;
-    long v = strtol(s, &end, 10);
-    if (!errno && end != s && !*end && v >= 1 && v <= most) return (int)v;
-    fprintf(stderr, "bench plan: '%s' is not a number from 1 to %d\n", s, most);
-    return -1;
-}
-
 static int parse(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {
         {"db", required_argument, NULL, 'd'},      {"workers", required_argument, NULL, 'j'},
@@ -374,21 +362,21 @@ static int parse(int argc, char **argv, struct options *o) {
         {"no-calibrate", no_argument, NULL, 'n'},  {"json", no_argument, NULL, 'J'},
         {"csv", no_argument, NULL, 'C'},           {"markdown", no_argument, NULL, 'M'},
         {"help", no_argument, NULL, 'h'},          {0}};
-    *o = (struct options){.db = DB_DEFAULT};
-    o->sets = xcalloc((size_t)argc, sizeof *o->sets);
+    *o = (struct options){.s.db = DB_DEFAULT};
+    o->s.sets = xcalloc((size_t)argc, sizeof *o->s.sets);
     for (int ch; (ch = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
         switch (ch) {
         case 'd':
-            o->db = optarg;
+            o->s.db = optarg;
             break;
         case 'j':
-            if ((o->workers = positive(optarg, 1024)) < 0) return 2;
+            if ((o->s.workers = cmd_sweep_number("bench plan", optarg, 1024)) < 0) return 2;
             break;
         case 't':
-            if ((o->threads = positive(optarg, SCHED_MAX_THREADS)) < 0) return 2;
+            if ((o->s.threads = cmd_sweep_number("bench plan", optarg, SCHED_MAX_THREADS)) < 0) return 2;
             break;
         case 's':
-            o->sets[o->nsets++] = optarg;
+            o->s.sets[o->s.nsets++] = optarg;
             break;
         case 'n':
             o->no_calibrate = true;
@@ -407,7 +395,7 @@ static int parse(int argc, char **argv, struct options *o) {
         }
     }
     if (optind != argc - 1) return usage(2);
-    o->file = argv[optind];
+    o->s.file = argv[optind];
     return -1; /* go on */
 }
 
@@ -421,8 +409,8 @@ static void catch_signals(void) {
 /* A plan that needs no calibration asks nothing of the record but reading. */
 static int read_record(struct plan *p, const struct sweep *s, const struct options *o, struct err *e) {
     struct db *db = NULL;
-    int rc = file_exists(o->db) ? db_open(&db, o->db, false, e) : 0;
-    if (!rc) rc = plan_make(p, s, db, o->workers, o->threads, &stops, e);
+    int rc = file_exists(o->s.db) ? db_open(&db, o->s.db, false, e) : 0;
+    if (!rc) rc = plan_make(p, s, db, o->s.workers, o->s.threads, &stops, e);
     if (!rc && db) rc = plan_times(p, db, e);
     db_close(db);
     return rc;
@@ -432,7 +420,7 @@ static int read_record(struct plan *p, const struct sweep *s, const struct optio
 static int measure(struct plan *p, const struct options *o, struct err *e) {
     struct db *db;
     struct err busy = {0};
-    int rc = db_open(&db, o->db, true, e);
+    int rc = db_open(&db, o->s.db, true, e);
     if (rc) return rc;
     if (db_lock(db, false, &stops, &busy)) {
         fprintf(stderr, "bench plan: nothing is calibrated: %s\n", busy.msg);
@@ -461,23 +449,18 @@ int cmd_plan(int argc, char **argv) {
     struct err e = {0};
     int rc = parse(argc, argv, &o);
     if (rc >= 0) {
-        free(o.sets);
+        free(o.s.sets);
         return rc;
     }
     catch_signals();
     struct sweep *s = NULL;
-    struct sweep_lookup lookup = sweep_lookup_real;
-    lookup.db = o.db;
-    char *path = sweep_find(o.file, &e);
-    rc = path ? sweep_load(&s, path, o.sets, o.nsets, &lookup, &e) : e.code;
-    for (int i = 0; !rc && i < s->nwarnings; i++) fprintf(stderr, "bench: warning: %s\n", s->warnings[i]);
+    rc = cmd_sweep_open(&s, &o.s, &e);
     if (!rc) rc = plan_sweep(&o, s, &e);
     if (rc < 0) {
         fprintf(stderr, "bench plan: %s\n", e.msg);
         rc = err_exit_code(&e);
     }
     sweep_free(s);
-    free(path);
-    free(o.sets);
+    free(o.s.sets);
     return rc;
 }

@@ -20,6 +20,7 @@
 #include "harness/blas.h"
 #include "harness/cfg.h"
 #include "harness/cmd.h"
+#include "harness/cmd_sweep.h"
 #include "harness/expand.h"
 #include "harness/plot.h"
 #include "harness/progress.h"
@@ -29,10 +30,8 @@
 #include "harness/util.h"
 
 struct options {
-    const char *file, *db;
-    const char **sets;
-    int nsets, workers, threads;
-    bool dry_run, wait, again;
+    struct cmd_sweep s;
+    bool dry_run, wait;
 };
 
 /* One command, from the lock to the last plot. */
@@ -303,8 +302,8 @@ static int make_jobs(struct command *c, struct err *e) {
 
 static int run_jobs(struct command *c, struct err *e) {
     struct sched_room room = {.cores = c->machine.cores,
-                              .workers = c->o->workers,
-                              .threads = c->o->threads,
+                              .workers = c->o->s.workers,
+                              .threads = c->o->s.threads,
                               .memory = (size_t)((double)c->machine.mem_free * 0.95)};
     struct sched_hooks hooks = {c, on_start, on_metric, on_item, on_event, on_progress, on_finish, on_tick};
     blas_set_env();
@@ -315,18 +314,6 @@ static int run_jobs(struct command *c, struct err *e) {
 }
 
 /* ---- before and after ---------------------------------------------------------------------------------- */
-
-static void print_warnings(const struct sweep *s) {
-    for (int i = 0; i < s->nwarnings; i++) fprintf(stderr, "bench: warning: %s\n", s->warnings[i]);
-}
-
-static int warn_changed(const struct sweep *s, struct db *db, struct err *e) {
-    char *text;
-    int rc = todo_changed(s, db, &text, e);
-    if (text) fprintf(stderr, "bench: warning: %s\n", text);
-    free(text);
-    return rc;
-}
 
 static void print_start(const struct command *c) {
     const struct sweep *s = c->sweep;
@@ -365,9 +352,9 @@ static void print_continue(const struct command *c) {
     int left = c->todo.n;
     for (int i = 0; i < 5; i++) left -= c->counts[i]; /* all but the interrupted */
     printf("Stopped; %d run%s left. The same command continues: bench run %s", left,
-           left == 1 ? " is" : "s are", c->o->file);
-    if (strcmp(c->o->db, DB_DEFAULT) != 0) printf(" --db %s", c->o->db);
-    for (int i = 0; i < c->o->nsets; i++) printf(" --set '%s'", c->o->sets[i]);
+           left == 1 ? " is" : "s are", c->o->s.file);
+    if (strcmp(c->o->s.db, DB_DEFAULT) != 0) printf(" --db %s", c->o->s.db);
+    for (int i = 0; i < c->o->s.nsets; i++) printf(" --set '%s'", c->o->s.sets[i]);
     printf("\n");
 }
 
@@ -392,61 +379,6 @@ static void draw(struct command *c) {
     free(paths);
 }
 
-/* What a real run would find before its first run, and nothing of it written down. */
-static int dry_plan(const struct options *o, const struct sweep *s, struct db *db, struct todo *t,
-                    struct err *e) {
-    struct machine m;
-    machine_read(&m);
-    int rc = db ? warn_changed(s, db, e) : 0;
-    if (!rc) rc = todo_find(t, s, db, o->again, e);
-    return rc ? rc : todo_plan(t, s, &m, o->threads, false, NULL, e);
-}
-
-/* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */
-static int dry_list(const struct options *o, const struct sweep *s, struct db *db, const struct todo *t,
-                    struct err *e) {
-    int behind = s->nruns_all - s->nruns, bases = 0, arms = 0;
-    const struct todo_item **items = xcalloc((size_t)s->nruns_all + 1, sizeof *items);
-    for (int i = 0; i < t->n; i++) {
-        if (t->v[i].cell >= 0) items[t->v[i].cell] = &t->v[i];
-        bases += t->v[i].cell < 0;
-    }
-    int64_t run = 0;
-    for (int i = 0; i < s->nruns_all && run >= 0; i++) {
-        const struct sweep_point *p = s->points[s->runs[i].point];
-        arms += p->is_control;
-        run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
-        char *label = sweep_run_label(s, i);
-        char *control = sweep_control_label(s, s->runs[i].point);
-        printf("%4d  %s%s%s", i + 1, label, run > 0 ? "  (done)" : "",
-               i >= s->nruns ? "  (behind run_cap)" : "");
-        if (control) printf("  (control: %s)", control);
-        free(control);
-        if (items[i] && *items[i]->refused) printf("  (%s)", items[i]->refused);
-        printf("\n");
-        free(label);
-    }
-    free(items);
-    if (run < 0) return (int)run;
-    printf("%s: %d run%s, %d done, %d to run", s->name, s->nruns_all, s->nruns_all == 1 ? "" : "s",
-           t->finished, s->nruns - t->finished);
-    if (behind) printf(", %d behind run_cap", behind);
-    if (arms) printf("; %d of them %s control arm%s", arms, arms == 1 ? "is a" : "are", arms == 1 ? "" : "s");
-    printf("%s\n", bases ? "; and the untouched base" : "");
-    return 0;
-}
-
-static int dry_run(const struct options *o, const struct sweep *s, struct err *e) {
-    struct db *db = NULL;
-    struct todo t = {0};
-    if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
-    int rc = dry_plan(o, s, db, &t, e);
-    if (!rc) rc = dry_list(o, s, db, &t, e);
-    todo_release(&t);
-    db_close(db);
-    return rc;
-}
-
 /* ---- the command --------------------------------------------------------------------------------------- */
 
 static int usage(int rc) {
@@ -467,14 +399,6 @@ static int usage(int rc) {
     return rc;
 }
 
-/* A whole number in 1..most, or -1. */
-static int positive(const char *s, int most) {
-    char *end;
-    errno = 0;
-    long v = strtol(s, &end, 10);
-    return errno || end == s || *end || v < 1 || v > most ? -1 : (int)v;
-}
-
 static int parse(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
                                           {"workers", required_argument, NULL, 'j'},
@@ -485,21 +409,21 @@ static int parse(int argc, char **argv, struct options *o) {
                                           {"new", no_argument, NULL, 'N'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    *o = (struct options){.db = DB_DEFAULT};
-    o->sets = xcalloc((size_t)argc, sizeof *o->sets);
+    *o = (struct options){.s.db = DB_DEFAULT};
+    o->s.sets = xcalloc((size_t)argc, sizeof *o->s.sets);
     for (int ch; (ch = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
         switch (ch) {
         case 'd':
-            o->db = optarg;
+            o->s.db = optarg;
             break;
         case 'j':
-            o->workers = positive(optarg, 1024);
+            o->s.workers = cmd_sweep_number("bench run", optarg, 1024);
             break;
         case 't':
-            o->threads = positive(optarg, SCHED_MAX_THREADS);
+            o->s.threads = cmd_sweep_number("bench run", optarg, SCHED_MAX_THREADS);
             break;
         case 's':
-            o->sets[o->nsets++] = optarg;
+            o->s.sets[o->s.nsets++] = optarg;
             break;
         case 'n':
             o->dry_run = true;
@@ -508,33 +432,29 @@ static int parse(int argc, char **argv, struct options *o) {
             o->wait = true;
             break;
         case 'N':
-            o->again = true;
+            o->s.again = true;
             break;
         case 'h':
             return usage(0);
         default:
             return usage(2);
         }
-        if (o->workers < 0 || o->threads < 0) {
-            fprintf(stderr, "bench run: '%s' is not a number from 1 to %d\n", optarg,
-                    o->workers < 0 ? 1024 : SCHED_MAX_THREADS);
-            return 2;
-        }
+        if (o->s.workers < 0 || o->s.threads < 0) return 2;
     }
     if (optind != argc - 1) return usage(2);
-    o->file = argv[optind];
+    o->s.file = argv[optind];
     return -1; /* go on */
 }
 
 /* From the lock to the last run. */
 static int work(struct command *c, struct err *e) {
-    int rc = db_open(&c->db, c->o->db, true, e);
+    int rc = db_open(&c->db, c->o->s.db, true, e);
     if (!rc) rc = db_lock(c->db, c->o->wait, &stops, e);
-    if (!rc) rc = todo_find(&c->todo, c->sweep, c->db, c->o->again, e);
-    if (!rc && c->todo.n) rc = warn_changed(c->sweep, c->db, e);
+    if (!rc) rc = todo_find(&c->todo, c->sweep, c->db, c->o->s.again, e);
+    if (!rc && c->todo.n) rc = cmd_sweep_changed(c->sweep, c->db, e);
     if (rc) return rc;
     print_start(c);
-    rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->threads, false, &stops, e);
+    rc = todo_plan(&c->todo, c->sweep, &c->machine, c->o->s.threads, false, &stops, e);
     if (!rc) rc = record_env(c, e);
     if (!rc) rc = todo_record(&c->todo, c->sweep, c->db, &c->sweep_id, e);
     if (rc) return rc;
@@ -582,24 +502,17 @@ int cmd_run(int argc, char **argv) {
     struct err e = {0};
     int rc = parse(argc, argv, &o);
     if (rc >= 0) {
-        free(o.sets);
+        free(o.s.sets);
         return rc;
     }
     struct sweep *s = NULL;
-    struct sweep_lookup lookup = sweep_lookup_real;
-    lookup.db = o.db;
-    char *path = sweep_find(o.file, &e);
-    rc = path ? sweep_load(&s, path, o.sets, o.nsets, &lookup, &e) : e.code;
-    if (!rc) {
-        print_warnings(s);
-        rc = o.dry_run ? dry_run(&o, s, &e) : run_sweep(&o, s, &e);
-    }
+    rc = cmd_sweep_open(&s, &o.s, &e);
+    if (!rc) rc = o.dry_run ? cmd_sweep_dry_run(&o.s, s, &e) : run_sweep(&o, s, &e);
     if (rc < 0) {
         fprintf(stderr, "bench run: %s\n", e.msg);
         rc = err_exit_code(&e);
     }
     sweep_free(s);
-    free(path);
-    free(o.sets);
+    free(o.s.sets);
     return rc;
 }
