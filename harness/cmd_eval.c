@@ -9,37 +9,47 @@
 #include "harness/catalog.h"
 #include "harness/cfg.h"
 #include "harness/cmd.h"
+#include "harness/data.h"
 #include "harness/infer.h"
 #include "harness/machine.h"
 #include "harness/method.h"
 #include "harness/task.h"
 #include "harness/train.h"
 #include "harness/util.h"
+#include "harness/yaml.h"
 
 static const char help[] =
-    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE [--prompt T --completion T]\n"
-    "                  [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
+    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE|FOLDER [--prompt T --completion T]\n"
+    "                  [--set key=value]... [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
     "\n"
-    "Score a model on the evaluation rows of a data set: the mean loss per completion token in nats, its exponential\n"
-    "(perplexity), the share of tokens that the model puts first (accuracy), and the share of rows whose whole\n"
-    "completion greedy generation would give (exact_match).\n"
+    "Score a model on the evaluation rows of a data set. Task lm: the mean loss per completion token in nats, its\n"
+    "exponential (perplexity), the share of tokens that the model puts first (accuracy), and the share of rows whose\n"
+    "whole completion greedy generation would give (exact_match). Task pairs: search (nDCG, MRR, MAP, recall, accuracy) or\n"
+    "similarity (Spearman, Pearson) of embeddings. Task classify: accuracy, F1, Matthews' coefficient.\n"
     "\n"
     "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data and\n"
     "                   templates are that run's unless given\n"
-    "  --data D         a name of `bench ls data`, or a file (.jsonl, .csv, .tsv)\n"
+    "  --data D         a name of `bench ls data`, a file (.jsonl, .csv, .tsv), or the folder of a retrieval collection\n"
+    "                   (BEIR: corpus.jsonl, queries.jsonl, qrels/test.tsv; the test queries are scored)\n"
     "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} references\n"
+    "  --set key=value  any key of a sweep file's `base`: --set data.anchor='{question}'\n"
     "  --rows N         how many rows, from the start (default: all)\n"
     "  --max-length N   tokens at which a row is cut (default 256)\n"
     "\n"
     "examples:\n"
     "  bench eval --model smollm2-135m --data glosses --rows 200\n"
     "  bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
-    "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n";
+    "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n"
+    "  bench eval --model minilm-l6 --task pairs --data scifact/\n"
+    "  bench eval --model minilm-l6 --task pairs --data sts.tsv --set data.sentence1='{sentence1}' \\\n"
+    "             --set data.sentence2='{sentence2}' --set data.score='{score}'\n";
 
 struct options {
     const char *model, *adapter, *task, *data, *prompt, *completion, *db;
     long rows, max_length, threads;
     bool json;
+    const char **sets;
+    int nsets, sets_cap;
 };
 
 /* "\n" and "\t" as a shell user writes them. */
@@ -54,14 +64,51 @@ static char *unescape(const char *s) {
     return strbuf_detach(&b);
 }
 
-static int set_data(json_t *c, const struct options *o, struct err *e) {
-    if (o->data) {
-        static const char *const keys[] = {"data.name", "data.train", "data.eval", "data.test"};
-        for (size_t i = 0; i < ARRAY_LEN(keys); i++) cfg_set(c, keys[i], json_null());
-        char *full = realpath(o->data, NULL);
-        cfg_set(c, full ? "data.eval" : "data.name", json_string(full ? full : o->data));
-        free(full);
+/* A file, the name of a built-in set, or a folder in BEIR's layout. */
+static void name_data(json_t *c, const char *data) {
+    static const char *const part[][2] = {
+        {"data.corpus", "corpus.jsonl"}, {"data.queries", "queries.jsonl"}, {"data.qrels.test", "qrels/test.tsv"}};
+    for (int i = 0; data_path_key(i); i++) cfg_set(c, data_path_key(i), json_null());
+    cfg_set(c, "data.name", json_null());
+    char *full = realpath(data, NULL);
+    if (full && dir_exists(full)) {
+        for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+            char *path = path_join(full, part[i][1]);
+            cfg_set(c, part[i][0], json_string(path));
+            free(path);
+        }
+    } else {
+        cfg_set(c, full ? "data.eval" : "data.name", json_string(full ? full : data));
     }
+    free(full);
+}
+
+/* --set key=value: a key of the core, of the task or of the method. */
+static int set_key(json_t *c, const char *arg, struct err *e) {
+    const char *eq = strchr(arg, '=');
+    const struct method *m = method_find(cfg_str(c, "method"));
+    if (!eq || eq == arg) return err_set(e, ERR_USER, "--set %s: write key=value, for example --set data.where=pos=noun", arg);
+    char *key = xstrndup(arg, (size_t)(eq - arg)), *full = data_is_path(key) ? realpath(eq + 1, NULL) : NULL;
+    const struct opt *o = opt_find(opt_core, key);
+    if (!o) o = opt_find(task_find(cfg_str(c, "task"))->opts, key);
+    if (!o && m) o = opt_find(m->opts, key);
+    struct ynode *n = NULL;
+    json_t *v = NULL;
+    int rc = o ? 0 : err_set(e, ERR_USER, "--set %s: task %s knows no such key", key, cfg_str(c, "task"));
+    if (!rc && data_is_path(key) && !full) rc = err_set(e, ERR_USER, "--set %s: there is no file '%s'", key, eq + 1);
+    if (!rc && !full) rc = ynode_parse(&n, eq + 1, strlen(eq + 1), "value", e);
+    if (!rc && !full) rc = opt_parse(o, n, &v, e);
+    if (!rc) cfg_set(c, key, full ? json_string(full) : v);
+    ynode_free(n);
+    free(full);
+    free(key);
+    return rc;
+}
+
+static int set_data(json_t *c, const struct options *o, struct err *e) {
+    if (o->data) name_data(c, o->data);
+    for (int i = 0; i < o->nsets; i++)
+        if (set_key(c, o->sets[i], e)) return e->code;
     const char *texts[] = {o->prompt, o->completion}, *keys[] = {"data.prompt", "data.completion"};
     for (int i = 0; i < 2; i++) {
         if (!texts[i]) continue;
@@ -96,7 +143,9 @@ static int configure(json_t **ret, const struct options *o, const char *adapter,
         cfg_set(c, "eval.rows", json_integer(o->rows));
         if (o->max_length) cfg_set(c, "train.max_length", json_integer(o->max_length));
         rc = set_data(c, o, e);
-        if (!rc && !o->data && !data) rc = err_set(e, ERR_USER, "--data is missing");
+        bool any = o->data || data;
+        for (int i = 0; i < o->nsets; i++) any |= !strncmp(o->sets[i], "data.", 5);
+        if (!rc && !any) rc = err_set(e, ERR_USER, "--data is missing");
     }
     free(path);
     json_decref(over);
@@ -164,7 +213,7 @@ int cmd_eval(int argc, char **argv) {
         {"task", required_argument, NULL, 't'},       {"data", required_argument, NULL, 'd'},
         {"prompt", required_argument, NULL, 'p'},     {"completion", required_argument, NULL, 'c'},
         {"rows", required_argument, NULL, 'r'},       {"max-length", required_argument, NULL, 'l'},
-        {"threads", required_argument, NULL, 'T'},    {"db", required_argument, NULL, 'D'},
+        {"set", required_argument, NULL, 's'},        {"threads", required_argument, NULL, 'T'},    {"db", required_argument, NULL, 'D'},
         {"json", no_argument, NULL, 'j'},             {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
     struct options o = {0};
@@ -179,6 +228,10 @@ int cmd_eval(int argc, char **argv) {
         case 'c': o.completion = optarg; break;
         case 'r': o.rows = positive(optarg); break;
         case 'l': o.max_length = positive(optarg); break;
+        case 's':
+            GROW(o.sets, o.nsets, o.sets_cap);
+            o.sets[o.nsets++] = optarg;
+            break;
         case 'T': o.threads = positive(optarg); break;
         case 'D': o.db = optarg; break;
         case 'j': o.json = true; break;
@@ -190,7 +243,9 @@ int cmd_eval(int argc, char **argv) {
         fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval --help`\n", stderr);
         return 2;
     }
-    if (run(&o, &e) == 0) return 0;
+    int rc = run(&o, &e);
+    free(o.sets);
+    if (rc == 0) return 0;
     fprintf(stderr, "bench eval: %s\n", e.msg);
     return err_exit_code(&e);
 }

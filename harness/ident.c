@@ -85,14 +85,29 @@ static void drop_nulls(json_t *o) {
     }
 }
 
+static const struct opt *task_opts(const json_t *config) {
+    const char *name = cfg_str(config, "task");
+    const struct task *t = name ? task_find(name) : NULL;
+    return t ? t->opts : NULL;
+}
+
+static void drop_ignored(json_t *c, const struct opt *o) {
+    for (; o && o->key; o++)
+        if (ident_base_ignores(o->key)) cfg_delete(c, o->key);
+}
+
+static void reset_ignored(json_t *c, const struct opt *o) {
+    for (; o && o->key; o++)
+        if (ident_base_ignores(o->key)) cfg_set(c, o->key, opt_default(o));
+}
+
 void ident_hash(const json_t *config, char out[65]) {
     static const char *const aside[] = {"threads", "weights", "model", "model_path", "init", "init_path"};
     const struct method *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
     for (int i = 0; data_path_key(i); i++) cfg_delete(c, data_path_key(i));
-    for (const struct opt *o = opt_core; m && method_is_base(m) && o->key; o++)
-        if (ident_base_ignores(o->key)) cfg_delete(c, o->key);
+    if (m && method_is_base(m)) drop_ignored(c, opt_core), drop_ignored(c, task_opts(config));
     drop_nulls(c);
     json_object_set_new(c, "version", json_integer(IDENT_VERSION));
     char *text = json_dumps(c, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
@@ -109,8 +124,8 @@ json_t *ident_base(const json_t *config) {
     if (!base) return NULL;
     json_t *c = json_deep_copy(config);
     for (const struct opt *o = m ? m->opts : NULL; o && o->key; o++) cfg_delete(c, o->key);
-    for (const struct opt *o = opt_core; o->key; o++)
-        if (ident_base_ignores(o->key)) cfg_set(c, o->key, opt_default(o));
+    reset_ignored(c, opt_core);
+    reset_ignored(c, task_opts(config));
     for (const struct opt *o = base->opts; o && o->key; o++) cfg_set(c, o->key, opt_default(o));
     cfg_delete(c, "init_path");
     cfg_delete(c, "init_digest");

@@ -1,0 +1,303 @@
+/* pairs_score.c - scores of embeddings: search of every query over every document by cosine, or correlation
+ * of cosines with given scores; for the whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").
+ *
+ * All texts of a score are embedded first and kept (MEM_ACT); the search then goes over blocks of documents
+ * and of queries, each query keeping its best PAIRS_TOP. Ties: see metrics.h. An embedding that is not finite
+ * makes every metric NaN. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiments/tasks/metrics.h"
+#include "experiments/tasks/pairs.h"
+
+enum { QUERIES = LOSS_BLOCK };
+
+static const struct {
+    const char *name;
+    double (*of)(const struct ranking *, int);
+    int k;
+    bool items; /* told for single queries */
+} search_metric[] = {
+    {"ndcg@10", rank_ndcg, 10, true},        {"mrr@10", rank_mrr, 10, true},
+    {"map@100", rank_ap, 100, false},        {"recall@10", rank_recall, 10, false},
+    {"recall@100", rank_recall, 100, false}, {"precision@10", rank_precision, 10, false},
+    {"accuracy@1", rank_accuracy, 1, true},  {"accuracy@10", rank_accuracy, 10, false},
+};
+enum { METRICS = ARRAY_LEN(search_metric) };
+
+const char *const pairs_metrics[] = {"ndcg@10",    "mrr@10",       "map@100",       "recall@10",
+                                     "recall@100", "precision@10", "accuracy@1",    "accuracy@10",
+                                     "spearman",   "pearson",      "ndcg@10@dim64", NULL};
+
+/* All are better when larger. */
+const char *pairs_metric_goal(const char *name) {
+    const char *dim = strstr(name, "@dim");
+    size_t n = dim ? (size_t)(dim - name) : strlen(name);
+    for (const char *c = dim ? dim + 4 : "1"; c; c = *c ? c + 1 : NULL)
+        if (*c ? *c < '0' || *c > '9' : c[-1] == 'm') return NULL;
+    for (int i = 0; pairs_metrics[i]; i++)
+        if (strlen(pairs_metrics[i]) == n && !strncmp(pairs_metrics[i], name, n)) return "maximize";
+    return NULL;
+}
+
+/* ---- begin --------------------------------------------------------------------------------------------- */
+
+static int similarity_begin(struct pairs *p, enum split s, long rows, struct err *e) {
+    struct pairs_score *x = &p->score;
+    struct texts *t = &p->split[s];
+    long n = rows > 0 && rows < texts_rows(t) ? rows : texts_rows(t);
+    x->item = xcalloc((size_t)n + 1, sizeof *x->item);
+    for (long i = 0; i < n; i++) {
+        int full = texts_row(t, i, e);
+        if (full < 0) return ERR_USER;
+        if (!full) {
+            p->left_out[s]++;
+            continue;
+        }
+        for (int k = 0; k < 2; k++) {
+            GROW(x->ref, x->items, x->refs_cap);
+            x->ref[x->items++] = (struct pairs_ref){t, i, k};
+        }
+        x->item[x->queries++] = i;
+    }
+    return 0;
+}
+
+/* Bytes of the blocks of a score: each for pairs_score_begin and release. */
+static void blocks(struct pairs *p, void (*each)(struct pairs *p, void **block, size_t bytes)) {
+    struct pairs_score *x = &p->score;
+    size_t D = (size_t)embedder_dim(p->E), q = x->documents ? (size_t)x->queries : 0;
+    int np = panels(QUERIES);
+    size_t some = (size_t)MIN_OF(x->documents, PAIRS_BLOCK);
+    each(p, (void **)&x->emb, (size_t)x->items * D * sizeof(float));
+    each(p, (void **)&x->hat, some * D * sizeof(float));
+    each(p, (void **)&x->query, x->documents ? QUERIES * D * sizeof(float) : 0);
+    each(p, (void **)&x->x, x->documents ? panel_floats(np, (int)D) * sizeof(float) : 0);
+    each(p, (void **)&x->s, panel_floats(np, (int)some) * sizeof(float));
+    each(p, (void **)&x->top_score, q * PAIRS_TOP * sizeof(float));
+    each(p, (void **)&x->top_id, q * PAIRS_TOP * sizeof(int32_t));
+}
+
+static void take(struct pairs *p, void **block, size_t bytes) {
+    if (bytes) *block = mem_alloc(p->mem, MEM_ACT, bytes);
+}
+
+static void give_back(struct pairs *p, void **block, size_t bytes) {
+    mem_free(p->mem, MEM_ACT, *block, bytes);
+    *block = NULL;
+}
+
+int pairs_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e) {
+    (void)tn;
+    struct pairs *p = state;
+    struct pairs_score *x = &p->score;
+    *x = (struct pairs_score){.split = s, .finite = true};
+    p->left_out[s] = s == SPLIT_TRAIN ? p->left_out[s] : 0; /* of one score, not of all of them */
+    int rc = p->similarity     ? similarity_begin(p, s, rows, e)
+             : p->data->corpus ? pairs_search_collection(p, s, rows, e)
+                               : pairs_search_rows(p, s, rows, e);
+    *items = x->items;
+    if (rc)
+        pairs_score_release(p);
+    else
+        blocks(p, take);
+    return rc;
+}
+
+void pairs_score_release(struct pairs *p) {
+    struct pairs_score *x = &p->score;
+    blocks(p, give_back);
+    free(x->ref);
+    free(x->item);
+    free(x->relevant.from);
+    free(x->relevant.document);
+    free(x->relevant.grade);
+    *x = (struct pairs_score){.split = x->split};
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------- */
+
+static const struct embed_text *item_text(struct pairs *p, long item, struct err *e) {
+    const struct pairs_ref *r = &p->score.ref[item];
+    return texts_get(r->texts, r->row, r->column, e);
+}
+
+long pairs_item_tokens(void *state, long item, struct err *e) {
+    const struct embed_text *t = item_text(state, item, e);
+    return t ? t->n : -1;
+}
+
+struct task_batch *pairs_score_batch(void *state, const long *items, int n, struct err *e) {
+    struct pairs *p = state;
+    const struct embed_text **t = xcalloc((size_t)n, sizeof(struct embed_text *));
+    struct pairs_batch *b = xcalloc(1, sizeof *b);
+    bool bad = false;
+    b->items = items;
+    for (int i = 0; i < n; i++) {
+        t[i] = item_text(p, items[i], e);
+        bad |= !t[i];
+        b->tb.tokens += t[i] ? t[i]->n : 0;
+    }
+    if (!bad && b->tb.tokens) {
+        b->chunks = 1;
+        b->chunk = xcalloc(1, sizeof *b->chunk);
+        b->chunk[0] = embedder_batch_new(p->E, t, NULL, n);
+        b->tb.weight = n;
+    }
+    free(t);
+    if (!bad) return &b->tb;
+    free(b);
+    return NULL;
+}
+
+void pairs_score_add(struct pairs *p, const struct pairs_batch *b, const float *emb) {
+    struct pairs_score *x = &p->score;
+    size_t D = (size_t)embedder_dim(p->E);
+    for (int i = 0; i < b->chunk[0]->texts; i++) {
+        float *into = x->emb + (size_t)b->items[i] * D;
+        memcpy(into, emb + (size_t)i * D, D * sizeof *into);
+        for (size_t f = 0; f < D; f++) x->finite &= isfinite(into[f]) != 0;
+    }
+}
+
+/* ---- end ----------------------------------------------------------------------------------------------- */
+
+/* The leading d features of n embeddings at length 1, [n][d]. */
+static void normalised(const struct pairs *p, float *hat, long from, long n, int d) {
+    size_t D = (size_t)embedder_dim(p->E);
+    for (long i = 0; i < n; i++) {
+        const float *y = p->score.emb + (size_t)(from + i) * D;
+        double sum = 0;
+        for (int f = 0; f < d; f++) sum += (double)y[f] * (double)y[f];
+        double norm = fmax(sqrt(sum), 1e-12);
+        for (int f = 0; f < d; f++) hat[(size_t)i * (size_t)d + (size_t)f] = (float)((double)y[f] / norm);
+    }
+}
+
+/* A text without tokens has no embedding: it is never found. */
+static bool empty(struct pairs *p, long item) { return item_text(p, item, NULL)->n == 0; }
+
+/* Documents [first, first + n) against every query. */
+static void search_block(struct pairs *p, struct team *team, struct rank_top *top, long first, int n, int d) {
+    struct pairs_score *x = &p->score;
+    float score[PAIRS_BLOCK];
+    normalised(p, x->hat, first, n, d);
+    struct weight C = weight_f32(x->hat, n, d, d);
+    for (long q = 0; q < x->queries; q += QUERIES) {
+        int count = (int)MIN_OF(QUERIES, x->queries - q), np = panels(count);
+        normalised(p, x->query, x->documents + q, count, d);
+        panel_from_rows(team, x->x, d, x->query, d, count);
+        panel_mm(team, x->s, n, n, np, &(struct term){.w = &C, .x = x->x, .ldx = d}, 1, NULL, false);
+        for (int j = 0; j < count; j++) {
+            const float *lane = x->s + (size_t)(j / PANEL) * (size_t)n * PANEL + j % PANEL;
+            for (int i = 0; i < n; i++) score[i] = empty(p, first + i) ? -INFINITY : lane[(size_t)i * PANEL];
+            rank_top_add(&top[q + j], score, n, (int32_t)first);
+        }
+    }
+}
+
+static int larger(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* The metrics of one query. */
+static void score_query(const struct pairs *p, long q, const struct rank_top *top, double out[METRICS]) {
+    const struct relevance *r = &p->score.relevant;
+    long from = r->from[q], n = r->from[q + 1] - from;
+    float rel[PAIRS_TOP], *ideal = xmalloc((size_t)n * sizeof *ideal);
+    memcpy(ideal, r->grade + from, (size_t)n * sizeof *ideal);
+    qsort(ideal, (size_t)n, sizeof *ideal, larger);
+    for (int i = 0; i < top->n; i++) {
+        rel[i] = 0;
+        for (long k = from; k < from + n && !isinf(top->score[i]); k++)
+            if (r->document[k] == top->id[i]) rel[i] = r->grade[k];
+    }
+    struct ranking found = {.rel = rel, .n = top->n, .ideal = ideal, .relevant = (int)n};
+    for (int m = 0; m < METRICS; m++) out[m] = search_metric[m].of(&found, search_metric[m].k);
+    free(ideal);
+}
+
+/* "ndcg@10", or of a size "ndcg@10@dim64". */
+static const char *named(char buf[48], const char *name, int size) {
+    if (!size) return name;
+    snprintf(buf, 48, "%s@dim%d", name, size);
+    return buf;
+}
+
+/* size: 0, or one of Matryoshka's. */
+static void tell_search(struct pairs *p, struct team *team, const struct task_tell *tell, int size) {
+    struct pairs_score *x = &p->score;
+    double sum[METRICS] = {0}, one[METRICS];
+    char buf[48];
+    struct rank_top *top = xcalloc((size_t)x->queries, sizeof *top);
+    for (long q = 0; q < x->queries; q++)
+        top[q] = (struct rank_top){
+            .k = PAIRS_TOP, .score = x->top_score + q * PAIRS_TOP, .id = x->top_id + q * PAIRS_TOP};
+    for (long d = 0; d < x->documents; d += PAIRS_BLOCK)
+        search_block(p, team, top, d, (int)MIN_OF(PAIRS_BLOCK, x->documents - d),
+                     size ? size : embedder_dim(p->E));
+    for (long q = 0; q < x->queries; q++) {
+        score_query(p, q, &top[q], one);
+        for (int m = 0; m < METRICS; m++) {
+            sum[m] += one[m];
+            if (search_metric[m].items && !size && x->finite)
+                tell->item(tell->arg, search_metric[m].name, x->item[q], one[m]);
+        }
+    }
+    for (int m = 0; m < METRICS; m++)
+        tell->metric(tell->arg, named(buf, search_metric[m].name, size),
+                     x->finite ? sum[m] / (double)x->queries : NAN);
+    free(top);
+}
+
+static double cosine(const float *a, const float *b, int d) {
+    double ab = 0, aa = 0, bb = 0;
+    for (int f = 0; f < d; f++) {
+        ab += (double)a[f] * (double)b[f];
+        aa += (double)a[f] * (double)a[f];
+        bb += (double)b[f] * (double)b[f];
+    }
+    return ab / (fmax(sqrt(aa), 1e-12) * fmax(sqrt(bb), 1e-12));
+}
+
+static int tell_similarity(struct pairs *p, const struct task_tell *tell, int size, struct err *e) {
+    struct pairs_score *x = &p->score;
+    int D = embedder_dim(p->E), n = (int)x->queries, rc = 0;
+    double *cos = xcalloc(2 * (size_t)n, sizeof *cos), *gold = cos + n;
+    char buf[48];
+    for (int i = 0; i < n && !rc; i++) {
+        const float *a = x->emb + 2 * (size_t)i * (size_t)D;
+        float score;
+        rc = pairs_gold(p, x->split, x->item[i], &score, e);
+        gold[i] = (double)score;
+        cos[i] = cosine(a, a + D, size ? size : D);
+        if (!rc && !size) tell->item(tell->arg, "cosine", x->item[i], cos[i]);
+    }
+    if (!rc) {
+        tell->metric(tell->arg, named(buf, "spearman", size),
+                     x->finite ? metric_spearman(cos, gold, n) : NAN);
+        tell->metric(tell->arg, named(buf, "pearson", size), x->finite ? metric_pearson(cos, gold, n) : NAN);
+    }
+    free(cos);
+    return rc;
+}
+
+int pairs_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
+    struct pairs *p = state;
+    struct pairs_score *x = &p->score;
+    int rc = 0;
+    if (!x->queries)
+        rc = err_set(e, ERR_USER, "no %s row has texts in all its columns", split_name(x->split));
+    for (int k = -1; k < p->loss.ndims && tell && !rc; k++) {
+        int size = k < 0 ? 0 : p->loss.dims[k];
+        if (size == embedder_dim(p->E)) continue; /* the whole */
+        if (p->similarity)
+            rc = tell_similarity(p, tell, size, e);
+        else
+            tell_search(p, tn->net->team, tell, size);
+    }
+    pairs_score_release(p);
+    return rc;
+}
