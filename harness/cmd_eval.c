@@ -70,8 +70,8 @@ static void name_data(json_t *c, const char *data) {
         {"data.corpus", "corpus.jsonl"}, {"data.queries", "queries.jsonl"}, {"data.qrels.test", "qrels/test.tsv"}};
     for (int i = 0; data_path_key(i); i++) cfg_set(c, data_path_key(i), json_null());
     cfg_set(c, "data.name", json_null());
-    char *full = realpath(data, NULL);
-    if (full && dir_exists(full)) {
+    char *full = realpath(data, NULL), *corpus = full ? path_join(full, part[0][1]) : NULL;
+    if (corpus && file_exists(corpus)) {
         for (size_t i = 0; i < ARRAY_LEN(part); i++) {
             char *path = path_join(full, part[i][1]);
             cfg_set(c, part[i][0], json_string(path));
@@ -80,6 +80,7 @@ static void name_data(json_t *c, const char *data) {
     } else {
         cfg_set(c, full ? "data.eval" : "data.name", json_string(full ? full : data));
     }
+    free(corpus);
     free(full);
 }
 

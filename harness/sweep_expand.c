@@ -287,6 +287,13 @@ static json_t *point_config(struct point_build *b) {
 /* Where the rows come from: a built-in set or files. */
 static void check_data(struct point_build *b, const json_t *config) {
     if (!slot_find(b, "data.name")) return;
+    if (cfg_str(config, "data.corpus")) {
+        static const char *const needed[] = {"data.queries", "data.qrels.train", "data.qrels.eval"};
+        for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+            if (!cfg_str(config, needed[i]))
+                point_fail(b, line_of(b, "data.corpus"), "%s is missing: a retrieval collection (data.corpus) needs it", needed[i]);
+        return;
+    }
     bool name = cfg_str(config, "data.name"), train = cfg_str(config, "data.train"),
          eval = cfg_str(config, "data.eval");
     bool test = cfg_str(config, "data.test");

@@ -23,7 +23,7 @@ struct pairs_score {
     long queries;
     struct relevance relevant; /* by query */
     long relevances;
-    bool *left_out;             /* similarity, by row: a blank text */
+    double *gold;               /* similarity: the given scores, by row */
     float *emb;                 /* [items][dim] */
     bool finite;                /* all embeddings */
     float *hat, *query, *x, *s; /* scratch of a search: normalised blocks, panels, scores */

@@ -48,9 +48,11 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
     struct texts *t = &p->split[s];
     long n = rows > 0 && rows < texts_rows(t) ? rows : texts_rows(t);
     x->item = xcalloc((size_t)n + 1, sizeof *x->item);
+    x->gold = xcalloc((size_t)n + 1, sizeof *x->gold);
     for (long i = 0; i < n; i++) {
+        float gold;
         int full = texts_row(t, i, e);
-        if (full < 0) return ERR_USER;
+        if (full < 0 || pairs_gold(p, s, i, &gold, e)) return ERR_USER;
         if (!full) {
             p->left_out[s]++;
             continue;
@@ -59,6 +61,7 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
             GROW(x->ref, x->items, x->refs_cap);
             x->ref[x->items++] = (struct pairs_ref){t, i, k};
         }
+        x->gold[x->queries] = (double)gold;
         x->item[x->queries++] = i;
     }
     return 0;
@@ -110,6 +113,7 @@ void pairs_score_release(struct pairs *p) {
     blocks(p, give_back);
     free(x->ref);
     free(x->item);
+    free(x->gold);
     free(x->relevant.from);
     free(x->relevant.document);
     free(x->relevant.grade);
@@ -262,26 +266,19 @@ static double cosine(const float *a, const float *b, int d) {
     return ab / (fmax(sqrt(aa), 1e-12) * fmax(sqrt(bb), 1e-12));
 }
 
-static int tell_similarity(struct pairs *p, const struct task_tell *tell, int size, struct err *e) {
+static void tell_similarity(struct pairs *p, const struct task_tell *tell, int size) {
     struct pairs_score *x = &p->score;
-    int D = embedder_dim(p->E), n = (int)x->queries, rc = 0;
-    double *cos = xcalloc(2 * (size_t)n, sizeof *cos), *gold = cos + n;
+    int D = embedder_dim(p->E), n = (int)x->queries;
+    double *cos = xcalloc((size_t)n, sizeof *cos);
     char buf[48];
-    for (int i = 0; i < n && !rc; i++) {
+    for (int i = 0; i < n; i++) {
         const float *a = x->emb + 2 * (size_t)i * (size_t)D;
-        float score;
-        rc = pairs_gold(p, x->split, x->item[i], &score, e);
-        gold[i] = (double)score;
         cos[i] = cosine(a, a + D, size ? size : D);
-        if (!rc && !size) tell->item(tell->arg, "cosine", x->item[i], cos[i]);
+        if (!size) tell->item(tell->arg, "cosine", x->item[i], cos[i]);
     }
-    if (!rc) {
-        tell->metric(tell->arg, named(buf, "spearman", size),
-                     x->finite ? metric_spearman(cos, gold, n) : NAN);
-        tell->metric(tell->arg, named(buf, "pearson", size), x->finite ? metric_pearson(cos, gold, n) : NAN);
-    }
+    tell->metric(tell->arg, named(buf, "spearman", size), x->finite ? metric_spearman(cos, x->gold, n) : NAN);
+    tell->metric(tell->arg, named(buf, "pearson", size), x->finite ? metric_pearson(cos, x->gold, n) : NAN);
     free(cos);
-    return rc;
 }
 
 int pairs_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
@@ -294,7 +291,7 @@ int pairs_score_end(void *state, struct task_net *tn, const struct task_tell *te
         int size = k < 0 ? 0 : p->loss.dims[k];
         if (size == embedder_dim(p->E)) continue; /* the whole */
         if (p->similarity)
-            rc = tell_similarity(p, tell, size, e);
+            tell_similarity(p, tell, size);
         else
             tell_search(p, tn->net->team, tell, size);
     }
