@@ -25,8 +25,8 @@ int guard_unchanged(const json_t *config, const struct modelfile *f, struct err 
     const char *model = cfg_str(config, "model_digest"), *data = cfg_str(config, "data_digest");
     char hex[65];
     const char *start = cfg_str(config, "init_path"), *start_digest = cfg_str(config, "init_digest");
-    int rc = start ? adapter_digest(start, hex, e) : 0;
-    if (!rc && start) rc = compare(start_digest, hex, "the adapter that it starts from", start, e);
+    int rc = start_digest ? adapter_digest(start, hex, e) : 0;
+    if (!rc && start_digest) rc = compare(start_digest, hex, "the adapter that it starts from", start, e);
     if (!rc && model) rc = modelfile_digest(f, hex, e);
     if (!rc && model) rc = compare(model, hex, "the model", modelfile_path(f), e);
     if (rc || !data) return rc;

@@ -179,8 +179,7 @@ static void dora_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "use_dora", json_true());
 }
 
-static const char *const dora_peft_fields[] = {"use_dora",          "r", "lora_alpha", "lora_dropout",
-                                               "init_lora_weights", NULL};
+static const char *const dora_peft_fields[] = {"use_dora", LOWRANK_PEFT_FIELDS, NULL};
 
 static int dora_read_config(const json_t *peft, json_t *cfg, struct err *e) {
     if (!json_is_true(json_object_get(peft, "use_dora"))) return err_set(e, ERR_USER, "use_dora is not true");

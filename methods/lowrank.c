@@ -121,9 +121,7 @@ void lowrank_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "init_lora_weights", json_true());
 }
 
-const char *const lowrank_peft_fields[] = {"r", "lora_alpha", "lora_dropout", "init_lora_weights",
-                                           /* of use only beside a field that is refused */
-                                           "megatron_core", "qalora_group_size", NULL};
+const char *const lowrank_peft_fields[] = {LOWRANK_PEFT_FIELDS, NULL};
 
 int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e) {
     const json_t *init = json_object_get(peft, "init_lora_weights");

@@ -52,7 +52,10 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
 /* PEFT's LoraConfig, there and back; its defaults are r 8 and lora_alpha 8. */
 void lowrank_save_config(struct net *net, json_t *config);
-extern const char *const lowrank_peft_fields[];
+#define LOWRANK_PEFT_FIELDS                                                                                  \
+    "r", "lora_alpha", "lora_dropout", "init_lora_weights", /* and of use only beside fields that are refused: */ \
+        "megatron_core", "qalora_group_size"
+extern const char *const lowrank_peft_fields[]; /* only those */
 int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
 /* Save own * B A + other * B2 A2 as one LoRA: rows of A stacked, columns of B side by side. A2 NULL: the first
  * alone. With two the rank doubles, and so must the saved alpha (lowrank_save_doubled), so that PEFT's scale

@@ -19,8 +19,7 @@ static void rslora_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "use_rslora", json_true());
 }
 
-static const char *const rslora_peft_fields[] = {"use_rslora",        "r", "lora_alpha", "lora_dropout",
-                                                 "init_lora_weights", NULL};
+static const char *const rslora_peft_fields[] = {"use_rslora", LOWRANK_PEFT_FIELDS, NULL};
 
 static int rslora_read_config(const json_t *peft, json_t *cfg, struct err *e) {
     if (!json_is_true(json_object_get(peft, "use_rslora")))
