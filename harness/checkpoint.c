@@ -122,7 +122,10 @@ static int copy_file(const char *from_dir, const char *dir, const char *name, bo
     struct map m;
     int rc = 0;
     if (required || file_exists(from)) {
-        rc = map_open(&m, from, e);
+        char *folder = path_dir(to);
+        rc = dir_make(folder, e);
+        free(folder);
+        if (!rc) rc = map_open(&m, from, e);
         if (!rc) {
             rc = file_write(to, m.data, m.size, e);
             map_close(&m);
@@ -137,8 +140,13 @@ static int copy_file(const char *from_dir, const char *dir, const char *name, bo
 static int copy_tokenizer(const struct modelfile *f, const char *dir, struct err *e) {
     static const char *const beside[] = {"tokenizer_config.json", "special_tokens_map.json",
                                          "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-                                         "generation_config.json", "chat_template.jinja"};
-    int rc = copy_file(modelfile_path(f), dir, "tokenizer.json", true, e);
+                                         "generation_config.json", "chat_template.jinja",
+                                         /* of a sentence encoder */
+                                         "modules.json", "1_Pooling/config.json", "2_Normalize/config.json",
+                                         "sentence_bert_config.json", "config_sentence_transformers.json"};
+    char *vocab = path_join(modelfile_path(f), "vocab.txt");
+    int rc = copy_file(modelfile_path(f), dir, "tokenizer.json", !file_exists(vocab), e);
+    free(vocab);
     for (size_t i = 0; i < ARRAY_LEN(beside) && !rc; i++)
         rc = copy_file(modelfile_path(f), dir, beside[i], false, e);
     return rc;

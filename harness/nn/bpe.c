@@ -192,6 +192,11 @@ static int find(const struct bpe *b, const char *s, size_t n, uint32_t hash) {
 
 int bpe_id(const struct bpe *b, const char *s, size_t n) { return find(b, s, n, hash_bytes(s, n)); }
 
+int bpe_model_id(const struct bpe *b, const char *s, size_t n) {
+    int id = bpe_id(b, s, n);
+    return id >= 0 && !b->outside[id] ? id : -1;
+}
+
 const char *bpe_text(const struct bpe *b, int id, size_t *n) {
     if (id < 0 || id >= b->size || b->tokens[id].off == UINT32_MAX) return NULL;
     *n = b->tokens[id].len;

@@ -31,6 +31,8 @@ enum bpe_added bpe_add_token(struct bpe *b, const char *s, size_t n, int id, boo
 
 /* The id of an exact content, or -1. */
 int bpe_id(const struct bpe *b, const char *s, size_t n);
+/* The same among the model's own tokens. */
+int bpe_model_id(const struct bpe *b, const char *s, size_t n);
 /* Content of an id (not NUL-terminated), or NULL. */
 const char *bpe_text(const struct bpe *b, int id, size_t *n);
 int bpe_size(const struct bpe *b); /* highest id + 1 */

@@ -242,9 +242,11 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
     if (!f->folder)
         return err_set(e, ERR_USER, "%s: a bare .safetensors file has no tokenizer: give the folder",
                        f->path);
-    char *path = path_join(f->path, "tokenizer.json");
+    char *path = path_join(f->path, "tokenizer.json"), *vocab = path_join(f->path, "vocab.txt");
     int code;
-    if (!file_exists(path))
+    if (!file_exists(path) && file_exists(vocab))
+        code = tokenizer_open_vocab(ret, f->path, e);
+    else if (!file_exists(path))
         code = err_set(
             e, ERR_USER,
             "%s: missing: the model's tokenizer is read from it (save it with a fast tokenizer's save_pretrained)",
@@ -252,6 +254,7 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
     else
         code = tokenizer_open_json(ret, path, e);
     free(path);
+    free(vocab);
     return code;
 }
 
@@ -266,7 +269,9 @@ static int digest_line(struct strbuf *b, const char *path, const char *role, str
 }
 
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
-    static const char *const beside[] = {"config.json", "tokenizer.json", "model.safetensors.index.json"};
+    /* The later ones are those of sentence encoders: what they say changes the vectors. */
+    static const char *const beside[] = {"config.json", "tokenizer.json", "model.safetensors.index.json", "vocab.txt", "modules.json",
+                                         "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"};
     struct strbuf b = {0};
     int code = 0;
     for (size_t i = 0; f->folder && i < ARRAY_LEN(beside) && !code; i++) {

@@ -44,7 +44,7 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
 /* A GGUF file's tokenizer as the texts of Hugging Face's tokenizer.json and tokenizer_config.json: the same ids, here and there. For a file whose
  * tokenizer opens. Caller frees both. Error: what those files cannot express, by name. */
 int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config, struct err *e);
-/* SHA-256 over the tensor files, config and tokenizer (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
+/* SHA-256 over the tensor files, config, tokenizer and what a sentence encoder's folder says beside them (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
 
 /* A tensor as a weight (1-d: rows 1). Error when it has more than 2 dimensions or too large ones. rope_heads is the caller's to set. */

@@ -3,7 +3,8 @@
  * Encoding: repair UTF-8; find added tokens in the raw text; between them normalise (NFC or nothing), find
  * the added tokens that match normalised text, cut what is left into words (pretok.h) and merge each word
  * (bpe.h). Of added tokens that begin at the same place the longest wins. Limits: text below 2 GiB. A byte
- * whose token is missing from the vocabulary is dropped, as the reference does. */
+ * whose token is missing from the vocabulary is dropped, as the reference does. With WordPiece the normaliser and the words are BERT's
+ * (berttext.h). */
 #include "harness/nn/tokenizer_impl.h"
 
 #include <limits.h>
@@ -60,6 +61,7 @@ struct tokenizer *tokenizer_new(int n_tokens, int n_merges) {
 
 void tokenizer_free(struct tokenizer *t) {
     if (!t) return;
+    wordpiece_free(t->wordpiece);
     bpe_free(t->bpe);
     pretok_free(t->pretok);
     for (int i = 0; i < t->n_added; i++) free(t->added[i].text);
@@ -78,6 +80,15 @@ void tokenizer_add_added(struct tokenizer *t, const struct added *a) {
     t->added[t->n_added++].text = xstrndup(a->text, a->n);
 }
 
+static bool normalizes(const struct tokenizer *t) { return t->nfc || t->bert; }
+
+static void normalize(const struct tokenizer *t, const char *s, size_t n, struct strbuf *out) {
+    if (t->bert)
+        berttext_normalize(&t->normal_bert, s, n, out);
+    else
+        uniclass_nfc(s, n, out);
+}
+
 int tokenizer_seal(struct tokenizer *t, bool ignore_merges) {
     int size = bpe_size(t->bpe);
     t->added_of = xmalloc((size_t)MAX_OF(size, 1) * sizeof *t->added_of);
@@ -86,11 +97,11 @@ int tokenizer_seal(struct tokenizer *t, bool ignore_merges) {
         const struct added *a = &t->added[i];
         t->added_of[a->id] = i;
         if (a->n == 0 || utf8_valid_prefix(a->text, a->n) != a->n) continue;
-        if (a->normalized && t->nfc) {
-            struct strbuf nfc = {0};
-            uniclass_nfc(a->text, a->n, &nfc);
-            trie_add(&t->normal, nfc.s, nfc.len, i, a->special);
-            strbuf_release(&nfc);
+        if (a->normalized && normalizes(t)) {
+            struct strbuf text = {0};
+            normalize(t, a->text, a->n, &text);
+            if (text.len) trie_add(&t->normal, text.s, text.len, i, a->special);
+            strbuf_release(&text);
         } else {
             trie_add(a->normalized ? &t->normal : &t->raw, a->text, a->n, i, a->special);
         }
@@ -168,15 +179,23 @@ static void encode_word(void *ctx, const char *word, size_t n) {
     if (is_full(enc)) pretok_stop(enc->t->pretok);
 }
 
+static void encode_piece(void *ctx, const char *word, size_t n) {
+    struct encoding *enc = ctx;
+    wordpiece_encode_word(enc->t->wordpiece, word, n, enc->out);
+}
+
 static void encode_plain(struct encoding *enc, const char *s, size_t n) {
-    pretok_run(enc->t->pretok, s, n, encode_word, enc);
+    if (enc->t->wordpiece)
+        berttext_words(s, n, encode_piece, enc);
+    else
+        pretok_run(enc->t->pretok, s, n, encode_word, enc);
 }
 
 static void encode_segment(struct encoding *enc, const char *s, size_t n) {
     struct tokenizer *t = enc->t;
-    if (t->nfc) {
+    if (normalizes(t)) {
         strbuf_reset(&t->composed);
-        uniclass_nfc(s, n, &t->composed);
+        normalize(t, s, n, &t->composed);
         s = t->composed.s, n = t->composed.len;
     }
     cut_added(enc, &t->normal, s, n, encode_plain);
@@ -201,9 +220,31 @@ void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool
 
 /* ---- decoding and questions */
 
+/* The text of an id: of an added token, or of the model's own. */
+static const char *text_of(const struct tokenizer *t, int id, size_t *n) {
+    int k = t->added_of[id];
+    if (k < 0) return bpe_text(t->bpe, id, n);
+    *n = t->added[k].n;
+    return t->added[k].text;
+}
+
+static void decode_wordpiece(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct strbuf *out) {
+    bool is_first = true;
+    for (int i = 0; i < n; i++) {
+        size_t len;
+        if (ids[i] < 0 || ids[i] >= bpe_size(t->bpe)) continue;
+        int k = t->added_of[ids[i]];
+        const char *text = text_of(t, ids[i], &len);
+        if (!text || (skip_special && k >= 0 && t->added[k].special)) continue;
+        wordpiece_decode(t->wordpiece, text, len, is_first, out);
+        is_first = false;
+    }
+}
+
 char *tokenizer_decode(struct tokenizer *t, const int32_t *ids, int n, bool skip_special, size_t *len) {
     struct strbuf out = {0};
-    for (int i = 0; i < n; i++) {
+    if (t->wordpiece) decode_wordpiece(t, ids, n, skip_special, &out);
+    for (int i = 0; !t->wordpiece && i < n; i++) {
         if (ids[i] < 0 || ids[i] >= bpe_size(t->bpe)) continue;
         int k = t->added_of[ids[i]];
         if (k < 0) {

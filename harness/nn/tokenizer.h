@@ -1,10 +1,11 @@
 /* tokenizer.h - text to token ids and back.
  *
- * Byte-level BPE (GPT-2 family) from a Hugging Face tokenizer.json or from GGUF metadata, with its pre-tokenizer and
- * special ("added") tokens. Decoding an encoding gives the same bytes back. The object is immutable after creation
+ * Byte-level BPE (GPT-2 family, RoBERTa) from a Hugging Face tokenizer.json or from GGUF metadata, and BERT's WordPiece from tokenizer.json or
+ * vocab.txt, with their normalisers, pre-tokenizers and special ("added") tokens. Decoding an encoding of byte-level BPE gives the same bytes
+ * back; WordPiece loses case, accents and white space. The object is immutable after creation
  * (apart from an internal cache) and belongs to one thread.
  *
- * A tokenizer that is not implemented (Unigram, WordPiece, an unknown normalizer or pre-tokenizer) is refused by name. */
+ * A tokenizer that is not implemented (Unigram, an unknown normalizer or pre-tokenizer) is refused by name. */
 #ifndef BENCH_NN_TOKENIZER_H
 #define BENCH_NN_TOKENIZER_H
 
@@ -24,6 +25,9 @@ struct token_ids {
 
 /* From a tokenizer.json. Errors name `path` and what is wrong or not implemented. Caller frees with tokenizer_free. */
 int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e);
+/* BERT's from `dir`/vocab.txt, one token a line, and tokenizer_config.json beside it, if there (do_lower_case and the like, the special tokens). The
+ * same errors. */
+int tokenizer_open_vocab(struct tokenizer **ret, const char *dir, struct err *e);
 
 /* From GGUF metadata: tokens and their types (llama.cpp's token_type: 1 normal, 2 unknown, 3 control, 4 user defined, 6 byte), merges as
  * "left right", the value of tokenizer.ggml.pre ("smollm", "gpt-2", "default", "llama-bpe", "qwen2", ...; an unknown one is refused by name).
@@ -59,7 +63,7 @@ void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool
 /* The first special token written in text[0..n): its id, with its place in *at and *len (bytes); -1 when there is none. */
 int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len);
 
-/* The bytes of ids[0..n), concatenated; `skip_special` leaves special tokens out. Caller frees; *len excludes the final NUL.
+/* The bytes of ids[0..n), concatenated (WordPiece: as a sentence); `skip_special` leaves special tokens out. Caller frees; *len excludes the final NUL.
  * An id outside the vocabulary contributes nothing. */
 char *tokenizer_decode(struct tokenizer *t, const int32_t *ids, int n, bool skip_special, size_t *len);
 

@@ -3,9 +3,11 @@
 #ifndef BENCH_NN_TOKENIZER_IMPL_H
 #define BENCH_NN_TOKENIZER_IMPL_H
 
+#include "harness/nn/berttext.h"
 #include "harness/nn/bpe.h"
 #include "harness/nn/pretok.h"
 #include "harness/nn/tokenizer.h"
+#include "harness/nn/wordpiece.h"
 
 enum {
     ADDED_TEXT_MAX = 4096
@@ -37,7 +39,9 @@ struct trie {
 struct tokenizer {
     struct bpe *bpe;
     struct pretok *pretok;
-    bool nfc;
+    struct wordpiece *wordpiece; /* NULL: BPE over the words of pretok; else WordPiece over those of berttext_words */
+    bool nfc, bert; /* how text is normalised: by NFC, as normal_bert says, or not */
+    struct berttext normal_bert;
     struct added *added;
     int n_added, cap_added;
     int32_t *added_of; /* per id: index in added, or -1 */

@@ -1,67 +1,46 @@
 /* tokenizer_json.c - a tokenizer from Hugging Face's tokenizer.json. See tokenizer.h.
  *
- * Read: model BPE (vocab, merges as "a b" or ["a","b"], ignore_merges), added_tokens, normalizer null or NFC,
- * pre_tokenizer ByteLevel, Digits, Split and Sequence of them with ByteLevel last, post_processor (only
- * whether it puts a start token in front), decoder ByteLevel. Truncation and padding are left to the caller.
- * Whatever else would change ids is refused by name. */
-#include "harness/nn/tokenizer_impl.h"
-
+ * Read: model BPE (vocab, merges as "a b" or ["a","b"], ignore_merges) or WordPiece (vocab, unk_token,
+ * continuing_subword_prefix, max_input_chars_per_word), added_tokens, and the steps around the model
+ * (tokenizer_steps.c). Truncation and padding are left to the caller. Whatever else would change ids is
+ * refused by name. vocab.txt is brought into the form of a tokenizer.json and read as one. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REMEDY "use a model with a byte-level BPE tokenizer (GPT-2, Llama 3, Qwen, SmolLM, ...)"
-
-enum { NESTING_MAX = 16, NAME_MAX_SHOWN = 80 };
-
-static int refuse(struct err *e, const char *what, const char *name) {
-    return err_set(e, ERR_USER, "%s '%.80s' is not implemented: " REMEDY, what, name);
-}
-
-static bool is_set(const json_t *j) { return j && !json_is_null(j) && !json_is_false(j); }
-
-/* A flag of an object: absent or null is `dflt`. */
-static int get_flag(const json_t *o, const char *key, bool dflt, bool *out, struct err *e) {
-    const json_t *j = json_object_get(o, key);
-    *out = dflt;
-    if (!j || json_is_null(j)) return 0;
-    if (!json_is_boolean(j)) return err_set(e, ERR_USER, "'%s' is neither true nor false", key);
-    *out = json_is_true(j);
-    return 0;
-}
-
-/* "type" of a component, "" where it has none. */
-static const char *type_of(const json_t *o) {
-    const char *s = json_string_value(json_object_get(o, "type"));
-    return s ? s : "";
-}
+#include "harness/nn/tokenizer_steps.h"
 
 /* ---- model */
 
-static int check_model(const json_t *m, struct err *e) {
-    const json_t *type = json_object_get(m, "type");
+static int check_bpe(const json_t *m, struct err *e) {
     const char *const affixes[] = {"continuing_subword_prefix", "end_of_word_suffix"};
     bool fallback;
-    if (!json_is_object(m)) return err_set(e, ERR_USER, "there is no object 'model'");
-    if (type && !json_is_string(type)) return err_set(e, ERR_USER, "'model.type' is not a string");
-    if (type && strcmp(json_string_value(type), "BPE"))
-        return refuse(e, "the tokenizer model", json_string_value(type));
-    int rc = get_flag(m, "byte_fallback", false, &fallback, e);
+    int rc = steps_flag(m, "byte_fallback", false, &fallback, e);
     if (rc) return rc;
-    if (fallback) return refuse(e, "the SentencePiece-style option", "byte_fallback");
+    if (fallback) return steps_refuse(e, "the SentencePiece-style option", "byte_fallback");
     for (size_t i = 0; i < ARRAY_LEN(affixes); i++) {
         const json_t *a = json_object_get(m, affixes[i]);
-        if (is_set(a) && !(json_is_string(a) && json_string_length(a) == 0))
-            return refuse(e, "the option", affixes[i]);
+        if (steps_is_set(a) && !(json_is_string(a) && json_string_length(a) == 0))
+            return steps_refuse(e, "the option", affixes[i]);
     }
     const json_t *dropout = json_object_get(m, "dropout");
-    if (is_set(dropout) && !(json_is_number(dropout) && json_number_value(dropout) == 0))
-        return refuse(e, "the option", "dropout");
-    if (!json_is_object(json_object_get(m, "vocab")))
-        return err_set(e, ERR_USER, "'model.vocab' is not an object");
+    if (steps_is_set(dropout) && !(json_is_number(dropout) && json_number_value(dropout) == 0))
+        return steps_refuse(e, "the option", "dropout");
     if (!json_is_array(json_object_get(m, "merges")))
         return err_set(e, ERR_USER, "'model.merges' is not an array");
     return 0;
+}
+
+static int check_model(const json_t *m, bool *wordpiece, struct err *e) {
+    const json_t *type = json_object_get(m, "type");
+    if (!json_is_object(m)) return err_set(e, ERR_USER, "there is no object 'model'");
+    if (type && !json_is_string(type)) return err_set(e, ERR_USER, "'model.type' is not a string");
+    *wordpiece = type && !strcmp(json_string_value(type), "WordPiece");
+    if (type && !*wordpiece && strcmp(json_string_value(type), "BPE") != 0)
+        return steps_refuse(e, "the tokenizer model", json_string_value(type));
+    if (!json_is_object(json_object_get(m, "vocab")))
+        return err_set(e, ERR_USER, "'model.vocab' is not an object");
+    return *wordpiece ? 0 : check_bpe(m, e);
 }
 
 static int check_id(const json_t *id, const char *text, struct err *e) {
@@ -133,11 +112,11 @@ static int add_added(struct tokenizer *t, const json_t *j, size_t i, struct err 
         return err_set(e, ERR_USER, "added_tokens[%zu] has a text of %zu bytes", i, a.n);
     if ((rc = check_id(id, a.text, e))) return rc;
     a.id = (int)json_integer_value(id);
-    if ((rc = get_flag(j, "special", false, &a.special, e)) ||
-        (rc = get_flag(j, "lstrip", false, &a.lstrip, e)) ||
-        (rc = get_flag(j, "rstrip", false, &a.rstrip, e)) ||
-        (rc = get_flag(j, "single_word", false, &a.single_word, e)) ||
-        (rc = get_flag(j, "normalized", !a.special, &a.normalized, e)))
+    if ((rc = steps_flag(j, "special", false, &a.special, e)) ||
+        (rc = steps_flag(j, "lstrip", false, &a.lstrip, e)) ||
+        (rc = steps_flag(j, "rstrip", false, &a.rstrip, e)) ||
+        (rc = steps_flag(j, "single_word", false, &a.single_word, e)) ||
+        (rc = steps_flag(j, "normalized", !a.special, &a.normalized, e)))
         return rc;
     int known = bpe_id(t->bpe, a.text, a.n);
     if (known >= 0 && known != a.id)
@@ -159,156 +138,14 @@ static int add_all_added(struct tokenizer *t, const json_t *list, struct err *e)
     return rc;
 }
 
-/* ---- normalizer, pre_tokenizer */
-
-static int read_normalizer(struct tokenizer *t, const json_t *j, int depth, struct err *e) {
-    if (!j || json_is_null(j)) return 0;
-    if (!strcmp(type_of(j), "NFC")) {
-        t->nfc = true;
-        return 0;
-    }
-    const json_t *list = json_object_get(j, "normalizers");
-    if (strcmp(type_of(j), "Sequence") || !json_is_array(list) || depth > NESTING_MAX)
-        return refuse(e, "the normalizer", type_of(j));
-    int rc = 0;
-    for (size_t i = 0; i < json_array_size(list) && rc == 0; i++)
-        rc = read_normalizer(t, json_array_get(list, i), depth + 1, e);
-    return rc;
-}
-
-static int read_split(struct tokenizer *t, const json_t *j, struct err *e) {
-    static const char *const names[] = {[SPLIT_REMOVED] = "Removed",
-                                        [SPLIT_ISOLATED] = "Isolated",
-                                        [SPLIT_WITH_PREVIOUS] = "MergedWithPrevious",
-                                        [SPLIT_WITH_NEXT] = "MergedWithNext",
-                                        [SPLIT_CONTIGUOUS] = "Contiguous"};
-    const json_t *pattern = json_object_get(j, "pattern");
-    const json_t *regex = json_object_get(pattern, "Regex"), *plain = json_object_get(pattern, "String");
-    const json_t *s = regex ? regex : plain;
-    const char *behavior = json_string_value(json_object_get(j, "behavior"));
-    bool invert;
-    size_t b = 0;
-    if (!json_is_string(s)) return err_set(e, ERR_USER, "a Split has no pattern of kind 'Regex' or 'String'");
-    if (!behavior) return err_set(e, ERR_USER, "a Split has no 'behavior'");
-    while (b < ARRAY_LEN(names) && strcmp(names[b], behavior)) b++;
-    if (b == ARRAY_LEN(names)) return refuse(e, "the Split behavior", behavior);
-    int rc = get_flag(j, "invert", false, &invert, e);
-    if (rc) return rc;
-    if (strlen(json_string_value(s)) != json_string_length(s))
-        return err_set(e, ERR_USER, "a Split pattern holds a NUL");
-    return pretok_add_split(t->pretok, json_string_value(s), json_string_length(s), !regex,
-                            (enum split_behavior)b, invert, e);
-}
-
-/* *done: ByteLevel has been read; nothing may follow it, since it would see the byte alphabet instead of the
- * text. */
-static int read_pretokenizer(struct tokenizer *t, const json_t *j, int depth, bool *done, struct err *e) {
-    const char *type = type_of(j);
-    bool a, b;
-    int rc = 0;
-    if (!json_is_object(j)) return err_set(e, ERR_USER, "a pre_tokenizer is not an object");
-    if (!strcmp(type, "Sequence")) {
-        const json_t *list = json_object_get(j, "pretokenizers");
-        if (!json_is_array(list))
-            return err_set(e, ERR_USER, "a pre_tokenizer Sequence has no array 'pretokenizers'");
-        if (depth > NESTING_MAX)
-            return err_set(e, ERR_USER, "pre_tokenizers are nested more than %d deep", NESTING_MAX);
-        for (size_t i = 0; i < json_array_size(list) && rc == 0; i++)
-            rc = read_pretokenizer(t, json_array_get(list, i), depth + 1, done, e);
-        return rc;
-    }
-    if (*done)
-        return err_set(e, ERR_USER, "the pre_tokenizer '%.80s' after ByteLevel is not implemented: " REMEDY,
-                       type);
-    if (!strcmp(type, "ByteLevel")) {
-        if ((rc = get_flag(j, "add_prefix_space", true, &a, e)) ||
-            (rc = get_flag(j, "use_regex", true, &b, e)))
-            return rc;
-        pretok_add_bytelevel(t->pretok, a, b);
-        *done = true;
-        return 0;
-    }
-    if (!strcmp(type, "Digits")) {
-        if ((rc = get_flag(j, "individual_digits", false, &a, e))) return rc;
-        pretok_add_digits(t->pretok, a);
-        return 0;
-    }
-    if (!strcmp(type, "Split")) return read_split(t, j, e);
-    return refuse(e, "the pre_tokenizer", type);
-}
-
-/* ---- post_processor, decoder */
-
-/* The id of a TemplateProcessing's first item where that is a special token before the text. */
-static int read_template(struct tokenizer *t, const json_t *j, struct err *e) {
-    const json_t *first = json_array_get(json_object_get(j, "single"), 0);
-    const char *name = json_string_value(json_object_get(json_object_get(first, "SpecialToken"), "id"));
-    if (!name) return 0;
-    const json_t *token = json_object_get(json_object_get(j, "special_tokens"), name);
-    const json_t *id = json_array_get(json_object_get(token, "ids"), 0);
-    size_t n;
-    if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= BPE_MAX_ID ||
-        !bpe_text(t->bpe, (int)json_integer_value(id), &n))
-        return err_set(e, ERR_USER,
-                       "the start token '%.80s' of the post_processor has no id in the vocabulary", name);
-    t->bos = (int)json_integer_value(id);
-    return 0;
-}
-
-static int read_postprocessor(struct tokenizer *t, const json_t *j, int depth, struct err *e) {
-    const char *type = type_of(j);
-    int rc = 0;
-    if (!j || json_is_null(j) || !strcmp(type, "ByteLevel")) return 0;
-    if (!strcmp(type, "TemplateProcessing")) return read_template(t, j, e);
-    const json_t *list = json_object_get(j, "processors");
-    if (strcmp(type, "Sequence") || !json_is_array(list) || depth > NESTING_MAX)
-        return refuse(e, "the post_processor", type);
-    for (size_t i = 0; i < json_array_size(list) && rc == 0; i++)
-        rc = read_postprocessor(t, json_array_get(list, i), depth + 1, e);
-    return rc;
-}
-
-static int check_decoder(const json_t *j, int depth, struct err *e) {
-    int rc = 0;
-    if (!j || json_is_null(j) || !strcmp(type_of(j), "ByteLevel")) return 0;
-    const json_t *list = json_object_get(j, "decoders");
-    if (strcmp(type_of(j), "Sequence") || !json_is_array(list) || depth > NESTING_MAX)
-        return refuse(e, "the decoder", type_of(j));
-    for (size_t i = 0; i < json_array_size(list) && rc == 0; i++)
-        rc = check_decoder(json_array_get(list, i), depth + 1, e);
-    return rc;
-}
-
 /* ---- the file */
 
-static int read_tokenizer(struct tokenizer **ret, const json_t *root, struct err *e) {
-    const json_t *model = json_object_get(root, "model");
-    const json_t *pre = json_object_get(root, "pre_tokenizer");
-    bool byte_level = false, ignore_merges;
-    int rc;
-    if (!json_is_object(root)) return err_set(e, ERR_USER, "the file does not hold a JSON object");
-    if ((rc = check_model(model, e)) || (rc = get_flag(model, "ignore_merges", false, &ignore_merges, e)))
-        return rc;
-    json_t *vocab = json_object_get(model, "vocab");
-    const json_t *merges = json_object_get(model, "merges");
-    if (json_object_size(vocab) > BPE_MAX_ID || json_array_size(merges) > 4 * (size_t)BPE_MAX_ID)
-        return err_set(e, ERR_USER, "the vocabulary or the merges are too many (%d tokens can be read)",
-                       BPE_MAX_ID);
-    struct tokenizer *t = *ret = tokenizer_new((int)json_object_size(vocab), (int)json_array_size(merges));
-    if ((rc = add_vocab(t, vocab, e)) || (rc = add_merges(t, merges, e)) ||
-        (rc = add_all_added(t, json_object_get(root, "added_tokens"), e)) ||
-        (rc = read_normalizer(t, json_object_get(root, "normalizer"), 0, e)))
-        return rc;
-    if (pre && !json_is_null(pre) && (rc = read_pretokenizer(t, pre, 0, &byte_level, e))) return rc;
-    if (!byte_level)
-        return err_set(
-            e, ERR_USER,
-            "a BPE without the pre_tokenizer ByteLevel (characters, not bytes) is not implemented: " REMEDY);
-    if ((rc = read_postprocessor(t, json_object_get(root, "post_processor"), 0, e)) ||
-        (rc = check_decoder(json_object_get(root, "decoder"), 0, e)))
-        return rc;
-    int missing = tokenizer_seal(t, ignore_merges);
+static int seal_bpe(struct tokenizer *t, const json_t *model, struct err *e) {
     const json_t *unk = json_object_get(model, "unk_token");
+    bool ignore_merges;
+    int rc = steps_flag(model, "ignore_merges", false, &ignore_merges, e);
+    if (rc) return rc;
+    int missing = tokenizer_seal(t, ignore_merges);
     if (missing > 0 && json_is_string(unk))
         return err_set(
             e, ERR_USER,
@@ -317,29 +154,185 @@ static int read_tokenizer(struct tokenizer **ret, const json_t *root, struct err
     return 0;
 }
 
-int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e) {
+static int seal_wordpiece(struct tokenizer *t, const json_t *model, struct err *e) {
+    const json_t *prefix = json_object_get(model, "continuing_subword_prefix"),
+                 *unk = json_object_get(model, "unk_token"),
+                 *max = json_object_get(model, "max_input_chars_per_word");
+    const char *unknown = unk ? json_string_value(unk) : "[UNK]";
+    if (!unknown || (prefix && !json_is_string(prefix)))
+        return err_set(e, ERR_USER, "'%s' is not a string",
+                       unknown ? "continuing_subword_prefix" : "unk_token");
+    if (max && (!json_is_integer(max) || json_integer_value(max) < 0 || json_integer_value(max) > 1 << 20))
+        return err_set(e, ERR_USER, "'max_input_chars_per_word' is no length of a word");
+    int id = bpe_model_id(t->bpe, unknown, strlen(unknown));
+    if (id < 0)
+        return err_set(
+            e, ERR_USER,
+            "the unknown token '%.80s' is not in the vocabulary: the file is damaged, fetch it again",
+            unknown);
+    tokenizer_seal(t, false);
+    t->wordpiece = wordpiece_new(t->bpe, prefix ? json_string_value(prefix) : "##",
+                                 max ? (int)json_integer_value(max) : 100, id);
+    return 0;
+}
+
+static int read_tokenizer(struct tokenizer **ret, const json_t *root, struct err *e) {
+    const json_t *model = json_object_get(root, "model");
+    bool wordpiece = false;
+    int rc;
+    if (!json_is_object(root)) return err_set(e, ERR_USER, "the file does not hold a JSON object");
+    if ((rc = check_model(model, &wordpiece, e))) return rc;
+    json_t *vocab = json_object_get(model, "vocab");
+    const json_t *merges = wordpiece ? NULL : json_object_get(model, "merges");
+    if (json_object_size(vocab) > BPE_MAX_ID || json_array_size(merges) > 4 * (size_t)BPE_MAX_ID)
+        return err_set(e, ERR_USER, "the vocabulary or the merges are too many (%d tokens can be read)",
+                       BPE_MAX_ID);
+    struct tokenizer *t = *ret = tokenizer_new((int)json_object_size(vocab), (int)json_array_size(merges));
+    if ((rc = add_vocab(t, vocab, e)) || (rc = add_merges(t, merges, e)) ||
+        (rc = add_all_added(t, json_object_get(root, "added_tokens"), e)) ||
+        (rc = steps_read(t, root, wordpiece, e)))
+        return rc;
+    return wordpiece ? seal_wordpiece(t, model, e) : seal_bpe(t, model, e);
+}
+
+/* The tokenizer of `root`; errors are those of file `path`. */
+static int open_root(struct tokenizer **ret, const json_t *root, const char *path, struct err *e) {
+    *ret = NULL;
+    int rc = read_tokenizer(ret, root, e);
+    if (!rc) return 0;
+    err_wrap(e, "%s", path);
+    tokenizer_free(*ret);
+    *ret = NULL;
+    return rc;
+}
+
+/* The JSON of a file; NULL with e filled. */
+static json_t *load_json(const char *path, struct err *e) {
     struct map m;
     json_error_t at;
-    *ret = NULL;
-    int rc = map_open(&m, path, e);
-    if (rc) return rc;
+    if (map_open(&m, path, e)) return NULL;
     json_t *root =
         m.size ? json_loadb((const char *)m.data, m.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &at)
                : NULL;
-    if (!root) {
-        rc = m.size ? err_set(e, ERR_USER,
-                              "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
-                              path, at.line, at.text)
-                    : err_set(e, ERR_USER, "%s: the file is empty: fetch it again", path);
-    } else {
-        rc = read_tokenizer(ret, root, e);
-        if (rc) err_wrap(e, "%s", path);
-    }
-    json_decref(root);
+    if (!root && m.size)
+        err_set(e, ERR_USER, "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
+                path, at.line, at.text);
+    else if (!root)
+        err_set(e, ERR_USER, "%s: the file is empty: fetch it again", path);
     map_close(&m);
-    if (rc) {
-        tokenizer_free(*ret);
-        *ret = NULL;
+    return root;
+}
+
+int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e) {
+    struct err local = {0};
+    if (!e) e = &local;
+    *ret = NULL;
+    json_t *root = load_json(path, e);
+    int rc = root ? open_root(ret, root, path, e) : e->code;
+    json_decref(root);
+    return rc;
+}
+
+/* ---- vocab.txt */
+
+/* {token: line number from 0}. NULL with e filled. */
+static json_t *vocab_lines(const char *path, struct err *e) {
+    struct map m;
+    if (map_open(&m, path, e)) return NULL;
+    json_t *vocab = json_object();
+    const char *s = (const char *)m.data, *end = s + m.size;
+    int rc = m.size ? 0 : err_set(e, ERR_USER, "%s: the file is empty: fetch it again", path);
+    for (int line = 0; s < end && !rc; line++) {
+        const char *nl = memchr(s, '\n', (size_t)(end - s));
+        size_t n = (size_t)((nl ? nl : end) - s);
+        const char *next = s + n + (nl != NULL);
+        if (n && s[n - 1] == '\r') n--;
+        if (memchr(s, 0, n) || utf8_valid_prefix(s, n) != n)
+            rc = err_set(e, ERR_USER, "%s:%d: not a token in UTF-8: the file is damaged, fetch it again",
+                         path, line + 1);
+        else if (json_object_getn(vocab, s, n))
+            rc = err_set(e, ERR_USER,
+                         "%s:%d: the token '%.*s' is there twice: the file is damaged, fetch it again", path,
+                         line + 1, (int)MIN_OF(n, 80), s);
+        else
+            json_object_setn_new(vocab, s, n, json_integer(line));
+        s = next;
     }
+    map_close(&m);
+    if (!rc) return vocab;
+    json_decref(vocab);
+    return NULL;
+}
+
+/* The five special tokens: as named in the config, in this order. */
+static const struct {
+    const char *key, *def;
+} specials[] = {{"unk_token", "[UNK]"},
+                {"sep_token", "[SEP]"},
+                {"pad_token", "[PAD]"},
+                {"cls_token", "[CLS]"},
+                {"mask_token", "[MASK]"}};
+enum { SPECIAL_UNK, SPECIAL_SEP, SPECIAL_PAD, SPECIAL_CLS };
+
+/* A name, or an object with the name as its content. */
+static const char *special_name(const json_t *config, size_t i) {
+    const json_t *v = json_object_get(config, specials[i].key);
+    const char *name = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+    return name ? name : specials[i].def;
+}
+
+/* Those of the vocabulary. */
+static json_t *special_list(const json_t *config, const json_t *vocab) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(specials); i++) {
+        const char *name = special_name(config, i);
+        json_t *id = json_object_get(vocab, name);
+        if (id)
+            json_array_append_new(
+                list, json_pack("{ss,sO,sb,sb}", "content", name, "id", id, "special", 1, "normalized", 0));
+    }
+    return list;
+}
+
+/* The same tokenizer as a tokenizer.json; NULL with e filled. Steals vocab. */
+static json_t *vocab_root(json_t *vocab, const json_t *config, struct err *e) {
+    static const char *const keys[] = {"tokenize_chinese_chars", "do_lower_case"};
+    const char *cls = special_name(config, SPECIAL_CLS), *sep = special_name(config, SPECIAL_SEP),
+               *class = json_string_value(json_object_get(config, "tokenizer_class"));
+    json_t *root = NULL, *strip = json_object_get(config, "strip_accents");
+    bool flag[ARRAY_LEN(keys)];
+    int rc = class && strncmp(class, "BertTokenizer", 13) != 0
+                 ? steps_refuse(e, "vocab.txt with the tokenizer_class", class)
+                 : 0;
+    for (size_t i = 0; i < ARRAY_LEN(keys) && !rc; i++) rc = steps_flag(config, keys[i], true, &flag[i], e);
+    if (!rc && (!json_object_get(vocab, cls) || !json_object_get(vocab, sep)))
+        rc = err_set(e, ERR_USER, "the token '%.80s' is not in vocab.txt",
+                     json_object_get(vocab, cls) ? sep : cls);
+    if (!rc)
+        root = json_pack("{s:{ss,ss,sO}, so, s:{ss,sb,sb,sO}, s:{ss}, s:{ss,s:[sO],s:[sO]}}", "model", "type",
+                         "WordPiece", "unk_token", special_name(config, SPECIAL_UNK), "vocab", vocab,
+                         "added_tokens", special_list(config, vocab), "normalizer", "type", "BertNormalizer",
+                         "handle_chinese_chars", flag[0], "lowercase", flag[1], "strip_accents",
+                         strip ? strip : json_null(), "pre_tokenizer", "type", "BertPreTokenizer",
+                         "post_processor", "type", "BertProcessing", "cls", cls, json_object_get(vocab, cls),
+                         "sep", sep, json_object_get(vocab, sep));
+    json_decref(vocab);
+    return root;
+}
+
+int tokenizer_open_vocab(struct tokenizer **ret, const char *dir, struct err *e) {
+    struct err local = {0};
+    if (!e) e = &local;
+    *ret = NULL;
+    char *path = path_join(dir, "vocab.txt"), *beside = path_join(dir, "tokenizer_config.json");
+    json_t *config = file_exists(beside) ? load_json(beside, e) : json_object(),
+           *vocab = config ? vocab_lines(path, e) : NULL;
+    json_t *root = vocab ? vocab_root(vocab, config, e) : NULL;
+    if (vocab && !root) err_wrap(e, "%s", beside);
+    int rc = root ? open_root(ret, root, path, e) : e->code;
+    json_decref(root);
+    json_decref(config);
+    free(path);
+    free(beside);
     return rc;
 }

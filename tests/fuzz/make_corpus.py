@@ -139,6 +139,17 @@ put("tokenizer", "sequence", tokenizer_json(post_processor={"type": "Sequence", 
 put("tokenizer", "few-bytes", tokenizer_json(model={"vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}))
 put("tokenizer", "unigram", json.dumps({"model": {"type": "Unigram", "vocab": [["a", -1.5]]}}))
 put("tokenizer", "normalizer", tokenizer_json(normalizer={"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}))
+around = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+          "pair": [], "special_tokens": {t: {"id": t, "ids": [i], "tokens": [t]} for i, t in ((1, "[CLS]"), (2, "[SEP]"))}}
+pieces = ["[UNK]", "[CLS]", "[SEP]", "w", "##hat", "##s", "'", "s", "a", "mi", "##ku", "##zo", "?", "1", "##2", "e", "<", "|", "im", "_", "end", ">"]
+wordpiece = dict(normalizer={"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+                 pre_tokenizer={"type": "BertPreTokenizer"}, post_processor=around, decoder={"type": "WordPiece", "prefix": "##", "cleanup": True},
+                 added_tokens=[dict(special[0], id=1, content="[CLS]"), dict(special[0], id=22, content="A Mikuzo", special=False, normalized=True)])
+model = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {t: i for i, t in enumerate(pieces)}}
+put("tokenizer", "wordpiece", json.dumps({"version": "1.0", "model": model} | wordpiece))
+put("tokenizer", "wordpiece-cased", json.dumps({"model": dict(model, continuing_subword_prefix="", max_input_chars_per_word=3)} | wordpiece |
+                                                {"normalizer": {"type": "BertNormalizer", "lowercase": False, "strip_accents": True}}))
+put("tokenizer", "roberta", tokenizer_json(post_processor={"type": "RobertaProcessing", "sep": ["<|im_end|>", 259], "cls": ["<|im_end|>", 259]}))
 
 # ---- rows: the first byte is the format (fuzz_rows.c) ----
 

@@ -3,25 +3,10 @@
  *
  * The reference ids and how they were made: tests/golden/make_hard_strings.py. The full SmolLM2 vocabulary is
  * tested where the model is at hand: $BENCH_SMOLLM2_GGUF, else the model cache. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <glob.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "harness/nn/modelfile.h"
-#include "harness/nn/tokenizer.h"
-#include "harness/util.h"
-
-#define GOLDEN "tests/golden/hard_strings"
+#include "tests/unit/tokenizer_check.h"
 
 static struct tokenizer *open_json(const char *path) {
     struct tokenizer *t;
@@ -112,89 +97,6 @@ static void assert_pieces(struct tokenizer *t, const char *text, bool special, c
     char *got = pieces(t, text, special);
     assert_string_equal(got, expected);
     free(got);
-}
-
-static void assert_round_trip(struct tokenizer *t, const char *s, size_t n, bool special) {
-    struct token_ids ids = {0};
-    size_t len;
-    tokenizer_encode(t, s, n, special, &ids);
-    char *back = tokenizer_decode(t, ids.v, ids.n, false, &len);
-    assert_int_equal(len, n);
-    assert_memory_equal(back, s, n);
-    free(back);
-    free(ids.v);
-}
-
-/* ---- against the reference */
-
-static void check_ids(struct tokenizer *t, const char *s, size_t n, bool special, const char *want,
-                      const char *name, int line) {
-    struct token_ids ids = {0};
-    struct strbuf got = {0};
-    tokenizer_encode(t, s, n, special, &ids);
-    for (int i = 0; i < ids.n; i++) strbuf_addf(&got, "%s%d", i ? " " : "", ids.v[i]);
-    if (strcmp(got.s ? got.s : "", want))
-        fail_msg("%s line %d (special %d): got '%.300s', want '%.300s'", name, line, special, got.s, want);
-    free(ids.v);
-    strbuf_release(&got);
-}
-
-/* One line of an .ids file: "A" or "A | B". */
-static void check_line(struct tokenizer *t, const char *s, size_t n, char *want, const char *name, int line) {
-    want[strcspn(want, "\n")] = 0;
-    char *bar = strchr(want, '|');
-    const char *plain = want;
-    if (bar) {
-        plain = bar + 1 + (bar[1] == ' ');
-        *bar = 0;
-        if (bar > want && bar[-1] == ' ') bar[-1] = 0;
-    }
-    check_ids(t, s, n, true, want, name, line);
-    check_ids(t, s, n, false, plain, name, line);
-}
-
-static int hex_value(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
-
-/* A line of the strings file as bytes: a JSON string, or hexadecimal. Caller frees. */
-static char *line_bytes(char *line, bool hex, size_t *n) {
-    line[strcspn(line, "\n")] = 0;
-    if (hex) {
-        *n = strlen(line) / 2;
-        char *s = xmalloc(*n + 1);
-        for (size_t i = 0; i < *n; i++)
-            s[i] = (char)(hex_value(line[2 * i]) << 4 | hex_value(line[2 * i + 1]));
-        return s;
-    }
-    json_t *j = json_loads(line, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    assert_true(json_is_string(j));
-    *n = json_string_length(j);
-    char *s = xmalloc(*n + 1);
-    memcpy(s, json_string_value(j), *n);
-    json_decref(j);
-    return s;
-}
-
-static int check_file(struct tokenizer *t, const char *strings, bool hex, const char *ids, bool round_trip) {
-    FILE *a = fopen(strings, "r"), *b = fopen(ids, "r");
-    char *text = NULL, *want = NULL;
-    size_t cap_text = 0, cap_want = 0, n;
-    int lines = 0;
-    assert_non_null(a);
-    assert_non_null(b);
-    while (getline(&text, &cap_text, a) > 0) {
-        assert_true(getline(&want, &cap_want, b) > 0);
-        char *s = line_bytes(text, hex, &n);
-        check_line(t, s, n, want, ids, ++lines);
-        if (round_trip) assert_round_trip(t, s, n, true);
-        if (round_trip) assert_round_trip(t, s, n, false);
-        free(s);
-    }
-    assert_true(getline(&want, &cap_want, b) < 0);
-    fclose(a);
-    fclose(b);
-    free(text);
-    free(want);
-    return lines;
 }
 
 static void hard_strings_give_the_reference_ids_with_the_digit_rule(void **state) {
@@ -470,7 +372,7 @@ static void what_is_not_implemented_is_refused_by_name(void **state) {
         {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Sideways\"}"}, "Sideways"},
         {{.pre = "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w\"},\"behavior\":\"Isolated\"}"}, "\\w"},
         {{.pre = "{\"type\":\"Split\",\"pattern\":{},\"behavior\":\"Isolated\"}"}, "no pattern"},
-        {{.post = "{\"type\":\"BertProcessing\"}"}, "BertProcessing"},
+        {{.post = "{\"type\":\"XlnetProcessing\"}"}, "XlnetProcessing"},
         {{.decoder = "{\"type\":\"Metaspace\"}"}, "Metaspace"},
     };
     for (size_t i = 0; i < ARRAY_LEN(v); i++) assert_refused(&v[i].p, v[i].word);
