@@ -1,5 +1,5 @@
-/* cmd_plot.c - `bench plot KIND [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg]`: draw a
- * sweep and print the paths of what was written. The drawing is in plot*.c. */
+/* cmd_plot.c - `bench plot KIND [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg,pdf]
+ * [--template FILE]`: draw a sweep and print the paths of what was written. The drawing is in plot*.c. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +10,25 @@
 #include "harness/util.h"
 
 static int usage(int code) {
+    FILE *out = code ? stderr : stdout;
+    fputs("usage: bench plot ", out);
+    for (int i = 0; plot_kinds[i]; i++) fprintf(out, "%s%s", i ? "|" : "", plot_kinds[i]);
+    fputs(" [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg,pdf] [--template FILE]\n\n",
+          out);
+    for (int i = 0; plot_kinds[i]; i++) fprintf(out, "  %-16s %s\n", plot_kinds[i], plot_kinds_help[i]);
     fputs(
-        "usage: bench plot plane|lr|memory|curves [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg]\n\n"
-        "  plane            rank against adapted fraction, coloured by the metric, a panel per method\n"
-        "  lr               the metric against the learning rate\n"
-        "  memory           bytes by category at the peak\n"
-        "  curves           evaluation and training loss against the step\n\n"
-        "  --db FILE        the database (" DB_DEFAULT ")\n"
+        "\n  --db FILE        the database (" DB_DEFAULT ")\n"
         "  --sweep NAME     a sweep of it (the latest)\n"
         "  --where SQL      only runs that meet a condition over the columns of the view `runs`\n"
         "  -o, --output DIR where the files go (plots/ beside the database)\n"
-        "  --format LIST    png, svg or both (png,svg)\n\n"
-        "Beside each picture are its numbers (.csv) and the gnuplot script that drew it (.gp).\n\n"
+        "  --format LIST    of png, svg, pdf (png,svg)\n"
+        "  --template FILE  a gnuplot script of your own in place of the kind's (the variables stand before it)\n\n"
+        "Means over seeds carry their 95 % interval. Beside each picture are its numbers (.csv) and the gnuplot\n"
+        "script that drew it (.gp).\n\n"
         "examples:\n"
         "  bench plot plane --sweep rank\n"
         "  bench plot lr --where \"method = 'lora' and seed = 0\" --format svg -o figures\n",
-        code ? stderr : stdout);
+        out);
     return code;
 }
 
@@ -34,7 +37,7 @@ static int fail(const struct err *e) {
     return err_exit_code(e);
 }
 
-/* "png,svg"; 0 when it is something else. */
+/* "png,svg,pdf"; 0 when it is something else. */
 static unsigned formats_read(const char *list) {
     unsigned f = 0;
     for (const char *p = list; *p;) {
@@ -43,6 +46,8 @@ static unsigned formats_read(const char *list) {
             f |= PLOT_PNG;
         else if (n == 3 && !strncmp(p, "svg", n))
             f |= PLOT_SVG;
+        else if (n == 3 && !strncmp(p, "pdf", n))
+            f |= PLOT_PDF;
         else
             return 0;
         p += n;
@@ -65,13 +70,11 @@ static int draw(const char *path, const char *kind, const struct plot_job *job) 
 }
 
 int cmd_plot(int argc, char **argv) {
-    static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
-                                          {"sweep", required_argument, NULL, 's'},
-                                          {"where", required_argument, NULL, 'w'},
-                                          {"output", required_argument, NULL, 'o'},
-                                          {"format", required_argument, NULL, 'f'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"db", required_argument, NULL, 'd'},     {"sweep", required_argument, NULL, 's'},
+        {"where", required_argument, NULL, 'w'},  {"output", required_argument, NULL, 'o'},
+        {"format", required_argument, NULL, 'f'}, {"template", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct plot_job job = {0};
     const char *db = DB_DEFAULT;
     int c;
@@ -90,9 +93,13 @@ int cmd_plot(int argc, char **argv) {
         case 'o':
             job.out_dir = optarg;
             break;
+        case 't':
+            job.template = optarg;
+            break;
         case 'f':
             if (!(job.formats = formats_read(optarg))) {
-                fprintf(stderr, "bench plot: --format '%s': must be png, svg or png,svg\n", optarg);
+                fprintf(stderr, "bench plot: --format '%s': must be of png, svg, pdf, separated by commas\n",
+                        optarg);
                 return 2;
             }
             break;

@@ -9,12 +9,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* name, whether a sweep's end draws it, what it shows */
+#define KINDS(X)                                                                                             \
+    X(plane, true, "rank against adapted fraction, coloured by the metric, a panel per method")              \
+    X(lr, true, "the metric against the learning rate")                                                      \
+    X(memory, true, "bytes by category at the peak")                                                         \
+    X(curves, true, "evaluation and training loss against the step")                                         \
+    X(pareto, true, "the metric against saved bytes, peak memory and training time")                         \
+    X(time, false, "the metric against the seconds of training")                                             \
+    X(ablation, false, "the metric against each other number that the sweep varies")
+
+typedef int draw_fn(struct plot_figure *f, const struct plot_set *s, struct err *e);
 static const struct kind {
     const char *name;
-    int (*draw)(struct plot_figure *f, const struct plot_set *s, struct err *e);
-} kinds[] = {{"plane", plot_plane}, {"lr", plot_lr}, {"memory", plot_memory}, {"curves", plot_curves}};
+    draw_fn *draw;
+    bool at_end;
+} kinds[] = {
+#define KIND(name, at_end, help) {#name, plot_##name, at_end},
+    KINDS(KIND)};
 
-const char *const plot_kinds[] = {"plane", "lr", "memory", "curves", NULL};
+#define NAME(name, at_end, help) #name,
+const char *const plot_kinds[] = {KINDS(NAME) NULL};
+#define HELP(name, at_end, help) help,
+const char *const plot_kinds_help[] = {KINDS(HELP) NULL};
 
 static char *default_dir(const struct db *db) {
     char *dir = path_dir(db_path(db)), *plots = path_join(dir, "plots");
@@ -38,7 +55,7 @@ static char *base_name(const struct plot_set *s, const char *kind) {
 
 static int draw_group(const struct kind *k, const struct plot_set *s, const struct plot_job *job,
                       struct plot_paths *paths, struct err *e) {
-    struct plot_figure f = {.kind = k->name};
+    struct plot_figure f = {.kind = k->name, .template_file = job->template};
     int rc = k->draw(&f, s, e);
     if (!rc) {
         char *dir = job->out_dir ? xstrdup(job->out_dir) : default_dir(s->db), *base = base_name(s, k->name);
@@ -74,8 +91,12 @@ int plot_kind(struct db *db, const char *kind, const struct plot_job *job, struc
             return rc == PLOT_NOTHING ? e->code : rc;
         }
     const char *close = str_closest(kind, plot_kinds, ARRAY_LEN(kinds));
-    return err_set(e, ERR_USER, "no kind of plot '%.60s'%s%s%s; there are plane, lr, memory, curves", kind,
-                   close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "");
+    struct strbuf list = {0};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) strbuf_addf(&list, "%s%s", i ? ", " : "", kinds[i].name);
+    err_set(e, ERR_USER, "no kind of plot '%.60s'%s%s%s; there are %s", kind, close ? " (did you mean '" : "",
+            close ? close : "", close ? "'?)" : "", list.s);
+    strbuf_release(&list);
+    return ERR_USER;
 }
 
 int plot_sweep(struct db *db, const char *sweep_name, const char *out_dir, char ***paths, int *npaths,
@@ -86,6 +107,7 @@ int plot_sweep(struct db *db, const char *sweep_name, const char *out_dir, char 
     int rc = 0;
     why->code = 0, why->msg[0] = 0;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (!kinds[i].at_end) continue;
         struct err one = {0};
         struct plot_paths some = {0};
         int got = draw_kind(db, &kinds[i], &job, &some, &one);

@@ -203,6 +203,11 @@ char *plot_file_name(const char *name) {
     return strbuf_detach(&b);
 }
 
+static const struct {
+    unsigned bit;
+    const char *name;
+} format_list[] = {{PLOT_PNG, "png"}, {PLOT_SVG, "svg"}, {PLOT_PDF, "pdf"}};
+
 static void path_add(struct plot_paths *p, char *path) {
     GROW(p->path, p->n, p->cap);
     p->path[p->n++] = path;
@@ -212,6 +217,14 @@ void plot_paths_release(struct plot_paths *p) {
     for (int i = 0; i < p->n; i++) free(p->path[i]);
     free(p->path);
     *p = (struct plot_paths){0};
+}
+
+/* A user's own template, appended. */
+static int template_own(struct strbuf *b, const char *path, struct err *e) {
+    int rc = file_read(path, 1 << 20, b, e);
+    if (rc) return err_set(e, ERR_USER, "--template: cannot read %s", path);
+    strbuf_addc(b, '\n');
+    return 0;
 }
 
 /* <share>/plots/<name>.gp, appended. */
@@ -230,11 +243,15 @@ static int script_write(const struct plot_figure *f, const char *dir, const char
                 "# %s: drawn from %s.csv. After a change: gnuplot %s.gp, in this folder.\n"
                 "# Written again by every `bench plot %s`: keep your own version under another name.\n",
                 f->kind, base, base, f->kind);
-    strbuf_addf(&b, "file = '%s'\nformats = '%s%s'\n", base, formats & PLOT_PNG ? "png " : "",
-                formats & PLOT_SVG ? "svg" : "");
+    strbuf_addf(&b, "file = '%s'\nformats = '", base);
+    for (size_t i = 0; i < ARRAY_LEN(format_list); i++)
+        if (formats & format_list[i].bit) strbuf_addf(&b, "%s ", format_list[i].name);
+    strbuf_adds(&b, "'\n");
     strbuf_add(&b, f->head.s, f->head.len);
     int rc = template_add(&b, "common", e);
-    if (!rc) rc = template_add(&b, f->kind, e);
+    if (!rc)
+        rc = f->template_file ? template_own(&b, f->template_file, e)
+                              : template_add(&b, f->template ? f->template : f->kind, e);
     char *name = xasprintf("%s.gp", base);
     *path = path_join(dir, name);
     if (!rc) rc = file_write(*path, b.s, b.len, e);
@@ -405,17 +422,19 @@ static char *output_path(const char *dir, const char *base, const char *ending) 
 
 /* The pictures, or what is wrong in paths->drawing. Old pictures never stay beside new data. */
 static int pictures(const char *dir, const char *base, unsigned formats, struct plot_paths *paths) {
-    char *path[2] = {formats & PLOT_PNG ? output_path(dir, base, "png") : NULL,
-                     formats & PLOT_SVG ? output_path(dir, base, "svg") : NULL};
-    char *script = xasprintf("%s.gp", base);
+    enum { N = ARRAY_LEN(format_list) };
+    char *path[N], *script = xasprintf("%s.gp", base);
     struct err *e = &paths->drawing;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < N; i++) {
+        path[i] = formats & format_list[i].bit ? output_path(dir, base, format_list[i].name) : NULL;
         if (path[i]) unlink(path[i]);
+    }
     int rc = gnuplot_run(dir, script, e);
-    for (int i = 0; i < 2 && !rc; i++)
+    for (int i = 0; i < N && !rc; i++) {
         if (path[i] && !file_exists(path[i])) rc = err_set(e, ERR_RESOURCE, "gnuplot wrote no %s", path[i]);
-    if (!rc && path[1]) rc = svg_polish(path[1], e);
-    for (int i = 0; i < 2; i++) {
+        if (!rc && path[i] && format_list[i].bit == PLOT_SVG) rc = svg_polish(path[i], e);
+    }
+    for (int i = 0; i < N; i++) {
         if (path[i] && rc) unlink(path[i]);
         if (path[i] && !rc)
             path_add(paths, path[i]);

@@ -95,7 +95,9 @@ int plot_first_ok(const struct plot_set *s, int point);
 
 struct plot_figure {
     const char *kind;
-    struct strbuf head; /* gnuplot assignments */
+    const char *template;      /* plots/<template>.gp draws it; NULL: named as the kind */
+    const char *template_file; /* a user's own in its place; NULL: none */
+    struct strbuf head;        /* gnuplot assignments */
     struct table *csv;
 };
 
@@ -126,15 +128,19 @@ int plot_plane(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_lr(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_memory(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_curves(struct plot_figure *f, const struct plot_set *s, struct err *e);
+int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e);
+int plot_time(struct plot_figure *f, const struct plot_set *s, struct err *e);
+int plot_ablation(struct plot_figure *f, const struct plot_set *s, struct err *e);
 
 /* ---- heat-maps (plot_heatmap.c) ------------------------------------------------------------------------ */
 
 struct plot_heat_panel {
     const char *title;
-    const double *value;      /* [ny][nx], the first row below; NaN: an empty cell */
-    const char *const *state; /* what to say in a cell ("diverged"), [ny][nx] with NULLs; NULL: nothing anywhere */
-    bool marked;              /* is there a cell to mark (the best)? */
-    int mark;                 /* its index */
+    const double *value; /* [ny][nx], the first row below; NaN: an empty cell */
+    const char *const
+        *state;  /* what to say in a cell ("diverged"), [ny][nx] with NULLs; NULL: nothing anywhere */
+    bool marked; /* is there a cell to mark (the best)? */
+    int mark;    /* its index */
 };
 
 struct plot_heatmap {

@@ -174,7 +174,8 @@ static void maker_curves(struct maker *m, int64_t run, double base, double last,
 static void maker_run(struct maker *m, const char *method, int r, const char *targets, double lr, int seed,
                       const char *state) {
     struct err e = {0};
-    bool none = !strcmp(method, "none"), all = targets && !strcmp(targets, "all-linear");
+    bool none = !strcmp(method, "none"), full_ = !strcmp(method, "full"),
+         all = targets && !strcmp(targets, "all-linear");
     int64_t point = maker_point(m, method, r, targets, lr), run;
     maker_ok(db_cell(m->db, m->sweep, point, (uint64_t)seed, m->order++, &e), &e);
     if (!state) return;
@@ -193,13 +194,15 @@ static void maker_run(struct maker *m, const char *method, int r, const char *ta
                                .test_metric = NAN,
                                .checkpoint_bytes = -1,
                                .checkpoint_bytes_min = -1,
-                               .train_s = 31,
+                               .train_s =
+                                   (full_ ? 85 : 26 + (all ? 9 : 0) + 0.12 * r) * (1 + 3 * maker_noise(m)),
                                .eval_s = 4,
                                .total_s = 37};
     snprintf(res.state, sizeof res.state, "%s", state);
     if (ok) res.eval_loss = loss, res.metric = res.best_metric = maker_metric(m, loss);
     if (!ok) snprintf(res.error, sizeof res.error, "the loss is not a number");
     maker_memory(m, &res, method, r, all);
+    if (!none) res.checkpoint_bytes = 4 * res.trainable + 4096;
     maker_ok(db_run_new(m->db, &(struct db_run){m->sweep, point, m->env, (uint64_t)seed, 1, false}, &run, &e),
              &e);
     if (ok || diverged) maker_curves(m, run, base, loss, diverged, !none);

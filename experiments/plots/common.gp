@@ -1,4 +1,4 @@
-# common.gp - what every plot shares: one look for PNG and SVG, the palette, a few functions.
+# common.gp - what every plot shares: one look for PNG, SVG and PDF, the palette, a few functions.
 # All coordinates of layouts are pixels of a picture W wide and H high; text sizes too (px).
 set encoding utf8
 set datafile separator comma
@@ -13,14 +13,14 @@ pale = '#e4e4e4'
 set palette defined (0 '#440154', 1 '#482878', 2 '#3e4989', 3 '#31688e', 4 '#26828e', 5 '#1f9e89', \
                      6 '#35b779', 7 '#6ece58', 8 '#b5de2b', 9 '#fde725')
 
-# pngcairo counts points at 96 dpi, svg counts pixels.
+# The cairo terminals count points at 96 dpi, svg counts pixels.
 px(n) = sprintf('DejaVu Sans,%g', is_png ? n * 0.75 : n)
 bold(n) = sprintf('DejaVu Sans Bold,%g', is_png ? n * 0.75 : n)
 is_png = 1
+size_of(fmt) = fmt eq 'pdf' ? sprintf('%gin,%gin', W / 96.0, H / 96.0) : sprintf('%d,%d', W, H)
 # eval start('png') opens <file>.png
-start(fmt) = sprintf("is_png = %d; set terminal %s size %d,%d font ''.px(22) noenhanced background 'white'%s; set output '%s.%s'", \
-                     fmt eq 'png', fmt eq 'png' ? 'pngcairo' : 'svg', W, H, \
-                     fmt eq 'png' ? ' linewidth 1.6' : ' linewidth 1.6 dynamic', file, fmt)
+start(fmt) = sprintf("is_png = %d; set terminal %s size %s font ''.px(22) noenhanced background 'white' linewidth 1.6%s; set output '%s.%s'", \
+                     fmt ne 'svg', fmt eq 'svg' ? 'svg' : fmt.'cairo', size_of(fmt), fmt eq 'svg' ? ' dynamic' : '', file, fmt)
 sx(x) = x / real(W)
 sy(y) = 1 - y / real(H)      # pixels from the top
 # eval panel_at(l, r, t, b): margins in pixels

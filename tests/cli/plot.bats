@@ -19,7 +19,7 @@ setup() {
 
 @test "every kind draws, in the folder and format that is asked for" {
     "$MAKE" lr "$D/a.db"
-    for kind in plane lr memory curves; do
+    for kind in plane lr memory curves pareto time ablation; do
         run "$BENCH" plot "$kind" --db "$D/a.db" -o "$D/out" --format svg
         [ "$status" -eq 0 ]
         [ -s "$D/out/lr-$kind.svg" ]
@@ -41,7 +41,7 @@ setup() {
     run "$BENCH" plot
     [ "$status" -eq 2 ]
     [[ $output == *"plane|lr|memory|curves"* ]]
-    run "$BENCH" plot plane --format pdf
+    run "$BENCH" plot plane --format gif
     [ "$status" -eq 2 ]
     [[ $output == *"png"* ]]
     "$MAKE" smoke "$D/a.db"

@@ -172,7 +172,9 @@ static void hostile_names_are_drawn_as_text(void **state) {
     }
     closedir(d);
     free(folder);
-    assert_int_equal(files, 12);
+    int kinds = 0;
+    while (plot_kinds[kinds]) kinds++;
+    assert_int_equal(files, 3 * kinds);
     assert_int_not_equal(access("pwned", F_OK), 0);
     char *up = xasprintf("%s/pwned", dir);
     assert_false(file_exists(up));
@@ -391,7 +393,7 @@ static void without_gnuplot_the_data_is_written_and_the_remedy_told(void **state
     assert_false(file_exists(png));
     struct db *db = open_shape("rank");
     assert_int_equal(plot_sweep(db, "rank", out, &paths, &n, &e), 0);
-    assert_int_equal(n, 6); /* csv and gp of plane, memory, curves */
+    assert_int_equal(n, 8); /* csv and gp of plane, memory, curves, pareto */
     assert_non_null(strstr(e.msg, "gnuplot-nox"));
     for (int i = 0; i < n; i++) free(paths[i]);
     free(paths);
@@ -418,6 +420,73 @@ static void a_failing_gnuplot_is_told_and_leaves_no_old_picture(void **state) {
     free(png);
 }
 
+static void pareto_fronts_are_stairs_of_what_nothing_beats(void **state) {
+    (void)state;
+    char *csv = draw("rank", "pareto", NULL, PLOT_SVG, 3);
+    double last[4] = {0}, best[4] = {9, 9, 9, 9};
+    int step = 0, filled = 0, hollow = 0;
+    for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
+        int panel, series, role;
+        double x, y;
+        assert_int_equal(sscanf(row, "%d,%d,%d,%lf,%lf", &panel, &series, &role, &x, &y), 5);
+        step += role == 3, filled += role == 1, hollow += role == 0;
+        if (role != 3) continue;
+        assert_true(x >= last[panel] && y < best[panel]); /* dearer, but better */
+        last[panel] = x, best[panel] = y;
+    }
+    assert_int_equal(step, filled);
+    assert_int_equal(filled + hollow, 3 * 29);
+    assert_true(hollow > filled && filled >= 3);
+    assert_non_null(strstr(csv, ",64 all-linear,"));
+    free(csv);
+}
+
+static void ablation_has_a_panel_per_choice_and_the_best_of_the_rest(void **state) {
+    (void)state;
+    char *csv = draw("rank-full", "ablation", NULL, PLOT_SVG, 3);
+    assert_non_null(strstr(csv, "\n1,1,2,1,")); /* ranks, and alpha with them: one panel */
+    assert_non_null(strstr(csv, "\n2,"));       /* modules */
+    assert_null(strstr(csv, "\n3,"));
+    assert_int_equal(count(csv, ",all-linear\n"),
+                     4 * 7 + 2 + 5);    /* ranks at the better modules; modules once per method */
+    assert_null(strstr(csv, ",full,")); /* has one value of each */
+    free(csv);
+}
+
+static void time_gives_each_method_its_best_line(void **state) {
+    (void)state;
+    char *csv = draw("rank-full", "time", NULL, PLOT_SVG, 3);
+    assert_int_equal(count(csv, ",lora,"), 3); /* three evaluations */
+    assert_int_equal(count(csv, ",full,"), 3);
+    assert_int_equal(count(csv, ",3,64,"), 4 * 3); /* seeds, rank */
+    free(csv);
+}
+
+static void pdf_and_a_template_of_ones_own(void **state) {
+    (void)state;
+    free(draw("lr", "lr", NULL, PLOT_PDF, 3));
+    char *pdf = out_file("lr", "lr-lr.pdf"), *own = xasprintf("%s/own.gp", dir),
+         *svg = out_file("smoke", "smoke-plane.svg");
+    char *text = text_of(pdf);
+    assert_memory_equal(text, "%PDF", 4);
+    free(text);
+    static const char script[] =
+        "W = 400; H = 300\neval start('svg')\nset title 'mine: '.metric\nplot sin(x)\nunset output\n";
+    struct err e = {0};
+    assert_int_equal(file_write(own, script, sizeof script - 1, &e), 0);
+    struct db *db = open_shape("smoke");
+    struct plot_paths paths = {0};
+    assert_int_equal(
+        plot_kind(db, "plane", &(struct plot_job){.template = own, .formats = PLOT_SVG}, &paths, &e), 0);
+    text = text_of(svg);
+    assert_non_null(strstr(text, "mine: eval/loss"));
+    plot_paths_release(&paths);
+    assert_int_equal(plot_kind(db, "plane", &(struct plot_job){.template = "no.gp"}, &paths, &e), ERR_USER);
+    plot_paths_release(&paths);
+    db_close(db);
+    free(pdf), free(own), free(svg), free(text);
+}
+
 /* ---- at the end of a sweep ----------------------------------------------------------------------------- */
 
 static void sweep_draws(const char *shape, int want) {
@@ -438,14 +507,14 @@ static void sweep_draws(const char *shape, int want) {
 
 static void a_sweep_draws_what_it_can(void **state) {
     (void)state;
-    sweep_draws("smoke", 12); /* one learning rate: no lr */
-    sweep_draws("lr", 16);
+    sweep_draws("smoke", 16); /* one learning rate: no lr */
+    sweep_draws("lr", 20);
     sweep_draws("empty", 0);
 }
 
 static void full_fine_tuning_alone_has_learning_rates_to_draw(void **state) {
     (void)state;
-    sweep_draws("full-only", 16);
+    sweep_draws("full-only", 20);
     free(draw("full-only", "lr", NULL, 0, 4));
 }
 
@@ -479,6 +548,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(memory_bars_add_up_to_the_peak),
         cmocka_unit_test(many_runs_give_one_bar_per_method_rank_and_modules),
         cmocka_unit_test(curves_have_evaluations_and_smoothed_training_loss),
+        cmocka_unit_test(pareto_fronts_are_stairs_of_what_nothing_beats),
+        cmocka_unit_test(ablation_has_a_panel_per_choice_and_the_best_of_the_rest),
+        cmocka_unit_test(time_gives_each_method_its_best_line),
+        cmocka_unit_test(pdf_and_a_template_of_ones_own),
         cmocka_unit_test(where_filters_runs),
         cmocka_unit_test(two_models_give_two_pictures),
         cmocka_unit_test(mistakes_are_told_with_a_remedy),
