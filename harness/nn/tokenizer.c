@@ -77,7 +77,10 @@ void tokenizer_free(struct tokenizer *t) {
 void tokenizer_add_added(struct tokenizer *t, const struct added *a) {
     GROW(t->added, t->n_added, t->cap_added);
     t->added[t->n_added] = *a;
-    t->added[t->n_added++].text = xstrndup(a->text, a->n);
+    char *text = xmalloc(a->n + 1); /* it may hold NULs */
+    memcpy(text, a->text, a->n);
+    text[a->n] = 0;
+    t->added[t->n_added++].text = text;
 }
 
 static bool normalizes(const struct tokenizer *t) { return t->nfc || t->bert; }

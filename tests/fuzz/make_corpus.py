@@ -97,6 +97,8 @@ tokenizer = [kv("tokenizer.ggml.model", 8, text_of("gpt2")), kv("tokenizer.ggml.
 put("gguf", "types", gguf(plain, tensors))
 put("gguf", "tokenizer", gguf(plain[:2] + tokenizer, tensors[:1]))
 put("gguf", "gpt2", gguf([tokenizer[0], kv("tokenizer.ggml.pre", 8, text_of("gpt-2"))] + tokenizer[2:3] + tokenizer[4:5], tensors[:1]))
+put("gguf", "nul-in-special", gguf(plain[:2] + tokenizer[:2] + [kv("tokenizer.ggml.tokens", 9, strings(tokens[:259] + ["<|" + "\0" * 60 + "|>"]))]
+                                   + tokenizer[3:], tensors[:1]))
 put("gguf", "version-2", gguf(plain[:3], tensors[:2], version=2))
 put("gguf", "align-64", gguf([kv("general.alignment", 4, struct.pack("<I", 64))], tensors, align=64))
 put("gguf", "split", gguf([kv("split.count", 2, struct.pack("<H", 3))], tensors[:1]))
