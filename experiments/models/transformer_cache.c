@@ -5,7 +5,7 @@
  * query i sees the keys [0, position of i + 1), which is what a causal mask over the whole sequence would
  * leave it. Everything else of a pass is transformer_forward over the new tokens.
  *
- * Limits: one sequence; a pass costs at least a panel of 32 tokens, however few are new. */
+ * A pass over one new token multiplies matrices by a vector (team_one_token); one over a few costs as much as 32. Limits: one sequence. */
 #include <stdlib.h>
 
 #include "experiments/models/transformer.h"
@@ -81,7 +81,9 @@ const float *transformer_extend(void *state, struct net *net, struct kv *kv, con
     transformer_layout(t, net, b.np, false);
     kv->added = n;
     t->kv = kv;
+    team_one_token(net->team, n == 1);
     const float *hidden = transformer_forward(t, net, &b);
+    team_one_token(net->team, false);
     t->kv = NULL;
     kv->n += n;
     return hidden;

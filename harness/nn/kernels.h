@@ -40,6 +40,9 @@ struct kernels {
      * NULL. */
     void (*mm)(float *y, ptrdiff_t ys, ptrdiff_t yp, int m, int np, const struct seg *s, int ns,
                const float *bias, bool add, struct fetch *f);
+    /* One token, features apart by 1: y[i] += sum over kk < k of A(i, kk) x[kk], i < m, A(i, kk) = w[i*ws + kk] or w[kk*ws + i]. */
+    void (*narrow_rows)(float *y, const float *w, ptrdiff_t ws, int m, const float *x, int k);
+    void (*narrow_cols)(float *y, const float *w, ptrdiff_t ws, int m, const float *x, int k);
     /* 32 x 32: dst[j*ds + i] = src[i*ss + j]. */
     void (*transpose)(float *dst, ptrdiff_t ds, const float *src, ptrdiff_t ss);
     /* n elements of a stored row to float32; n a multiple of the block. Not for DT_F32. */

@@ -79,6 +79,7 @@ INLINE vec exp_v(vec x) {
 }
 
 #include "harness/nn/kernels_mm.inc.c"
+#include "harness/nn/kernels_narrow.inc.c"
 #include "harness/nn/kernels_expand.inc.c"
 #include "harness/nn/kernels_ops.inc.c"
 #include "harness/nn/kernels_dropout.inc.c"
@@ -87,6 +88,8 @@ INLINE vec exp_v(vec x) {
 const struct kernels K_TABLE = {
     .name = K_NAME,
     .mm = mm,
+    .narrow_rows = narrow_rows,
+    .narrow_cols = narrow_cols,
     .transpose = transpose,
     .expand = {[DT_F16] = expand_f16,
                [DT_BF16] = expand_bf16,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "harness/err.h"
-#include "harness/nn/team.h"
+#include "harness/nn/narrow.h"
 #include "harness/util.h"
 
 enum {
@@ -161,6 +161,10 @@ void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct ter
     struct term others[MAX_TERMS];
     struct weight stored[MAX_TERMS];
     terms = stored_terms(terms, nterms, others, stored);
+    if (np == 1 && t->one_token && narrow_serves(terms, nterms)) {
+        narrow_mm(t, y, m, terms, nterms, bias, accumulate);
+        return;
+    }
     struct piece pieces[PIECES];
     int n = cut_terms(terms, nterms, pieces, PIECES), k = 1;
     for (int i = 0; i < n; i++) k += pieces[i].k;

@@ -26,6 +26,8 @@ void team_free(struct team *t) {
     free(t);
 }
 
+void team_one_token(struct team *t, bool on) { t->one_token = on; }
+
 int team_threads(const struct team *t) { return t->n; }
 
 static const struct kernels *in_use; /* written once, before threads start, or by a test */

@@ -22,6 +22,7 @@ struct team {
     struct mem *mem;
     int n;
     float *local, *shared;
+    bool one_token; /* team_one_token */
     double wake_ns; /* TEAM_WAKE; a test sets 0, so that every region is parallel */
 };
 

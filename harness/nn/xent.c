@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "harness/err.h"
-#include "harness/nn/team.h"
+#include "harness/nn/narrow.h"
 #include "harness/util.h"
 
 enum {
@@ -274,6 +274,10 @@ void xent(struct team *t, float *nll, int32_t *top1, float *dh, int lddh, float 
 
 void logits_rows(struct team *t, float *rows, const struct weight *E, const float *bias, const float *h,
                  int ldh, int n) {
+    if (n == 1 && !E->transposed) {
+        narrow_logits(t, rows, E, bias, h);
+        return;
+    }
     struct job j = {
         .k = kernels_get(), .E = E, .bias = bias, .h = h, .ldh = ldh, .n = n, .d = E->cols, .V = E->rows};
     job_split(&j);
