@@ -112,23 +112,19 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     return path;
 }
 
-/* A run of `full` with `save: all` leaves a whole model. Frees path when it is one. */
-static char *refuse_model(char *path, struct err *e) {
+/* A run of `full` with `save: all` leaves a whole model. */
+static bool is_model(const char *path) {
     char *adapter = path_join(path, "adapter_config.json"), *model = path_join(path, "config.json");
     bool whole = !file_exists(adapter) && file_exists(model);
     free(adapter);
     free(model);
-    if (!whole) return path;
-    err_set(e, ERR_USER, "%s: this is a whole model, not an adapter: give it with --model %s", path, path);
-    free(path);
-    return NULL;
+    return whole;
 }
 
-char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
-    if (config) *config = NULL;
+static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
     if (dir_exists(run_or_dir)) {
         char *full = realpath(run_or_dir, NULL);
-        return refuse_model(full ? full : xstrdup(run_or_dir), e);
+        return full ? full : xstrdup(run_or_dir);
     }
     for (const char *p = run_or_dir; *p; p++)
         if (!isdigit((unsigned char)*p)) {
@@ -144,12 +140,27 @@ char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config
         free(path);
         path = NULL;
     }
-    path = path ? refuse_model(path, e) : NULL;
-    if (!path && config) {
-        json_decref(*config);
-        *config = NULL;
-    }
     return path;
+}
+
+char *infer_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, bool *whole, struct err *e) {
+    json_t *recorded = NULL;
+    char *path = find_checkpoint(run_or_dir, db_file, &recorded, e);
+    *whole = path && is_model(path);
+    if (config) *config = path ? json_incref(recorded) : NULL;
+    json_decref(recorded);
+    return path;
+}
+
+char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
+    bool whole;
+    char *path = infer_checkpoint(run_or_dir, db_file, config, &whole, e);
+    if (!whole) return path;
+    err_set(e, ERR_USER, "%s: this is a whole model, not an adapter: give it with --model %s", path, path);
+    free(path);
+    if (config) json_decref(*config);
+    if (config) *config = NULL;
+    return NULL;
 }
 
 /* The base that adapter_config.json names: as it is, or as a model that was pulled. */

@@ -32,6 +32,9 @@ json_t *infer_config(const char *task, const char *method);
  * what to do. */
 char *infer_adapter(const char *run_or_dir, const char *db, json_t **config, struct err *e);
 
+/* The same for whatever a run left: *whole says that it is a model (`full` with `save: all`), not an adapter. */
+char *infer_checkpoint(const char *run_or_dir, const char *db, json_t **config, bool *whole, struct err *e);
+
 /* "f32", "f16", "bf16" as a user writes them; DT_COUNT: another word. */
 enum dtype infer_type(const char *word);
 

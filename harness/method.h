@@ -67,6 +67,9 @@ struct method {
     void (*post_step)(struct net *net, long step); /* after it */
     /* Add the adapter into W [d_out, d_in] and b (copies that the caller made). */
     void (*merge)(struct net *net, struct site *s, float *W, float *b);
+    /* The whole change of W as a product *B [d_out, r] times *A [r, d_in], both malloc'ed, all scales in B; returns r. NULL: it has no such form, or it
+     * is not that of the net's W alone (METHOD_MUTATES_BASE); what compares merged weights then sees the difference. */
+    int (*factors)(const struct net *net, const struct site *s, float **B, float **A);
     /* NULL: every TRAIN and FIXED parameter of the site under its own name. */
     void (*save)(struct net *net, struct site *s, struct adapter_out *o);
     /* What PEFT calls the form in which it is saved ("LORA"). NULL: PEFT has none; the file then names the method. */

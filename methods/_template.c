@@ -108,6 +108,8 @@ static void template_backward(struct net *net, struct site *s, const float *x, i
 static void template_pre_step(struct net *net, long step) { (void)net, (void)step; }
 static void template_post_step(struct net *net, long step) { (void)net, (void)step; }
 
+/* `factors` stays NULL here: (g - 1) W is no product of thin matrices. methods/lowrank.c has one. */
+
 /* W [d_out, d_in] and b (or NULL) are copies: put the adapter in, so that the plain layer gives the same output. */
 static void template_merge(struct net *net, struct site *s, float *W, float *b) {
     (void)net;

@@ -111,6 +111,7 @@ const struct method method_lora_fa = {
     .backward = lowrank_backward,
     .pre_step = lora_fa_pre_step,
     .merge = lowrank_merge,
+    .factors = lowrank_factors,
     .peft_type = "LORA",
     .save_config = lowrank_save_config,
     .peft_fields = lowrank_peft_fields,

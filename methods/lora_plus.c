@@ -37,6 +37,7 @@ const struct method method_lora_plus = {
     .forward = lowrank_forward,
     .backward = lowrank_backward,
     .merge = lowrank_merge,
+    .factors = lowrank_factors,
     .peft_type = "LORA",
     .save_config = lowrank_save_config,
     .peft_fields = lowrank_peft_fields,

@@ -174,6 +174,17 @@ void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, si
     *trainable = *stored = n;
 }
 
+int lowrank_factors(const struct net *net, const struct site *s, float **B, float **A) {
+    const struct lowrank_run *run = net->method_state;
+    const struct lowrank_site *st = s->state;
+    size_t na = param_size(st->A), nb = param_size(st->B);
+    *A = xmalloc(na * sizeof **A);
+    *B = xmalloc(nb * sizeof **B);
+    memcpy(*A, st->A->value, na * sizeof **A);
+    for (size_t i = 0; i < nb; i++) (*B)[i] = run->scale * st->B->value[i];
+    return run->r;
+}
+
 void lowrank_control_count(const struct site_shape *s, int nsites, size_t trainable, unsigned flags,
                            struct control_out *o) {
     size_t per_rank = 0;

@@ -70,6 +70,8 @@ void lowrank_keep(struct param *to, const struct param *from); /* to = from */
 /* r (d_in + d_out) per site, trained and stored. */
 void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
                    size_t *stored);
+/* s B and A. */
+int lowrank_factors(const struct net *net, const struct site *s, float **B, float **A);
 /* Control arm: LoRA at the whole rank whose trained numbers are nearest to `trainable` (of two equally near the smaller). */
 void lowrank_control_count(const struct site_shape *s, int nsites, size_t trainable, unsigned flags,
                            struct control_out *o);

@@ -50,6 +50,7 @@ const struct method method_rslora = {
     .forward = lowrank_forward,
     .backward = lowrank_backward,
     .merge = lowrank_merge,
+    .factors = lowrank_factors,
     .peft_type = "LORA",
     .save_config = rslora_save_config,
     .peft_fields = rslora_peft_fields,

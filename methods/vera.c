@@ -135,6 +135,20 @@ static void vera_merge(struct net *net, struct site *s, float *W, float *b) {
         }
 }
 
+/* diag(b) B and diag(d) A */
+static int vera_factors(const struct net *net, const struct site *s, float **B, float **A) {
+    const struct vera_run *run = net->method_state;
+    const struct vera_site *st = s->state;
+    size_t r = (size_t)run->r, d_in = (size_t)s->d_in, d_out = (size_t)s->d_out;
+    *B = xmalloc(d_out * r * sizeof **B);
+    *A = xmalloc(r * d_in * sizeof **A);
+    for (size_t i = 0; i < d_out * r; i++) (*B)[i] = st->b->value[i / r] * run->B->value[i];
+    for (size_t k = 0; k < r; k++)
+        for (size_t j = 0; j < d_in; j++)
+            (*A)[k * d_in + j] = st->d->value[k] * run->A->value[k * (size_t)run->max_in + j];
+    return run->r;
+}
+
 static void vera_save_config(struct net *net, json_t *config) {
     struct vera_run *run = net->method_state;
     json_object_set_new(config, "r", json_integer(run->r));
@@ -185,6 +199,7 @@ const struct method method_vera = {
     .forward = vera_forward,
     .backward = vera_backward,
     .merge = vera_merge,
+    .factors = vera_factors,
     .peft_type = "VERA",
     .save_config = vera_save_config,
     .peft_fields = vera_peft_fields,
