@@ -201,17 +201,23 @@ struct walk {
 };
 
 static struct param *add_param(struct walk *w, const char *name, const char *suffix, int ndim, int rows,
-                               int cols) {
+                               int cols, bool transposed) {
     char *full = xasprintf("%s%s", name, suffix);
     struct param *p;
     if (w->gate) {
         enum dtype t = ndim == 1 ? DT_F32 : w->dtype;
+        size_t row = dtype_bytes(t, (size_t)(transposed ? rows : cols));
         struct weight wt = {
-            .dtype = t, .rows = rows, .cols = cols, .row_bytes = dtype_bytes(t, (size_t)cols)};
+            .dtype = t, .rows = rows, .cols = cols, .row_bytes = row, .transposed = transposed};
         p = net_base_param(w->net, full, ndim, &wt);
     } else {
         p = xcalloc(1, sizeof *p);
-        *p = (struct param){.name = xstrdup(full), .rows = rows, .cols = cols, .ndim = ndim, .lr_mult = 1};
+        *p = (struct param){.name = xstrdup(full),
+                            .rows = rows,
+                            .cols = cols,
+                            .ndim = ndim,
+                            .lr_mult = 1,
+                            .transposed = transposed};
         GROW(w->net->params, w->net->nparams, w->net->params_cap);
         w->net->params[w->net->nparams++] = p;
     }
@@ -263,12 +269,13 @@ static int add_row(struct walk *w, const struct ynode *row, int layer, struct er
     static const char *const kinds[] = {"linear", "matrix", "norm", "vector"};
     const char *pattern = NULL;
     int k = 0, rows = 1, cols = 1, rc;
-    bool there, bias;
+    bool there, bias, transposed;
     for (; k < 4 && !(pattern = text_of(row, kinds[k])); k++) {
     }
     if (!pattern) return wrong(w->a->book, row, e, "a row begins with linear, matrix, norm or vector");
     if ((rc = flag_of(w, row, "if", true, &there, e)) || !there) return rc;
     if ((rc = flag_of(w, row, "bias", false, &bias, e))) return rc;
+    if ((rc = flag_of(w, row, "transposed", false, &transposed, e))) return rc;
     if (k == 0) rc = size_of(w, row, "out", &rows, e);
     if (k == 1) rc = size_of(w, row, "rows", &rows, e);
     if (!rc) rc = size_of(w, row, k == 0 ? "in" : k == 1 ? "cols" : "size", &cols, e);
@@ -276,8 +283,9 @@ static int add_row(struct walk *w, const struct ynode *row, int layer, struct er
     const char *star = strchr(pattern, '*');
     char *name = star && layer >= 0 ? xasprintf("%.*s%d%s", (int)(star - pattern), pattern, layer, star + 1)
                                     : xstrdup(pattern);
-    struct param *W = add_param(w, name, k == 3 ? "" : ".weight", k < 2 ? 2 : 1, rows, cols), *b = NULL;
-    if (bias) b = add_param(w, name, ".bias", 1, 1, k < 2 ? rows : cols);
+    struct param *W = add_param(w, name, k == 3 ? "" : ".weight", k < 2 ? 2 : 1, rows, cols, transposed),
+                 *b = NULL;
+    if (bias) b = add_param(w, name, ".bias", 1, 1, k < 2 ? rows : cols, false);
     if (k == 0) add_site(w, name, pattern, layer, W, b);
     free(name);
     return 0;

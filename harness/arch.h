@@ -43,6 +43,11 @@ void arch_outline_release(struct net *net);
  * float32, as from a file. */
 int arch_build(const struct arch *a, enum dtype dtype, struct net *net, struct err *e);
 
+struct modelfile;
+/* The same as an opened model whose tensors are holes, in type F32, F16 or BF16: for model->build in counting
+ * mode. Nothing is left on the disk. Error: the disk; a family that says no model_type. modelfile_close. */
+int arch_shell(const struct arch *a, enum dtype dtype, struct modelfile **ret, struct err *e);
+
 /* Parameters of a net, adapters' included; tied tensors are one. */
 size_t arch_params(const struct net *net);
 

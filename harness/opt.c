@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cfg.h"
 #include "harness/util.h"
 #include "harness/yaml.h"
 
@@ -276,4 +277,11 @@ json_t *opt_default(const struct opt *o) {
     BUG_ON(rc, "default of %s: %s", o->key, e.msg);
     ynode_free(n);
     return v;
+}
+
+json_t *opt_config(const struct opt *own) {
+    json_t *cfg = json_object();
+    for (const struct opt *o = opt_core; o->key; o++) cfg_set(cfg, o->key, opt_default(o));
+    for (const struct opt *o = own; o && o->key; o++) cfg_set(cfg, o->key, opt_default(o));
+    return cfg;
 }

@@ -50,5 +50,7 @@ int opt_parse(const struct opt *o, const struct ynode *value, json_t **ret, stru
 int opt_number(const struct opt *o, double value, json_t **ret, struct err *e);
 /* The default in the row's form; null where it has none. New reference. A default that its own row refuses is a bug. */
 json_t *opt_default(const struct opt *o);
+/* A configuration in which every row of opt_core and of `own` (NULL: none) has its default. New reference. */
+json_t *opt_config(const struct opt *own);
 
 #endif

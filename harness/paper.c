@@ -96,16 +96,9 @@ static int set_option(const struct method *m, const char *key, const struct ynod
     return rc;
 }
 
-static json_t *default_config(const struct method *m) {
-    json_t *cfg = json_object();
-    for (const struct opt *o = opt_core; o->key; o++) cfg_set(cfg, o->key, opt_default(o));
-    for (const struct opt *o = m->opts; o && o->key; o++) cfg_set(cfg, o->key, opt_default(o));
-    return cfg;
-}
-
 static int method_config(const struct chain *c, const struct method *m, json_t **ret, struct err *e) {
     const struct ynode *set = say(c, "set"), *targets = say(c, "targets");
-    json_t *cfg = default_config(m);
+    json_t *cfg = opt_config(m->opts);
     int rc = 0;
     for (int i = 0; !rc && set && set->kind == YNODE_MAP && i < set->n; i++)
         rc = set_option(m, set->keys[i]->text, set->items[i], cfg, e);
