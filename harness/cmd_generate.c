@@ -10,7 +10,9 @@
 
 #include "harness/cfg.h"
 #include "harness/cmd.h"
+#include "harness/columns.h"
 #include "harness/generate.h"
+#include "harness/table.h"
 
 static const char help[] =
     "usage: bench generate --model M [--adapter RUN|DIR] [--compare] [--chat] [--max-tokens N]\n"
@@ -19,7 +21,7 @@ static const char help[] =
     "Continue PROMPT (- reads it from standard input) and print what follows it, up to the model's end token.\n"
     "\n"
     "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then --model is that run's unless given\n"
-    "  --compare        the model alone first, then with the adapter\n"
+    "  --compare        the model alone and with the adapter: side by side on a terminal of 60 columns or more, else one after the other\n"
     "  --chat           PROMPT is what a user says; the model answers (models with <|im_start|> and <|im_end|>)\n"
     "  --max-tokens N   stop after N tokens (default 128)\n"
     "  --temperature T  0 takes the most probable token (default); above, tokens are drawn: 1 as the model says, lower more surely\n"
@@ -44,8 +46,9 @@ struct voice {
     struct infer m;
     const struct options *o;
     struct generate_text text;
-    struct strbuf all; /* --json */
+    struct strbuf all; /* when kept */
     struct token_ids ids;
+    bool keep; /* for later: --json, or two columns */
     bool live; /* a terminal: show each token as it comes */
 };
 
@@ -54,7 +57,7 @@ static void show(struct voice *v, const char *s, size_t n, bool last) {
     generate_text_add(&v->text, s, n, last, &out);
     for (size_t i = 0; v->live && i < out.len; i++) /* no token may give orders to a terminal */
         if (iscntrl((unsigned char)out.s[i]) && !strchr("\n\t", out.s[i])) out.s[i] = '?';
-    if (v->o->json)
+    if (v->keep)
         strbuf_add(&v->all, out.s, out.len);
     else if (out.len)
         fwrite(out.s, 1, out.len, stdout);
@@ -93,7 +96,7 @@ static int speak(struct voice *v, const char *text, size_t len, const char *adap
         show(v, "", 0, true);
         if (v->o->json)
             print_json(v, adapter, end);
-        else
+        else if (!v->keep)
             putchar('\n');
         if (end == GENERATE_POSITIONS)
             fprintf(stderr, "bench generate: the model's %d positions are used up\n",
@@ -103,18 +106,36 @@ static int speak(struct voice *v, const char *text, size_t len, const char *adap
     return rc;
 }
 
-/* adapter NULL: the model alone. */
+/* adapter NULL: the model alone. said NULL: print; else the text is kept there. */
 static int one_model(const struct options *o, const char *model, const char *adapter,
-                     const struct strbuf *prompt, struct err *e) {
-    struct voice v = {.o = o, .live = !o->json && isatty(STDOUT_FILENO)};
+                     const struct strbuf *prompt, struct strbuf *said, struct err *e) {
+    struct voice v = {.o = o, .keep = o->json || said, .live = !o->json && !said && isatty(STDOUT_FILENO)};
     int rc = infer_open(&v.m, model, adapter, o->threads, 0, e);
     if (rc) return rc;
-    if (o->compare && !o->json) printf("%s--- %s ---\n", adapter ? "\n" : "", adapter ? adapter : "base");
+    if (o->compare && !v.keep) printf("%s--- %s ---\n", adapter ? "\n" : "", adapter ? adapter : "base");
     rc = speak(&v, prompt->s ? prompt->s : "", prompt->len, adapter, e);
     infer_close(&v.m);
     generate_text_release(&v.text);
-    strbuf_release(&v.all);
+    if (said) *said = v.all;
+    if (!said) strbuf_release(&v.all);
     free(v.ids.v);
+    return rc;
+}
+
+static int side_by_side(const struct options *o, const char *model, const char *adapter, const struct strbuf *prompt,
+                        struct err *e) {
+    struct strbuf said[2] = {{0}}, out = {0};
+    char *name = xasprintf("with %s", adapter);
+    int rc = one_model(o, model, NULL, prompt, &said[0], e);
+    if (!rc) rc = one_model(o, model, adapter, prompt, &said[1], e);
+    if (!rc) {
+        columns_write(&out, table_terminal(), (const char *[]){model, name},
+                      (const char *[]){said[0].s ? said[0].s : "", said[1].s ? said[1].s : ""});
+        fwrite(out.s, 1, out.len, stdout);
+    }
+    for (int i = 0; i < 2; i++) strbuf_release(&said[i]);
+    strbuf_release(&out);
+    free(name);
     return rc;
 }
 
@@ -129,8 +150,13 @@ static int run(const struct options *o, struct err *e) {
         rc = file_read("/dev/stdin", (size_t)16 << 20, &prompt, e);
     else
         strbuf_adds(&prompt, o->prompt);
-    if (!rc && (o->compare || !adapter)) rc = one_model(o, model, NULL, &prompt, e);
-    if (!rc && adapter) rc = one_model(o, model, adapter, &prompt, e);
+    bool columns = o->compare && !o->json && isatty(STDOUT_FILENO) && table_terminal() >= COLUMNS_LEAST;
+    if (!rc && columns) {
+        rc = side_by_side(o, model, adapter, &prompt, e);
+    } else {
+        if (!rc && (o->compare || !adapter)) rc = one_model(o, model, NULL, &prompt, NULL, e);
+        if (!rc && adapter) rc = one_model(o, model, adapter, &prompt, NULL, e);
+    }
     strbuf_release(&prompt);
     json_decref(recorded);
     free(adapter);

@@ -34,6 +34,21 @@ metric() { q "SELECT value FROM metric m JOIN runs r ON r.run_id = m.run WHERE r
     is "$("$BENCH" generate --adapter "$run_id" --json 'What is a zug?' | python3 -c 'import json,sys; print(json.load(sys.stdin)["end"])')" end
 }
 
+@test "--compare stands side by side on a terminal of some width, else one after the other" {
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "script(1) finds no pseudo-terminal here"
+    learn
+    for width in 100 50; do
+        script -qec "stty cols $width; $BENCH generate --adapter $run_id --compare --max-tokens 8 'What is a zug?'" typescript >/dev/null </dev/null
+        if [ $width = 100 ]; then
+            grep -q "^smoke .* with .*checkpoints/$run_id" typescript
+            grep -q "[^ ] .* a red bird" typescript
+            ! grep -q -e "--- base ---" typescript
+        else
+            grep -q -e "--- base ---" typescript
+        fi
+    done
+}
+
 @test "accuracy and exact match are recorded for eval and test, and agree with what is generated" {
     learn
     for split in eval test; do
