@@ -59,10 +59,11 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c)) $(FUZZ_SRC)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+PARITY_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 PERF_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/perf/*.c)))
 SMOKE    := experiments/models/smoke/make_smoke.py
 
-.PHONY: all deps test test-built check fuzz perf demo install uninstall clean help tests-bin force need-pkgs
+.PHONY: all deps test test-built check fuzz parity mutate perf demo install uninstall clean help tests-bin force need-pkgs
 all: $(BIN) $(if $(wildcard $(SMOKE)),build/share/.made)
 
 $(BIN): $(OBJ)
@@ -78,7 +79,7 @@ $(BUILD)/obj/%.o: %.c | need-pkgs build/schema.inc build/version.h
 $(BUILD)/libbench.a: $(CORE)
 	@ar rcs $@.$$$$ $(CORE) && mv $@.$$$$ $@
 
-$(TEST_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a
+$(TEST_BIN) $(PARITY_BIN) $(PERF_BIN): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libbench.a
 	@mkdir -p $(@D)
 	@echo "  link $@"
 	@$(CC) $(ALL_CFLAGS) $^ -o $@.$$$$ $(ALL_LDFLAGS) $(ALL_LIBS) -lcmocka && mv $@.$$$$ $@
@@ -184,6 +185,14 @@ build/fuzz/fuzz_%: build/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_READERS:%.c=build/f
 	@echo "  link $@"
 	@clang -fsanitize=fuzzer,address,undefined $^ -o $@ $(LDFLAGS) $(BLAS_DIR:%=-Wl,-rpath,%) $(PKG_LIBS) -l:libgomp.so.1 -lm
 
+# Live against PyTorch + PEFT, which go into an environment of their own outside the tree (PARITY_VENV).
+parity: all $(PARITY_BIN)
+	@BUILD=$(BUILD) BENCH=$(abspath $(BIN)) tests/parity/run.sh
+
+# Breaks the code in small ways, one at a time, and shows that the tests notice.
+mutate: all $(TEST_BIN)
+	@tests/mutate.sh $(MUTATIONS)
+
 perf: all $(PERF_BIN)
 	@$(if $(PERF_BIN),set -e; for b in $(PERF_BIN); do echo "== $$b"; $$b; done,echo "tests/perf holds no programs")
 	@./$(BIN) doctor
@@ -233,6 +242,8 @@ help:
 	@echo "make test        build and run every test    (TESTS='tests/unit/test_err.c ...' for some)"
 	@echo "make check       the tests under sanitizers, a part of them under valgrind, and short fuzzing"
 	@echo "make fuzz        every reader of files under libFuzzer    (FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ_TARGETS='gguf ...' for some)"
+	@echo "make parity      every method against PyTorch + PEFT, live    (PARITY_VENV, PARITY_SEED)"
+	@echo "make mutate      break the code in small ways and show that the tests notice each"
 	@echo "make perf        measure"
 	@echo "make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall"
 	@echo "make clean"

@@ -31,12 +31,21 @@ void mem_init(struct mem *m, bool counting, size_t limit) {
     m->limit = limit;
 }
 
-static void count_up(struct mem *m, enum mem_cat cat, size_t bytes) {
+static long refuse_in;
+
+void mem_refuse(long n) { refuse_in = n; }
+long mem_refuses(void) { return refuse_in; }
+
+static void admit(struct mem *m, enum mem_cat cat, size_t bytes) {
+    if (refuse_in && !m->counting && --refuse_in == 0 && m->deny) m->deny(m, cat, bytes, m->deny_arg);
     if (!m->counting && m->limit && m->total + bytes > m->limit) {
         if (m->deny) m->deny(m, cat, bytes, m->deny_arg);
         BUG_ON(1, "memory limit %zu exceeded in category %s (%zu + %zu) and nobody handles it", m->limit,
                mem_cat_name(cat), m->total, bytes);
     }
+}
+
+static void add(struct mem *m, enum mem_cat cat, size_t bytes) {
     m->live[cat] += bytes;
     m->total += bytes;
     if (m->live[cat] > m->peak[cat]) m->peak[cat] = m->live[cat];
@@ -44,6 +53,11 @@ static void count_up(struct mem *m, enum mem_cat cat, size_t bytes) {
         m->total_peak = m->total;
         memcpy(m->at_peak, m->live, sizeof m->live);
     }
+}
+
+static void count_up(struct mem *m, enum mem_cat cat, size_t bytes) {
+    admit(m, cat, bytes);
+    add(m, cat, bytes);
 }
 
 static void count_down(struct mem *m, enum mem_cat cat, size_t bytes) {
@@ -61,7 +75,7 @@ void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta) {
 
 void mem_move(struct mem *m, enum mem_cat from, enum mem_cat to, size_t bytes) {
     count_down(m, from, round_up(bytes));
-    count_up(m, to, round_up(bytes));
+    add(m, to, round_up(bytes));
 }
 
 /* The system itself has no memory left: the same as a limit. */

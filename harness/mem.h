@@ -37,6 +37,9 @@ struct mem {
 };
 
 void mem_init(struct mem *m, bool counting, size_t limit);
+/* For tests: every gate that does not count refuses the n-th allocation from now, through deny, and then none. 0: never. */
+void mem_refuse(long n);
+long mem_refuses(void); /* how far away it still is; 0: it has been */
 
 /* Zeroed, 64-byte aligned. Counts the bytes rounded up to 64. Never returns NULL. */
 void *mem_alloc(struct mem *m, enum mem_cat cat, size_t bytes);

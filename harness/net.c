@@ -21,6 +21,9 @@ void net_init(struct net *net, struct mem *m, struct team *t, const json_t *conf
     arena_init(&net->tape, m, TAPE_RESERVE);
 }
 
+/* A gate may refuse any allocation by leaving (longjmp): the net must then be as net_release wants it, so a parameter
+ * is in it once its bytes are counted, not before. */
+
 /* Bytes that a frozen parameter occupies in the mapped file. */
 static ptrdiff_t file_bytes(const struct param *p) { return (ptrdiff_t)weight_stored_bytes(&p->w); }
 
@@ -67,10 +70,10 @@ static struct param *param_new(struct net *net, const char *name, enum param_rol
 }
 
 struct param *net_base_param(struct net *net, const char *name, int ndim, const struct weight *w) {
+    mem_note(net->mem, MEM_BASE, (ptrdiff_t)weight_stored_bytes(w));
     struct param *p = param_new(net, name, PARAM_BASE, ndim, w->rows, w->cols);
     p->w = *w;
     p->transposed = w->transposed;
-    mem_note(net->mem, MEM_BASE, file_bytes(p));
     /* Vectors (norms, biases) are read in place by the kernels: they are small, so always float32 in memory. */
     if (ndim == 1) param_privatise(net, p, MEM_BASE);
     return p;
@@ -78,10 +81,12 @@ struct param *net_base_param(struct net *net, const char *name, int ndim, const 
 
 struct param *net_param(struct net *net, struct site *site, const char *name, enum param_role role, int rows, int cols) {
     BUG_ON(role == PARAM_BASE, "adapter parameter %s", name);
+    enum mem_cat cat = role == PARAM_FIXED ? MEM_FIXED : MEM_PARAM;
+    float *value = mem_alloc(net->mem, cat, (size_t)rows * (size_t)cols * sizeof *value);
     struct param *p = param_new(net, name, role, 2, rows, cols);
     p->site = site;
-    p->value_cat = role == PARAM_FIXED ? MEM_FIXED : MEM_PARAM;
-    p->value = mem_alloc(net->mem, p->value_cat, param_size(p) * sizeof(float));
+    p->value_cat = cat;
+    p->value = value;
     p->w = weight_f32(p->value, rows, cols, cols);
     return p;
 }

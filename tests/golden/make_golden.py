@@ -14,7 +14,7 @@ running it again gives the same bytes)
   bert_tiny/      kind encoder: make_golden_bert.py's
   golden_<kind>_<case>.safetensors, and cases.json: [{kind, case, folder, method, config: what bench's configuration must say}]
 
-With --model the one kind is `model`: the cases on that folder (a Llama), and of the case `full` only some gradients.
+With --model the one kind is `model`: the cases on that folder or GGUF file (a Llama), and of the case `full` only some gradients.
 
 Every tensor is F32, integers too (all are small). One batch serves all cases, three sequences packed back to back:
 
@@ -51,6 +51,8 @@ are in `cases`; short: q_proj and v_proj, c_attn, query and value; all: every li
 """
 
 import argparse
+import copy
+import functools
 import json
 import os
 import shutil
@@ -182,9 +184,16 @@ def write(kind, folder, seed):
     {"tied": write_tied, "untied": write_untied, "gpt2": write_gpt2, "encoder": write_bert}[kind](folder, seed)
 
 
-def load(kind, folder):
+@functools.cache
+def loaded(kind, folder):
+    if folder.endswith(".gguf"):
+        return AutoModelForCausalLM.from_pretrained(os.path.dirname(folder), gguf_file=os.path.basename(folder), dtype=torch.float32, attn_implementation="eager").eval()
     cls = AutoModel if kind == "encoder" else AutoModelForCausalLM
     return cls.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def load(kind, folder):
+    return copy.deepcopy(loaded(kind, folder))
 
 
 # ---------------------------------------------------------------- batch and loss
@@ -289,6 +298,8 @@ def select(model, name):
 
 def case(kind, folder, name, out_dir, seed):
     method, which, lr, options = CASES[name]
+    if kind == "model" and name in ("pissa", "dora"):
+        which = "short"  # of all matrices they take minutes
     targets = TARGETS[kind][which] if which else None
     model = load(kind, folder)
     vocab = model.config.vocab_size
@@ -347,7 +358,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--model", help="a model's folder")
+    p.add_argument("--model", help="a model's folder or GGUF file")
     p.add_argument("kind", nargs="*", choices=[[], *FOLDERS], default=[])
     a = p.parse_args()
     make(os.path.abspath(a.out), a.seed, ["model"] if a.model else a.kind or list(FOLDERS), a.model and os.path.abspath(a.model))

@@ -1,5 +1,6 @@
-/* test_relations.c - what must hold between methods: equal to the bit where it is exact, to 1e-6 where it is a theorem in the limit eps -> 0
- * (papers: LoRA+ 2402.12354, Delta-LoRA 2309.02411), and how much memory LoRA-FA saves. */
+/* test_relations.c - what must hold between methods: equal to the bit where it is exact, to 1e-6 where it is
+ * a theorem in the limit eps -> 0 (papers: LoRA+ 2402.12354, Delta-LoRA 2309.02411), and how much memory
+ * LoRA-FA saves. */
 #include "tests/engine.h"
 
 #define MODEL "tests/golden/llama_tied"
@@ -35,7 +36,8 @@ static double gap(const char *m1, const char *o1, const char *m2, const char *o2
     trajectory(m1, o1, a);
     trajectory(m2, o2, b);
     for (int i = 0; i <= STEPS; i++) d = fmax(d, fabs(a[i] - b[i]) / b[i]);
-    assert_true(fabs(a[0] - a[STEPS]) > 1e-3); /* it learned something: the comparison is not of standing still */
+    assert_true(fabs(a[0] - a[STEPS]) >
+                1e-3); /* it learned something: the comparison is not of standing still */
     return d;
 }
 
@@ -92,20 +94,22 @@ static void full_with_learning_rate_0_is_none_to_the_bit(void **state) {
 
 static void lora_plus_is_lora_at_alpha_times_ratio(void **state) {
     (void)state;
-    double d = gap("lora_plus", "{" EXACT ", \"loraplus_lr_ratio\": 16, \"lora_alpha\": 4}", "lora", "{" EXACT ", \"lora_alpha\": 64}");
+    double d = gap("lora_plus", "{" EXACT ", \"loraplus_lr_ratio\": 16, \"lora_alpha\": 4}", "lora",
+                   "{" EXACT ", \"lora_alpha\": 64}");
     if (d > 1e-6) fail_msg("gap %g", d); /* observed 0 */
 }
 
 static void delta_lora_from_step_0_is_lora_at_alpha_times_one_plus_lambda(void **state) {
     (void)state;
-    double d = gap("delta_lora", "{" EXACT ", \"delta_lambda\": 2, \"delta_start\": 0, \"lora_alpha\": 4}", "lora",
-                   "{" EXACT ", \"lora_alpha\": 12}");
+    double d = gap("delta_lora", "{" EXACT ", \"delta_lambda\": 2, \"delta_start\": 0, \"lora_alpha\": 4}",
+                   "lora", "{" EXACT ", \"lora_alpha\": 12}");
     if (d > 1e-6) fail_msg("gap %g", d); /* observed 8e-8 */
 }
 
 static void the_theorems_break_where_they_should(void **state) {
     (void)state;
-    double d = gap("delta_lora", "{" EXACT ", \"delta_start\": 4, \"lora_alpha\": 4}", "lora", "{" EXACT ", \"lora_alpha\": 12}");
+    double d = gap("delta_lora", "{" EXACT ", \"delta_start\": 4, \"lora_alpha\": 4}", "lora",
+                   "{" EXACT ", \"lora_alpha\": 12}");
     assert_true(d > 1e-4); /* K > 0 */
     d = gap("lora_plus", "{\"train.weight_decay\": 0.5, \"train.lr\": 0.05, \"lora_alpha\": 4}", "lora",
             "{\"train.weight_decay\": 0.5, \"train.lr\": 0.05, \"lora_alpha\": 64}");
@@ -166,15 +170,18 @@ static size_t act_bytes(const char *method, const char *targets) {
     return act;
 }
 
-/* 4 n d_in bytes per distinct input of the adapted sites that nobody else keeps: q, k, v share one, gate and up share one. */
+/* 4 n d_in bytes per distinct input of the adapted sites that nobody else keeps: q, k, v share one, gate and
+ * up share one. */
 static void lora_fa_keeps_less_by_the_formula(void **state) {
     (void)state;
     const size_t n = 64, hidden = 48, ff = 56, layers = 2;
-    assert_int_equal(act_bytes("lora", "[\"q_proj\", \"v_proj\"]") - act_bytes("lora_fa", "[\"q_proj\", \"v_proj\"]"),
+    assert_int_equal(act_bytes("lora", "[\"q_proj\", \"v_proj\"]") -
+                         act_bytes("lora_fa", "[\"q_proj\", \"v_proj\"]"),
                      4 * n * layers * hidden);
     assert_int_equal(act_bytes("lora", "\"all-linear\"") - act_bytes("lora_fa", "\"all-linear\""),
                      4 * n * layers * (hidden + hidden + hidden + ff));
-    assert_int_equal(act_bytes("lora", "\"down_proj\"") - act_bytes("lora_fa", "\"down_proj\""), 4 * n * layers * ff);
+    assert_int_equal(act_bytes("lora", "\"down_proj\"") - act_bytes("lora_fa", "\"down_proj\""),
+                     4 * n * layers * ff);
 }
 
 int main(void) {

@@ -1,0 +1,228 @@
+/* test_battery_runs.c - what every method must keep in whole runs (train.c), over the list of battery.h:
+ * predicted memory, limits, refused allocations, and that the order of the data is the seed's alone. */
+#include "harness/infer.h"
+#include "harness/train.h"
+#include "tests/methods/battery.h"
+
+/* ---- models with a tokenizer
+ * ------------------------------------------------------------------------------------ */
+
+enum { VOCAB = 480, POSITIONS = 512 };
+
+/* The tiny model of `a` with the tokenizer of the smoke model, and random rows where its vocabulary or
+ * positions are too few. */
+static int make_folder(const struct arch *a) {
+    struct modelfile *f;
+    struct err e = {0};
+    if (!mkdtemp(a->folder) || modelfile_open(&f, a->golden, &e)) return -1;
+    int n = modelfile_count(f);
+    struct tensor_out *t = xcalloc((size_t)n, sizeof *t);
+    float **rows = xcalloc((size_t)n, sizeof *rows);
+    for (int i = 0; i < n; i++) {
+        const struct tensor *x = modelfile_at(f, i);
+        bool words = x->ndim == 2 && x->shape[0] == 97, positions = strstr(x->name, "wpe");
+        t[i] = (struct tensor_out){.name = x->name, .dtype = x->dtype, .ndim = x->ndim, .data = x->data};
+        memcpy(t[i].shape, x->shape, sizeof x->shape);
+        if (!words && !positions) continue;
+        t[i].shape[0] = words ? VOCAB : POSITIONS;
+        size_t size = (size_t)(t[i].shape[0] * t[i].shape[1]);
+        rows[i] = xmalloc(size * sizeof(float));
+        rng_fill_uniform(rng_make(5, x->name, 0), rows[i], size, 0.5f);
+        t[i].dtype = DT_F32;
+        t[i].data = rows[i];
+    }
+    json_t *c = json_deep_copy(modelfile_config(f));
+    json_object_set_new(c, "vocab_size", json_integer(VOCAB));
+    json_object_set_new(c, json_object_get(c, "n_positions") ? "n_positions" : "max_position_embeddings",
+                        json_integer(POSITIONS));
+    char *config = path_join(a->folder, "config.json"), *weights = path_join(a->folder, "model.safetensors");
+    char *copy = xasprintf("cp " SMOKE "/tokenizer*.json %s", a->folder);
+    int rc = json_dump_file(c, config, 0) || safetensors_write(weights, t, n, NULL, &e) || system(copy);
+    for (int i = 0; i < n; i++) free(rows[i]);
+    free(t), free(rows), free(config), free(weights), free(copy);
+    json_decref(c);
+    modelfile_close(f);
+    return rc;
+}
+
+static bool is_made(const struct arch *a) { return a->folder && a->folder != smoke; }
+
+static int make_folders(void **state) {
+    (void)state;
+    for (const struct arch *a = archs; a < archs + ARRAY_LEN(archs); a++)
+        if (is_made(a) && make_folder(a)) return -1;
+    return 0;
+}
+
+static int remove_folders(void **state) {
+    (void)state;
+    int rc = 0;
+    for (const struct arch *a = archs; a < archs + ARRAY_LEN(archs); a++) {
+        char *cmd = is_made(a) ? xasprintf("rm -r %s", a->folder) : NULL;
+        rc |= cmd && system(cmd);
+        free(cmd);
+    }
+    return rc;
+}
+
+/* A run with everything else at its default. */
+static json_t *config_of(const struct arm *a, int steps_, int rows) {
+    json_t *c = infer_config("lm", a->m->name), *v;
+    const char *key;
+    cfg_set(c, "model", json_string(arch->name));
+    cfg_set(c, "model_path", json_string(arch->folder));
+    cfg_set(c, "data.name", json_string("smoke"));
+    cfg_set(c, "train.steps", json_integer(steps_));
+    cfg_set(c, "eval.rows", json_integer(rows));
+    if (cfg_get(c, "delta_start")) cfg_set(c, "delta_start", json_integer(steps_ / 3));
+    json_t *over = json_loads(a->over ? a->over : "{}", 0, NULL);
+    json_object_foreach(over, key, v) cfg_set(c, key, json_incref(v));
+    json_decref(over);
+    return c;
+}
+
+/* ---- memory
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void measured_bytes_equal_predicted_bytes(void **state) {
+    (void)state;
+    EACH_RUN(a) {
+        json_t *c = config_of(a, 6, 20);
+        cfg_set(c, "train.grad_accum", json_integer(2));
+        cfg_set(c, "eval.every", json_integer(3));
+        struct train_job job = {.config = c, .seed = 3, .threads = arch == archs ? 2 : 1, .save = "none"};
+        struct train_result res, plan;
+        struct err e = {0};
+        if (train_run(&job, NULL, &res, &e) || train_plan(&job, &plan, &e))
+            fail_msg("%s: %s", label(a), e.msg);
+        assert_string_equal(res.state, "complete");
+        assert_true(res.peak_bytes > 0);
+        if (res.peak_bytes != plan.peak_bytes_predicted)
+            fail_msg("%s: %zu bytes measured, %zu predicted", label(a), res.peak_bytes,
+                     plan.peak_bytes_predicted);
+        assert_int_equal(res.peak_bytes, res.peak_bytes_predicted);
+        assert_memory_equal(res.mem_peak, plan.mem_peak, sizeof res.mem_peak);
+        assert_memory_equal(res.mem_at_peak, plan.mem_at_peak, sizeof res.mem_at_peak);
+        assert_int_equal(res.trainable, plan.trainable);
+        assert_int_equal(res.tokens, plan.tokens);
+        assert_int_equal(res.checkpoint_bytes, plan.checkpoint_bytes);
+        json_decref(c);
+    }
+}
+
+static void a_memory_limit_ends_a_run_as_oom_with_its_category(void **state) {
+    (void)state;
+    EACH_RUN(a) {
+        json_t *c = config_of(a, 6, 20);
+        struct train_job job = {.config = c, .seed = 3, .threads = 1, .save = "none"};
+        struct train_result plan, res;
+        struct err e = {0};
+        assert_int_equal(train_plan(&job, &plan, &e), 0);
+        job.memory_limit = plan.peak_bytes_predicted; /* just enough */
+        assert_int_equal(train_run(&job, NULL, &res, &e), 0);
+        assert_string_equal(res.state, "complete");
+        job.memory_limit--;
+        assert_int_equal(train_run(&job, NULL, &res, &e), 0);
+        assert_string_equal(res.state, "oom");
+        assert_non_null(strstr(res.error, "memory limit"));
+        json_decref(c);
+    }
+}
+
+/* What the heap loses when a run leaves in the middle is its process's, which ends; leaks are looked for
+ * elsewhere. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#else
+#define __lsan_disable() (void)0
+#define __lsan_enable()  (void)0
+#endif
+
+/* The n-th allocation of a short run is refused, for every n: the run ends as oom, whatever it was about to
+ * do. */
+static void any_allocation_may_be_refused(void **state) {
+    (void)state;
+    long runs = 0;
+    __lsan_disable();
+    EACH_RUN(a) {
+        json_t *c = config_of(a, 1, 1);
+        cfg_set(c, "train.batch_size", json_integer(1));
+        cfg_set(c, "train.max_length", json_integer(16));
+        struct train_job job = {.config = c, .seed = 3, .threads = 1, .save = "none"};
+        struct train_result res;
+        struct err e = {0};
+        /* what differs between architectures is how they are built: there a part will do */
+        for (long n = 1;; n += arch == archs ? 1 : 11, runs++) {
+            mem_refuse(n);
+            assert_int_equal(train_run(&job, NULL, &res, &e), 0);
+            bool refused = mem_refuses() == 0;
+            mem_refuse(0);
+            if (strcmp(res.state, refused ? "oom" : "complete") != 0)
+                fail_msg("%s: allocation %ld refused: state %s: %s", label(a), n, res.state, res.error);
+            if (!refused) break;
+        }
+        json_decref(c);
+    }
+    __lsan_enable();
+    assert_true(runs > 100);
+    if (getenv("BATTERY_SHOW")) printf("# %ld runs\n", runs);
+}
+
+/* ---- order of the data
+ * --------------------------------------------------------------------------------------------- */
+
+struct losses {
+    double v[8];
+    int n;
+};
+
+static void on_metric(void *arg, const char *key, long step, double value) {
+    struct losses *l = arg;
+    (void)step;
+    if (!strcmp(key, "train/loss") && l->n < 8) l->v[l->n++] = value;
+}
+
+static struct losses losses_of(const struct arm *a, uint64_t seed, int threads) {
+    struct losses l = {.n = 0};
+    struct train_result res;
+    struct err e = {0};
+    json_t *c = config_of(a, 8, 1);
+    cfg_set(c, "train.lr", json_real(0));
+    struct train_job job = {.config = c, .seed = seed, .threads = threads, .save = "none"};
+    if (train_run(&job, &(struct train_report){.arg = &l, .metric = on_metric}, &res, &e))
+        fail_msg("%s: %s", label(a), e.msg);
+    json_decref(c);
+    assert_int_equal(l.n, 8);
+    return l;
+}
+
+/* With a learning rate of 0 a step's loss tells which rows it had: for every method the same, also with three
+ * threads; for another seed others. */
+static void the_order_of_the_data_depends_on_the_seed_alone(void **state) {
+    (void)state;
+    struct losses first = {.n = 0}, other;
+    const struct arch *of = NULL;
+    EACH_RUN(a) {
+        if (method_is_base(a->m)) continue;
+        struct losses l = losses_of(a, 3, a == arm_list() + 2 ? 3 : 1);
+        if (of != arch) {
+            of = arch;
+            first = l;
+            other = losses_of(a, 4, 1);
+            assert_true(memcmp(other.v, l.v, sizeof l.v) != 0);
+        }
+        for (int i = 0; i < 8; i++)
+            if (fabs(l.v[i] - first.v[i]) > (a->m->flags & METHOD_MUTATES_BASE ? 1e-5 : 0) * first.v[i])
+                fail_msg("%s: step %d has other rows (loss %.9g, not %.9g)", label(a), i, l.v[i], first.v[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(measured_bytes_equal_predicted_bytes),
+        cmocka_unit_test(a_memory_limit_ends_a_run_as_oom_with_its_category),
+        cmocka_unit_test(any_allocation_may_be_refused),
+        cmocka_unit_test(the_order_of_the_data_depends_on_the_seed_alone),
+    };
+    return cmocka_run_group_tests_name("battery of runs", tests, make_folders, remove_folders);
+}
