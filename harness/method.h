@@ -44,6 +44,7 @@ struct method {
     const char *paper;   /* arXiv id, or NULL */
     unsigned flags;
     const struct opt *opts; /* its options, defaults and ranges; NULL: none */
+    const char *phase_key; /* an option of it: the step from which on a step does more or less work than before. NULL: all steps do the same */
     size_t run_size, site_size; /* zeroed state: net->method_state, site->state */
 
     /* Options that contradict each other or the training: 0, or an error. `warn` receives a one-line remark worth telling, if any. */

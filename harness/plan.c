@@ -71,12 +71,14 @@ int plan_make(struct plan *p, const struct sweep *s, struct db *db, int workers,
     p->rows = xcalloc((size_t)p->todo.n + 1, sizeof *p->rows);
     if ((rc = find_done(p, db, e))) return rc;
     bool asked = p->todo.n && cfg_int(p->todo.v[0].config, "threads");
+    int judged = threads;
     if (!threads && !asked) threads = share_cores(p, workers);
     p->room = (struct sched_room){.cores = p->machine.cores,
                                   .workers = workers,
                                   .threads = threads,
                                   .memory = (size_t)((double)p->machine.mem_free * 0.95)};
     rc = todo_plan(&p->todo, s, &p->machine, threads, true, stop, e);
+    if (!rc) todo_judge(&p->todo, s, &p->machine, judged);
     for (int i = 0; i < p->todo.n && !rc; i++) fill_row(p, i);
     return rc;
 }

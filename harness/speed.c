@@ -3,8 +3,8 @@
  * The first step of a run is kept out of the rate and put into `other`: it touches weights, gradients and
  * optimizer state for the first time, which is a cost per run. Limits: a calibration sees a few batches,
  * whose mean length may differ from the data's; attention is not linear in tokens, but rows are short beside
- * the model's width. A method whose work changes in the middle of a run (delta_start) is measured
- * before that. Saving a whole model is not in a calibration. */
+ * the model's width. A method whose work changes in the middle of a run (delta_start) is measured with
+ * the same share of its steps before and after that, to an eighth. Saving a whole model is not in a calibration. */
 #include "harness/speed.h"
 
 #include <math.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "harness/cfg.h"
+#include "harness/method.h"
 #include "harness/nn/panel.h"
 #include "harness/util.h"
 
@@ -54,9 +55,38 @@ static void shape_add(struct strbuf *out, struct strbuf *key, const json_t *v) {
     free(text);
 }
 
+/* ---- phases --------------------------------------------------------------------------------------------- */
+
+/* The option that says when the method's work changes; NULL: it does not. */
+static const char *phase_key(const json_t *config) {
+    const struct method *m = method_find(cfg_str(config, "method"));
+    return m && m->phase_key && cfg_get(config, m->phase_key) ? m->phase_key : NULL;
+}
+
+/* How much of the run lies before that, in eighths. */
+static long phase_share(const json_t *config, const char *key) {
+    double steps = (double)cfg_int(config, "train.steps");
+    return steps > 0 ? lround(fmin(1, (double)cfg_int(config, key) / steps) * 8) : 8;
+}
+
+/* A calibration of `steps` steps, of which the first does not count, with that share. Returns its steps. */
+static long phase_set(json_t *c, const char *key, long steps) {
+    long share = phase_share(c, key), start = cfg_int(c, key), all = cfg_int(c, "train.steps");
+    if (share > 0 && share < 8) steps = MIN_OF(all, MAX_OF(steps, 9L));
+    if (share == 8) start = MAX_OF(start, steps);
+    if (share == 0) start = MIN_OF(start, 1L);
+    if (share > 0 && share < 8) start = 1 + lround((double)(steps - 1) * (double)share / 8);
+    cfg_set(c, key, json_integer(start));
+    return steps;
+}
+
 void speed_key(const json_t *config, char out[65]) {
     struct strbuf text = {0}, key = {0};
-    shape_add(&text, &key, config);
+    const char *phase = phase_key(config);
+    json_t *c = phase ? json_deep_copy(config) : NULL;
+    if (phase) cfg_set(c, phase, json_sprintf("%ld/8", phase_share(config, phase)));
+    shape_add(&text, &key, c ? c : config);
+    json_decref(c);
     sha256_hex(text.s ? text.s : "", text.len, out);
     strbuf_release(&text);
     strbuf_release(&key);
@@ -90,7 +120,10 @@ json_t *speed_calibration(const json_t *config, int times) {
     json_t *c = json_deep_copy(config);
     BUG_ON(!c, "a configuration does not copy (%zu keys)", json_object_size(config));
     long steps = cfg_int(c, "train.steps"), rows = cfg_int(c, "eval.rows");
-    cfg_set(c, "train.steps", json_integer(MIN_OF(steps, (long)times * SPEED_STEPS)));
+    const char *phase = phase_key(c);
+    long some = MIN_OF(steps, (long)times * SPEED_STEPS);
+    if (phase) some = phase_set(c, phase, some);
+    cfg_set(c, "train.steps", json_integer(some));
     cfg_set(c, "eval.every", json_integer(0));
     long want = (long)times * SPEED_ROWS;
     cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, want) : want));

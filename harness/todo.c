@@ -9,6 +9,7 @@
 #include "harness/cfg.h"
 #include "harness/data.h"
 #include "harness/nn/modelfile.h"
+#include "harness/nn/panel.h"
 #include "harness/progress.h"
 #include "harness/util.h"
 
@@ -153,19 +154,22 @@ static const char *largest(const struct train_result *r, char buf[64]) {
     return buf;
 }
 
-static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, const struct machine *m) {
-    size_t need = x->plan.peak_bytes_predicted, machine = m->mem_limit ? m->mem_limit : m->mem_total;
+/* more: bytes of scratch beside those of the plan. */
+static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, const struct machine *m, size_t more) {
+    size_t need = x->plan.peak_bytes_predicted + more, machine = m->mem_limit ? m->mem_limit : m->mem_total;
+    struct train_result at = x->plan;
     char a[32], b[32], c[64];
+    at.mem_at_peak[MEM_SCRATCH] += more;
     if (strcmp(x->plan.state, "complete") != 0) /* not even counted: no room for addresses (ulimit -v) */
         snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s", x->plan.state,
                  x->plan.error);
     else if (s->memory_limit && need > s->memory_limit)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
-                 progress_bytes((double)need, a), largest(&x->plan, c),
+                 progress_bytes((double)need, a), largest(&at, c),
                  progress_bytes((double)s->memory_limit, b));
     else if (machine && need > machine)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), this machine has %s; not started",
-                 progress_bytes((double)need, a), largest(&x->plan, c), progress_bytes((double)machine, b));
+                 progress_bytes((double)need, a), largest(&at, c), progress_bytes((double)machine, b));
 }
 
 /* Rows are checked once per data set: built-in ones are ours. */
@@ -205,9 +209,24 @@ struct plans {
     bool each_seed;
 };
 
+/* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in must hold its limit then too. */
+static int judged_threads(const struct todo_item *x, const struct machine *m, int threads) {
+    int asked = (int)cfg_int(x->config, "threads"), most = MIN_OF(MAX_OF(m->cores, 1), SCHED_MAX_THREADS);
+    return threads ? threads : asked ? asked : most;
+}
+
+void todo_judge(struct todo *t, const struct sweep *s, const struct machine *m, int threads) {
+    for (int i = 0; i < t->n; i++) {
+        struct todo_item *x = &t->v[i];
+        int more = judged_threads(x, m, threads) - x->threads;
+        if (!*x->refused && more > 0) refuse_what_cannot_fit(x, s, m, (size_t)more * team_thread_bytes());
+    }
+}
+
 static int plan_one(struct plans *known, const struct sweep *s, const struct machine *m, struct todo_item *x,
                     int threads, struct err *e) {
     char *key = plan_key(x->config);
+    x->threads = judged_threads(x, m, threads);
     for (int i = 0; i < known->n; i++) {
         if (known->each_seed && known->v[i].seed != x->seed) continue;
         if (strcmp(known->v[i].key, key) != 0) continue;
@@ -215,14 +234,9 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
         free(key);
         return 0;
     }
-    /* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in
-     * must hold its limit then too. */
-    int asked = (int)cfg_int(x->config, "threads"), most = MIN_OF(MAX_OF(m->cores, 1), SCHED_MAX_THREADS);
     struct train_job job = {.config = x->config,
                             .seed = x->seed,
-                            .threads = threads ? threads
-                                       : asked ? asked
-                                               : most,
+                            .threads = x->threads,
                             .memory_limit = s->memory_limit,
                             .save = s->save};
     int rc = train_plan(&job, &x->plan, e);
@@ -247,7 +261,7 @@ int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, in
         if (stop && *stop) rc = err_set(e, ERR_STOP, "stopped by the user");
         if (!rc) rc = check_data(x, &checked, e);
         if (!rc) rc = plan_one(&known, s, m, x, threads, e);
-        if (!rc) refuse_what_cannot_fit(x, s, m);
+        if (!rc) refuse_what_cannot_fit(x, s, m, 0);
     }
     for (int i = 0; i < known.n; i++) free(known.v[i].key);
     free(known.v);

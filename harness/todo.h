@@ -27,7 +27,8 @@ struct todo_item {
     bool is_base;
     char *label;
     int line;                 /* where its point stands in the sweep file; 0: none */
-    struct train_result plan; /* after todo_plan */
+    struct train_result plan; /* after todo_plan, */
+    int threads;              /* with so many */
     char refused[256];        /* why it cannot run: too much memory; "": it can */
     int64_t point;            /* row of the record, after todo_record */
 };
@@ -54,6 +55,10 @@ int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e
  * sweep file and line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
 int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
               const volatile sig_atomic_t *stop, struct err *e);
+
+/* After todo_plan with other threads than a run would be judged with: mark what cannot fit with those. threads: as todo_plan's. What `bench run`
+ * refuses, `bench plan` refuses, whatever threads it counts with. */
+void todo_judge(struct todo *t, const struct sweep *s, const struct machine *m, int threads);
 
 /* The job of a planned item, threads and output left to who starts it. Borrows from both. */
 struct sched_job todo_job(const struct todo_item *x, const struct sweep *s);

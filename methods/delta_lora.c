@@ -130,6 +130,7 @@ const struct method method_delta_lora = {
     .paper = "2309.02411",
     .flags = METHOD_MUTATES_BASE | METHOD_MERGEABLE | METHOD_IDENTITY_AT_INIT,
     .opts = delta_lora_opts,
+    .phase_key = "delta_start",
     .run_size = sizeof(struct delta_run),
     .site_size = sizeof(struct delta_site),
     .check = delta_check,

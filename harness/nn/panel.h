@@ -36,6 +36,7 @@ struct team;
 struct team *team_new(struct mem *m, int nthreads);
 void team_free(struct team *t);
 int team_threads(const struct team *t);
+size_t team_thread_bytes(void); /* of its scratch, what each thread adds */
 /* While on: of a product with np = 1 only lane 0 (the first token) counts, and panel_mm may take the way for one token: up to 1e-6 of the largest
  * output away from the other, the other lanes 0. For passes that extend a sequence by a token. */
 void team_one_token(struct team *t, bool on);

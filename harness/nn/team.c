@@ -28,6 +28,8 @@ void team_free(struct team *t) {
 
 void team_one_token(struct team *t, bool on) { t->one_token = on; }
 
+size_t team_thread_bytes(void) { return TEAM_LOCAL * sizeof(float); }
+
 int team_threads(const struct team *t) { return t->n; }
 
 static const struct kernels *in_use; /* written once, before threads start, or by a test */

@@ -100,6 +100,38 @@ static void a_calibration_is_a_few_steps_of_the_same_shape(void **state) {
     json_decref(c);
 }
 
+/* Steps, K and the shape's key of a calibration of delta_lora with this K of 1000 steps. */
+static long calibrated(long K, int times, long *start, char key[65]) {
+    json_t *a = config(), *b;
+    cfg_set(a, "method", json_string("delta_lora"));
+    cfg_set(a, "delta_start", json_integer(K));
+    cfg_set(a, "train.steps", json_integer(1000));
+    speed_key(a, key);
+    b = speed_calibration(a, times);
+    long steps = cfg_int(b, "train.steps");
+    *start = cfg_int(b, "delta_start");
+    json_decref(a);
+    json_decref(b);
+    return steps;
+}
+
+static void a_calibration_does_the_later_work_as_often_as_the_run(void **state) {
+    (void)state;
+    char half[65], other[65];
+    long start;
+    assert_int_equal(calibrated(500, 1, &start, half), 9);
+    assert_int_equal(start, 5); /* of the 8 steps that count, 4 */
+    assert_int_equal(calibrated(480, 10, &start, other), 40);
+    assert_in_range(start, 20, 21);
+    assert_string_equal(half, other); /* about a half: one shape */
+    assert_int_equal(calibrated(1000, 1, &start, other), SPEED_STEPS);
+    assert_true(start >= SPEED_STEPS); /* never */
+    assert_string_not_equal(half, other);
+    assert_int_equal(calibrated(0, 1, &start, other), SPEED_STEPS);
+    assert_int_equal(start, 0); /* from the first step on */
+    assert_string_not_equal(half, other);
+}
+
 static void short_calibrations_are_repeated_for_longer(void **state) {
     (void)state;
     struct train_result slow = {.train_s = 5, .first_s = 2}, fast = {.train_s = 0.13, .first_s = 0.03},
@@ -115,6 +147,7 @@ int main(void) {
         cmocka_unit_test(the_first_step_counts_once_per_run),
         cmocka_unit_test(what_was_not_measured_is_not_predicted),
         cmocka_unit_test(a_calibration_is_a_few_steps_of_the_same_shape),
+        cmocka_unit_test(a_calibration_does_the_later_work_as_often_as_the_run),
         cmocka_unit_test(short_calibrations_are_repeated_for_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,30 @@ static void without_a_word_about_threads_a_run_is_judged_with_all_cores(void **s
     free(limit);
 }
 
+static void a_plan_for_fewer_threads_refuses_what_a_run_would(void **state) {
+    (void)state;
+    struct machine four = large;
+    struct err e = {0};
+    four.cores = 4;
+    load("");
+    if (todo_plan(&todo, sweep, &four, 1, false, NULL, &e)) fail_msg("%s", e.msg);
+    char *limit = xasprintf("limits: {memory: %zu}\n", todo.v[1].plan.peak_bytes_predicted + 1); /* of lora with one thread */
+    todo_release(&todo);
+    sweep_free(sweep);
+    load(limit);
+    if (todo_plan(&todo, sweep, &four, 1, false, NULL, &e)) fail_msg("%s", e.msg);
+    assert_string_equal(todo.v[1].refused, "");
+    todo_judge(&todo, sweep, &four, 1); /* the user said one thread */
+    assert_string_equal(todo.v[1].refused, "");
+    todo_judge(&todo, sweep, &four, 0); /* nobody said: the run might get four */
+    assert_non_null(strstr(todo.v[1].refused, "limits.memory"));
+    char with_one[256];
+    memcpy(with_one, todo.v[1].refused, sizeof with_one);
+    if (todo_plan(&todo, sweep, &four, 0, false, NULL, &e)) fail_msg("%s", e.msg);
+    assert_string_equal(todo.v[1].refused, with_one); /* word for word what the run says */
+    free(limit);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -158,6 +182,7 @@ int main(void) {
         T(a_control_groups_limit_counts_as_the_machine),
         T(memory_that_is_only_taken_now_refuses_nothing),
         T(without_a_word_about_threads_a_run_is_judged_with_all_cores),
+        T(a_plan_for_fewer_threads_refuses_what_a_run_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
