@@ -71,6 +71,11 @@ static void print_pair(const struct inspect *x, const struct inspect *y, enum ta
                : x->of_A || y->of_A ? "A and of \xce\x94W"
                                     : "\xce\x94W");
     print_table(inspect_phi_table(x, y), format, "");
+    if (format == TABLE_AS_TEXT && x->of_A && y->of_A && x->seed >= 0 && x->seed == y->seed)
+        printf(
+            "\nBoth began with seed %ld, and so with the same numbers in A: part of this likeness was not learned. Compare runs\n"
+            "of different seeds.\n",
+            x->seed);
 }
 
 static void print_json(const struct inspect *x, const struct inspect *y) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "harness/cfg.h"
+#include "harness/db.h"
 #include "harness/infer.h"
 #include "harness/merge.h"
 #include "harness/method.h"
@@ -194,18 +195,36 @@ static int open_all(struct work *w, struct inspect *x, const char *path, const c
     return infer_open(w->base, model, NULL, 1, 0, e);
 }
 
-/* "run 12 (lora r=8)": the method as trained, where the record knows it. */
+/* "run 12 (lora r=8 seed 0)": the method as trained, where the record knows it. */
 static void add_label(struct inspect *x, const json_t *recorded, const struct infer *with, bool whole) {
     const json_t *config = recorded ? recorded : with->config;
     const struct method *trained = method_find(recorded    ? cfg_str(recorded, "method")
                                                : x->method ? x->method
                                                            : "");
-    const char *method = x->method = trained ? trained->name : "a whole model";
     const json_t *r = whole ? NULL : cfg_get(config, "r");
-    char *label = json_is_integer(r) ? xasprintf("%s (%s r=%d)", x->label, method, (int)json_integer_value(r))
-                                     : xasprintf("%s (%s)", x->label, method);
+    struct strbuf b = {0};
+    x->method = trained ? trained->name : "a whole model";
+    strbuf_addf(&b, "%s (%s", x->label, x->method);
+    if (json_is_integer(r)) strbuf_addf(&b, " r=%d", (int)json_integer_value(r));
+    if (x->seed >= 0) strbuf_addf(&b, " seed %ld", x->seed);
+    strbuf_adds(&b, ")");
     free(x->label);
-    x->label = label;
+    x->label = strbuf_detach(&b);
+}
+
+static int read_seed(struct inspect *x, const char *run, const char *file, struct err *e) {
+    struct db *db;
+    struct db_query *q;
+    int rc = db_open(&db, file ? file : DB_DEFAULT, false, e);
+    if (rc) return rc;
+    rc = db_query(db, &q, "SELECT seed FROM run WHERE id = ?1", e);
+    if (!rc) {
+        db_query_bind_int(q, 1, atoll(run));
+        if ((rc = db_query_next(q, e)) == 1) x->seed = (long)db_query_int(q, 0);
+        db_query_close(q);
+    }
+    db_close(db);
+    return rc < 0 ? rc : 0;
 }
 
 int inspect_read(struct inspect *x, const char *run_or_dir, const char *db, const char *model, int top,
@@ -218,6 +237,8 @@ int inspect_read(struct inspect *x, const char *run_or_dir, const char *db, cons
     x->label = xasprintf("%s%s", is_run ? "run " : "", run_or_dir);
     char *path = infer_checkpoint(run_or_dir, db, &recorded, &w.whole, e);
     int rc = path ? 0 : e->code;
+    x->seed = -1;
+    if (!rc && is_run) rc = read_seed(x, run_or_dir, db, e);
     if (!rc && w.whole && !model && !recorded)
         rc = err_set(e, ERR_USER, "%s is a whole model: say with --model what it was trained from",
                      run_or_dir);

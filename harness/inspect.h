@@ -37,10 +37,11 @@ struct inspect_site {
 };
 
 struct inspect {
-    char *label;               /* as the user named it, with method and rank */
+    char *label;               /* as the user named it, with method, rank and seed */
     char *model;               /* the base, as it was opened */
     const char *method;        /* as trained, where the record knows it; else as saved */
     bool of_A;                 /* directions: of A, not of Delta W */
+    long seed;                 /* of a recorded run; -1: unknown */
     struct inspect_site *site; /* in the model's order */
     int n;
 };

@@ -32,6 +32,15 @@ static void turn(const double *phi, int ni, int nj, int d, double *out, double *
         }
 }
 
+/* The end of a label, which tells a long path. Caller frees. */
+static char *shortened(const char *label) {
+    size_t n = strlen(label), most = 40;
+    if (n <= most) return xstrdup(label);
+    const char *end = label + n - most;
+    while ((*(const unsigned char *)end & 0xc0) == 0x80) end++;
+    return xasprintf("...%s", end);
+}
+
 static int draw_kind(const struct inspect *x, const struct inspect *y, const char *kind, const char *dir,
                      struct plot_paths *paths, struct err *e) {
     int ni, nj, d, layers;
@@ -42,9 +51,9 @@ static int draw_kind(const struct inspect *x, const struct inspect *y, const cha
     char(*xown)[LABEL], (*yown)[LABEL];
     const char **xlab = labels(ni, &xown), **ylab = labels(nj, &yown);
     char *over = layers > 1 ? xasprintf("%s, mean over %d layers", kind, layers) : xasprintf("%s", kind);
-    char *title = xasprintf("Subspaces of %s: %s and %s", kind, x->label, y->label);
-    char *xlabel = xasprintf("first i directions of %s", x->label),
-         *ylabel = xasprintf("first j directions of %s", y->label);
+    char *xname = shortened(x->label), *yname = shortened(y->label);
+    char *title = xasprintf("%s: %s and %s", kind, xname, yname);
+    char *xlabel = xasprintf("first i of %s", xname), *ylabel = xasprintf("first j of %s", yname);
     turn(phi, ni, nj, d, value, random);
     struct plot_heat_panel panels[] = {{.title = over, .value = value},
                                        {.title = "random subspaces (expected)", .value = random}};
@@ -73,7 +82,8 @@ static int draw_kind(const struct inspect *x, const struct inspect *y, const cha
     int rc = plot_figure_write(&f, dir, base, PLOT_PNG | PLOT_SVG, paths, e);
     plot_figure_release(&f);
     free(named), free(base), free(over), free(title), free(xlabel), free(ylabel);
-    free(xlab), free(ylab), free(xown), free(yown), free(value), free(random), free(phi);
+    free(xname), free(yname), free(xlab), free(ylab), free(xown), free(yown), free(value), free(random),
+        free(phi);
     return rc;
 }
 

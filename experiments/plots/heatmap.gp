@@ -29,8 +29,8 @@ do for [fmt in formats] {
     eval start(fmt)
     unset label
     set multiplot
-    set label 1 title at screen sx(30),sy(38) left font ''.bold(30) tc rgb ink
-    set label 2 subtitle at screen sx(30),sy(80) left font ''.px(25) tc rgb ink
+    set label 1 title at screen sx(30),sy(38) left font ''.bold(minof(30, (W - 60) / (strlen(title) * 0.68))) tc rgb ink
+    set label 2 subtitle at screen sx(30),sy(80) left font ''.px(minof(25, (W - 60) / (strlen(subtitle) * 0.58))) tc rgb ink
     set label 3 ylabel at screen sx(34),sy(top + 36 + ((rows - 1) * step + ph) / 2.0) center rotate by 90 font ''.px(25) tc rgb ink
     set style fill solid 1.0 noborder
     set border 15 lc rgb '#999999' lw 0.8

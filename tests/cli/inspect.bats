@@ -65,7 +65,7 @@ of() { python3 -c "import json; v = json.load(open('$2')); print($1)"; }
 @test "as text: a line per layer, the means of each kind" {
     run inspect "$(run_of vera)"
     is "$status" 0
-    has "$output" "(vera r=2), base smoke: 4 layers"
+    has "$output" "(vera r=2 seed 0), base smoke: 4 layers"
     has "$output" "layers.1.v_proj"
     has "$output" "mean over layers of"
     run inspect "$(run_of vera)" --csv
@@ -77,7 +77,9 @@ of() { python3 -c "import json; v = json.load(open('$2')); print($1)"; }
     a=$(run_of lora r 2) b=$(run_of lora r 4)
     run inspect "$a" "$b" -o figures
     is "$status" 0
+    has "$output" "(lora r=2 seed 0) and run"
     has "$output" "right-singular directions of A"
+    has "$output" "Both began with seed 0"
     has "$output" "q_proj"
     [ -s figures/phi-q_proj.csv ] && [ -s figures/phi-v_proj.gp ]
     ! command -v gnuplot >/dev/null || { [ -s figures/phi-q_proj.png ] && [ -s figures/phi-q_proj.svg ]; }
