@@ -46,7 +46,7 @@ static bool is_plain(const char *s, const char *more) {
 static const char *check_pip(const struct catalog_model *m) {
     if (!is_plain(m->package, "-_.")) return "the package";
     if (!is_plain(m->version, ".+!")) return "the version";
-    if (!is_plain(m->member, "-_./") || strchr(m->member, 0)[-1] == '/') return "the member";
+    if (!is_plain(m->member, "-_./")) return "the member";
     if (m->bytes <= 0) return "the number of bytes";
     if (strlen(m->sha256) != 64 || strspn(m->sha256, "0123456789abcdef") != 64) return "the sha256";
     return NULL;
@@ -176,11 +176,14 @@ static char *shipped_place(const struct catalog_model *m) {
     return keep;
 }
 
+bool catalog_model_is_folder(const struct catalog_model *m) {
+    return m->kind == CATALOG_PIP && strchr(m->member, 0)[-1] == '/';
+}
+
 char *catalog_model_place(const struct catalog_model *m) {
     if (m->kind == CATALOG_SHIPPED) return shipped_place(m);
-    const char *slash = strrchr(m->member, '/');
-    char *cache = cache_dir(),
-         *place = xasprintf("%s/models/%s/%s", cache, m->name, slash ? slash + 1 : m->member);
+    const char *slash = strrchr(m->member, '/'), *file = slash ? slash + 1 : m->member;
+    char *cache = cache_dir(), *place = xasprintf("%s/models/%s%s%s", cache, m->name, *file ? "/" : "", file);
     free(cache);
     return place;
 }
@@ -188,7 +191,7 @@ char *catalog_model_place(const struct catalog_model *m) {
 bool catalog_model_present(const struct catalog_model *m) {
     char *place = catalog_model_place(m);
     struct stat st;
-    bool there = m->kind == CATALOG_SHIPPED
+    bool there = m->kind == CATALOG_SHIPPED || catalog_model_is_folder(m)
                      ? has_model(place)
                      : stat(place, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == m->bytes;
     free(place);

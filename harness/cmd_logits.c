@@ -76,6 +76,10 @@ static int run(const struct options *o, struct err *e) {
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, NULL, e) : NULL;
     if (o->adapter && !adapter) return e->code;
     int rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
+    if (!rc && !m.facts.head) {
+        rc = err_set(e, ERR_USER, "%s is an encoder and has no logits: `bench embed` gives its vectors", o->model);
+        infer_close(&m);
+    }
     if (!rc) {
         rc = read_ids(&m, o, &ids, e);
         if (!rc) rc = write_logits(&m, &ids, o->out, e);

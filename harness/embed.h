@@ -42,6 +42,7 @@ bool embedder_normalizes(const struct embedder *E);
 /* The folder's prompt of a name: "query", or "document" (for which "passage" and "corpus" stand in); NULL: its default prompt. "" where it has none. What
  * is put in front of each text. Borrowed. */
 const char *embedder_prompt(const struct embedder *E, const char *name);
+bool embedder_has_prompt(const struct embedder *E, const char *name);
 
 /* ---- texts ------------------------------------------------------------------------------------------------ */
 

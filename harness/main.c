@@ -27,6 +27,7 @@ const struct cmd cmd_table[] = {
     {"generate", cmd_generate, "continue a text with a model, with or without an adapter", CMD_COMPUTES},
     {"tokenize", cmd_tokenize, "text to token ids", CMD_TALKS},
     {"logits", cmd_logits, "a model's logits for given tokens, as .npy", CMD_COMPUTES},
+    {"embed", cmd_embed, "the vectors of texts, as .npy", CMD_COMPUTES},
     {"merge", cmd_merge, "a model with an adapter in its weights, as a Hugging Face folder", CMD_COMPUTES},
     {"inspect", cmd_inspect, "what training changed, layer by layer; how alike two runs are", CMD_COMPUTES},
     {"pull", cmd_pull, "fetch a pretrained model", CMD_TALKS},

