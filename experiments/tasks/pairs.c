@@ -15,19 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/tasks/data_opts.h"
 #include "harness/cfg.h"
 
 static const struct opt pairs_opts[] = {
-    {"data.name", OPT_STR, NULL, 0, 0, NULL, "a built-in data set (`bench ls data`), instead of files"},
-    {"data.train", OPT_STR, NULL, 0, 0, NULL, "file of training rows"},
-    {"data.eval", OPT_STR, NULL, 0, 0, NULL, "file of rows to evaluate on while training"},
-    {"data.test", OPT_STR, NULL, 0, 0, NULL, "file of rows scored once at the end, never used to choose"},
-    {"data.format", OPT_ENUM, NULL, 0, 0, "jsonl|csv|tsv", "file format (default: by extension)"},
-    {"data.header", OPT_BOOL, "true", 0, 0, NULL, "CSV, TSV: the first row names the columns"},
-    {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal",
-     "CSV, TSV: are quotes characters like any other?"},
-    {"data.special_tokens", OPT_BOOL, "false", 0, 0, NULL, "recognise special tokens in data fields too"},
-    {"data.where", OPT_STR, NULL, 0, 0, NULL, "column=value: only rows that have that value there"},
+    DATA_FILE_OPTS,
     {"data.anchor", OPT_STR, NULL, 0, 0, NULL, "template of the text that asks, as \"{question}\""},
     {"data.positive", OPT_STR, NULL, 0, 0, NULL, "template of the text that answers"},
     {"data.negative", OPT_ANY, NULL, 0, 0, NULL,

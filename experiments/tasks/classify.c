@@ -1,0 +1,352 @@
+/* classify.c - texts to classes: a linear head on the pooled hidden states of a text, softmax cross-entropy.
+ *
+ *   logits = W y + b,  y = the embedding of the text (harness/embed.h: mean or first token of encoders, last
+ * token of decoders), not normalised
+ *
+ * The head bears the names of transformers' classes: classifier.weight and classifier.bias on encoders,
+ * score.weight without a bias on decoders (whose forward pass, the last token's hidden state, is then the
+ * same as theirs; BERT's class puts a pooler with tanh in between, this one does not). It starts uniform in
+ * +-1/sqrt(D), zero bias, drawn from the seed; every method trains it and adapters carry it. Labels: those of
+ * the training rows, sorted, or data.labels. The loss is the sum over texts, its weight their number. Rows
+ * with a blank text are left out and counted. */
+#include "experiments/tasks/classify.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "experiments/tasks/data_opts.h"
+#include "experiments/tasks/metrics.h"
+#include "experiments/tasks/texts.h"
+#include "harness/cfg.h"
+
+static const struct opt classify_opts[] = {
+    DATA_FILE_OPTS,
+    {"data.text", OPT_STR, NULL, 0, 0, NULL, "template of the text, as \"{title}: {body}\""},
+    {"data.label", OPT_STR, NULL, 0, 0, NULL, "template of the class, as \"{label}\""},
+    {"data.labels", OPT_ANY, NULL, 0, 0, NULL,
+     "list of the classes, in the order of the head's outputs (default: those of the training rows, sorted)"},
+    {"embedding.pooling", OPT_ENUM, NULL, 0, 0, "mean|cls|last|max",
+     "hidden states of a text to one vector (default: the model's own)"},
+    OPT_END,
+};
+
+struct score {
+    enum split split;
+    long cap;     /* rows asked for */
+    double *loss; /* [cap], -1: left out */
+    bool *right;  /* [cap] */
+    long *table;  /* [labels][labels]: truth, predicted */
+    double sum;
+    long rows;
+};
+
+struct classify {
+    struct mem *mem;
+    struct embedder *E;
+    struct dataset *data;
+    struct labels labels;
+    struct texts split[SPLIT_COUNT];
+    struct template *label[SPLIT_COUNT];
+    long left_out[SPLIT_COUNT];
+    bool causal;
+    struct param *weight, *bias; /* bias NULL: none */
+    struct score score;
+};
+
+struct class_batch {
+    struct task_batch tb;
+    int n;
+    struct embed_batch *texts;
+    int32_t *target; /* [n] */
+    long *row;       /* [n]: row of the split */
+    /* of one pass */
+    float *h, *dh, *nll, *d; /* panels of the embeddings, their gradient, losses; the gradient as rows */
+    int32_t *top1;
+};
+
+/* ---- opening ------------------------------------------------------------------------------------------- */
+
+static void release_score(struct classify *c) {
+    struct score *x = &c->score;
+    mem_free(c->mem, MEM_DATA, x->loss, (size_t)x->cap * sizeof *x->loss);
+    mem_free(c->mem, MEM_DATA, x->right, (size_t)x->cap * sizeof *x->right);
+    mem_free(c->mem, MEM_DATA, x->table, (size_t)c->labels.n * (size_t)c->labels.n * sizeof *x->table);
+    x->loss = NULL, x->right = NULL, x->table = NULL;
+}
+
+static void classify_free(void *state) {
+    struct classify *c = state;
+    if (!c) return;
+    release_score(c);
+    for (int s = 0; s < SPLIT_COUNT; s++) {
+        texts_release(&c->split[s]);
+        template_free(c->label[s]);
+    }
+    labels_release(&c->labels);
+    embedder_close(c->E);
+    data_free(c->data);
+    free(c);
+}
+
+static int open_split(struct classify *c, enum split s, const struct rows *rows, struct err *e) {
+    if (!rows) return 0;
+    texts_init(&c->split[s], c->E, rows, c->data->special_tokens);
+    int rc =
+        texts_add(&c->split[s], "text", data_template(c->data, "text", 0), embedder_prompt(c->E, NULL), e);
+    if (!rc && template_compile(&c->label[s], data_template(c->data, "label", 0), rows, e))
+        rc = err_wrap(e, "data.label");
+    return rc;
+}
+
+static int read_labels(struct classify *c, const json_t *list, struct err *e) {
+    if (list && !json_is_null(list)) return labels_given(&c->labels, list, e);
+    if (!c->label[SPLIT_TRAIN])
+        return err_set(
+            e, ERR_USER,
+            "task classify: without training rows the classes are not known: give data.labels, in the order of training");
+    return labels_found(&c->labels, c->label[SPLIT_TRAIN], c->data->train, e);
+}
+
+static int classify_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
+                         const struct model_facts *facts, struct err *e) {
+    struct classify *c = xcalloc(1, sizeof *c);
+    struct embed_options o = {.pooling = cfg_str(config, "embedding.pooling"),
+                              .normalize = 0,
+                              .max_length = (int)cfg_int(config, "train.max_length")};
+    c->mem = mem;
+    c->causal = facts->causal;
+    int rc = embedder_open(&c->E, cfg_str(config, "model_path"), tok, facts, &o, mem, e);
+    if (!rc) rc = data_open(&c->data, cfg_get(config, "data"), e);
+    if (!rc && !(data_template(c->data, "text", 0) && data_template(c->data, "label", 0)))
+        rc = err_set(
+            e, ERR_USER,
+            "task classify needs data.text and data.label: templates such as \"{sentence}\" and \"{label}\"");
+    const struct rows *rows[] = {rc ? NULL : c->data->train, rc ? NULL : c->data->eval,
+                                 rc ? NULL : c->data->test};
+    for (int s = 0; s < SPLIT_COUNT && !rc; s++) rc = open_split(c, (enum split)s, rows[s], e);
+    if (!rc) rc = read_labels(c, cfg_get(config, "data.labels"), e);
+    if (rc)
+        classify_free(c);
+    else
+        *ret = c;
+    return rc;
+}
+
+static int classify_declare(void *state, struct net *net, struct err *e) {
+    (void)e;
+    struct classify *c = state;
+    int D = embedder_dim(c->E), n = c->labels.n;
+    c->weight = net_head(net, c->causal ? "score.weight" : "classifier.weight", 2, n, D);
+    c->bias = c->causal ? NULL : net_head(net, "classifier.bias", 1, 1, n);
+    if (!net->mem->counting)
+        rng_fill_uniform(rng_make(net->seed, c->weight->name, 0), c->weight->value, (size_t)n * (size_t)D,
+                         1 / sqrtf((float)D));
+    return 0;
+}
+
+static long classify_rows(void *state, enum split s) {
+    return texts_rows(&((struct classify *)state)->split[s]);
+}
+
+/* ---- micro-batches ------------------------------------------------------------------------------------- */
+
+static void classify_batch_free(void *state, struct task_batch *tb) {
+    struct classify *c = state;
+    struct class_batch *b = (struct class_batch *)tb;
+    if (!b) return;
+    embedder_batch_free(c->E, b->texts);
+    free(b->target);
+    free(b->row);
+    free(b);
+}
+
+/* Text and label of a row into the batch. 0: done or left out. */
+static int add_row(struct classify *c, enum split s, long row, struct class_batch *b,
+                   const struct embed_text **text, int64_t *key, struct err *e) {
+    int full = texts_row(&c->split[s], row, e), label;
+    if (full < 0) return ERR_USER;
+    if (!full) {
+        c->left_out[s]++;
+        return 0;
+    }
+    if ((label = labels_of(&c->labels, c->label[s], c->split[s].rows, row, e)) < 0) return ERR_USER;
+    text[b->n] = texts_get(&c->split[s], row, 0, e);
+    key[b->n] = row;
+    b->target[b->n] = label;
+    b->row[b->n++] = row;
+    b->tb.tokens += text[b->n - 1]->n;
+    return 0;
+}
+
+static struct task_batch *make_batch(struct classify *c, enum split s, const long *rows, int n,
+                                     struct err *e) {
+    struct class_batch *b = xcalloc(1, sizeof *b);
+    const struct embed_text **text = xcalloc((size_t)n, sizeof(struct embed_text *));
+    int64_t *key = xcalloc((size_t)n, sizeof *key);
+    int rc = 0;
+    b->target = xcalloc((size_t)n, sizeof *b->target);
+    b->row = xcalloc((size_t)n, sizeof *b->row);
+    for (int i = 0; i < n && !rc; i++) rc = add_row(c, s, rows[i], b, text, key, e);
+    if (!rc && b->n) b->texts = embedder_batch_new(c->E, text, key, b->n);
+    b->tb.weight = b->n;
+    free(key);
+    free(text);
+    if (!rc) return &b->tb;
+    classify_batch_free(c, &b->tb);
+    return NULL;
+}
+
+static struct task_batch *classify_batch(void *state, const long *rows, int n, struct err *e) {
+    return make_batch(state, SPLIT_TRAIN, rows, n, e);
+}
+
+/* ---- passes -------------------------------------------------------------------------------------------- */
+
+static void classify_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train) {
+    struct classify *c = state;
+    struct class_batch *b = (struct class_batch *)tb;
+    struct net *net = tn->net;
+    int D = embedder_dim(c->E), np = panels(b->n);
+    embedder_layout(c->E, tn, b->texts, train ? EMBED_TRAIN : EMBED_SCORE);
+    b->h = net_keep(net, MEM_SCRATCH, np, D);
+    b->nll = net_keep(net, MEM_SCRATCH, np, 1);
+    b->top1 = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->n * sizeof *b->top1);
+    if (!train) return;
+    b->dh = net_keep(net, MEM_SCRATCH, np, D);
+    b->d = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->n * (size_t)D * sizeof *b->d);
+}
+
+static void add_score(struct classify *c, const struct class_batch *b) {
+    struct score *x = &c->score;
+    for (int i = 0; i < b->n; i++) {
+        x->loss[b->row[i]] = (double)b->nll[i];
+        x->right[b->row[i]] = b->top1[i] == b->target[i];
+        x->table[b->target[i] * c->labels.n + b->top1[i]]++;
+        x->sum += (double)b->nll[i];
+    }
+}
+
+static double classify_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train,
+                           double scale) {
+    struct classify *c = state;
+    struct class_batch *b = (struct class_batch *)tb;
+    struct team *team = tn->net->team;
+    int D = embedder_dim(c->E);
+    panel_from_rows(team, b->h, D, embedder_forward(c->E, tn, b->texts), D, b->n);
+    xent(team, b->nll, b->top1, train ? b->dh : NULL, D, train ? c->weight->grad : NULL,
+         train && c->bias ? c->bias->grad : NULL, &c->weight->w, c->bias ? c->bias->value : NULL, b->h, D,
+         b->n, b->target, (float)scale);
+    if (!train) {
+        add_score(c, b);
+        return 0;
+    }
+    panel_to_rows(team, b->d, b->dh, D, D, b->n);
+    embedder_backward(c->E, tn, b->texts, b->d);
+    double sum = 0;
+    for (int i = 0; i < b->n; i++) sum += (double)b->nll[i];
+    return sum;
+}
+
+/* ---- scores -------------------------------------------------------------------------------------------- */
+
+static const char nothing[] = "has a text: all are blank";
+
+static const char *const classify_metrics[] = {"loss", "accuracy", "f1", "f1_macro", "matthews", NULL};
+
+static const char *classify_metric_goal(const char *name) {
+    for (int i = 0; classify_metrics[i]; i++)
+        if (!strcmp(classify_metrics[i], name)) return i < 1 ? "minimize" : "maximize";
+    return NULL;
+}
+
+static int classify_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items,
+                                struct err *e) {
+    (void)tn, (void)e;
+    struct classify *c = state;
+    struct score *x = &c->score;
+    long n = texts_rows(&c->split[s]);
+    *items = rows > 0 ? MIN_OF(rows, n) : n;
+    *x = (struct score){.split = s, .cap = *items};
+    x->loss = mem_alloc(c->mem, MEM_DATA, (size_t)x->cap * sizeof *x->loss);
+    x->right = mem_alloc(c->mem, MEM_DATA, (size_t)x->cap * sizeof *x->right);
+    x->table = mem_alloc(c->mem, MEM_DATA, (size_t)c->labels.n * (size_t)c->labels.n * sizeof *x->table);
+    for (long i = 0; i < x->cap && !c->mem->counting; i++) x->loss[i] = -1;
+    c->left_out[s] = 0;
+    return 0;
+}
+
+static long classify_item_tokens(void *state, long item, struct err *e) {
+    struct classify *c = state;
+    int full = texts_row(&c->split[c->score.split], item, e);
+    return full < 0 ? -1 : full ? texts_get(&c->split[c->score.split], item, 0, e)->n : 0;
+}
+
+static struct task_batch *classify_score_batch(void *state, const long *items, int n, struct err *e) {
+    struct classify *c = state;
+    struct task_batch *b = make_batch(c, c->score.split, items, n, e);
+    if (b) c->score.rows += ((struct class_batch *)b)->n;
+    return b;
+}
+
+static void tell_score(const struct classify *c, const struct task_tell *tell) {
+    const struct score *x = &c->score;
+    int n = c->labels.n;
+    double loss = x->sum / (double)x->rows, macro = metric_f1_macro(x->table, n);
+    const double v[] = {loss, metric_accuracy(x->table, n), n == 2 ? metric_f1(x->table, n, 1) : macro, macro,
+                        metric_matthews(x->table, n)};
+    for (size_t i = 0; i < ARRAY_LEN(v); i++)
+        tell->metric(tell->arg, classify_metrics[i], isnan(loss) ? NAN : v[i]);
+    for (long i = 0; i < x->cap; i++) {
+        if (x->loss[i] == -1) continue;
+        tell->item(tell->arg, "loss", i, x->loss[i]);
+        tell->item(tell->arg, "accuracy", i, x->right[i]);
+    }
+}
+
+static int classify_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
+    (void)tn;
+    struct classify *c = state;
+    if (tell && c->score.rows) tell_score(c, tell);
+    release_score(c);
+    return c->score.rows ? 0 : err_set(e, ERR_USER, "no %s row %s", split_name(c->score.split), nothing);
+}
+
+static void classify_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text),
+                             void *arg) {
+    struct classify *c = state;
+    for (int s = 0; s < SPLIT_COUNT; s++) {
+        char text[160];
+        const char *name = split_name((enum split)s);
+        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->left_out[s], name);
+        if (c->left_out[s]) say(arg, "skipped", text);
+        snprintf(text, sizeof text, "%ld %s texts are longer than %d tokens and were cut", c->split[s].cut,
+                 name, embedder_max_length(c->E));
+        if (c->split[s].cut) say(arg, "cut", text);
+    }
+}
+
+const struct task task_classify = {
+    .name = "classify",
+    .summary = "texts to classes: a linear head on the pooled hidden states",
+    .task_type = "SEQ_CLS",
+    .opts = classify_opts,
+    .default_metric = "eval/accuracy",
+    .default_goal = "maximize",
+    .metrics = classify_metrics,
+    .metric_goal = classify_metric_goal,
+    .nothing = nothing,
+    .open = classify_open,
+    .free = classify_free,
+    .declare = classify_declare,
+    .rows = classify_rows,
+    .batch = classify_batch,
+    .batch_free = classify_batch_free,
+    .layout = classify_layout,
+    .run = classify_run,
+    .score_begin = classify_score_begin,
+    .item_tokens = classify_item_tokens,
+    .score_batch = classify_score_batch,
+    .score_end = classify_score_end,
+    .remarks = classify_remarks,
+};
