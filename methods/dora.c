@@ -2,14 +2,11 @@
  *
  *   h = b + g * (W x + s B A x),   g_i = m_i / n_i,   n_i = ||W_i + s B_i A||,   elementwise *
  *
- * m [d_out] starts as ||W_i|| and trains beside A and B. The paper's column norm is one magnitude per output
- * feature, as PEFT has it. As in section 4.3 there n is a constant in backward: it is taken anew after each
- * optimizer step and is then fixed until the next. With v = W x + s B A x, G = dL/dh: dm_i = sum_t G_i v_i /
- * n_i,   and through v as LoRA with g * G for G.
- *
- * n^2 = ||W_i||^2 + 2 s B_i (A W_i^T) + s^2 B_i (A A^T) B_i^T: two thin products with A's rows as tokens,
- * instead of the d_out x d_in sum. v is kept for backward (d_out wide): DoRA's price in memory. Dropout would
- * need W x of the dropped x as well (PEFT computes it): refused. */
+ * m [d_out] starts as ||W_i|| and trains beside A and B. The paper's column norm is one magnitude per output feature, as PEFT has it. As in
+ * section 4.3 n is a constant in backward: it is taken after each optimizer step and then fixed until the next. With v = W x + s B A x, G =
+ * dL/dh: dm_i = sum_t G_i v_i / n_i, and through v as LoRA with g * G for G. n^2 = ||W_i||^2 + 2 s B_i (A W_i^T) + s^2 B_i (A A^T) B_i^T:
+ * two thin products with A's rows as tokens, instead of the d_out x d_in sum. v is kept for backward, d_out wide: DoRA's price in memory.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -20,34 +17,29 @@
 struct dora_run {
     struct lowrank_run lowrank;
     int widest_out;
-    float *rows, *wa, *aa; /* scratch: A's rows as tokens, W A^T, A A^T */
-    float *dv;             /* scratch: g * G */
+    float *rows, *wa, *aa, *dv; /* scratch: A's rows as tokens, W A^T, A A^T; g * G */
 };
 
 struct dora_site {
     struct lowrank_site lowrank;
-    struct param *m;
-    struct param *n; /* frozen, 4 rows of d_out: ||W_i||^2, n, g, (1 - g) b */
-    bool fresh;      /* n and g belong to A and B as they are; else the next pass takes them anew */
-    float *v;        /* W x + b + s B A x, kept */
+    struct param *m, *n; /* n: a note, 4 rows of d_out: ||W_i||^2, n, g, (1 - g) b */
+    bool fresh;          /* n and g belong to A and B as they are; else the next pass takes them anew */
+    float *v;            /* W x + b + s B A x, kept */
 };
 enum { SQUARE, NORM, FACTOR, SHIFT, NORM_ROWS };
 
 static int dora_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
-    (void)warn, (void)warn_size;
+    (void)warn, (void)warn_size; /* PEFT's form of dropout takes a second W x, of the dropped x */
     return lowrank_dropout(cfg) > 0 ? err_set(e, ERR_USER, "dora takes lora_dropout 0 only") : 0;
 }
 
-static void dora_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
-                       size_t *stored) {
+static void dora_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
     lowrank_count(s, nsites, cfg, trainable, stored);
     for (int i = 0; i < nsites; i++) *trainable += (size_t)s[i].d_out;
     *stored = *trainable;
 }
 
-static float *norms(const struct dora_site *st, int row) {
-    return st->n->value + (size_t)row * (size_t)st->n->cols;
-}
+static float *norms(const struct dora_site *st, int row) { return st->n->value + row * st->n->cols; }
 
 static void dora_attach(struct net *net, struct site *s) {
     struct dora_run *run = net->method_state;
@@ -77,8 +69,8 @@ static void dora_layout(struct net *net, struct site *s, int np) {
     struct dora_run *run = net->method_state;
     struct dora_site *st = s->state;
     lowrank_layout(net, s, np);
+    int nr = panels(run->lowrank.r);
     if (run->lowrank.first == s) {
-        int nr = panels(run->lowrank.r);
         run->rows = net_keep(net, MEM_SCRATCH, nr, run->lowrank.widest);
         run->wa = net_keep(net, MEM_SCRATCH, nr, run->widest_out);
         run->aa = net_keep(net, MEM_SCRATCH, nr, run->lowrank.r);
@@ -88,16 +80,13 @@ static void dora_layout(struct net *net, struct site *s, int np) {
 }
 
 /* Feature f of token t. */
-static double at(const float *x, int ld, int t, int f) {
-    return (double)x[((size_t)(t / PANEL) * (size_t)ld + (size_t)f) * PANEL + (size_t)(t % PANEL)];
-}
+static double at(const float *x, int ld, int t, int f) { return (double)x[(t / PANEL * ld + f) * PANEL + t % PANEL]; }
 
 static void take_norms(struct net *net, struct site *s) {
     struct dora_run *run = net->method_state;
     struct dora_site *st = s->state;
     const struct param *A = st->lowrank.A, *B = st->lowrank.B;
     int r = run->lowrank.r, nr = panels(r), ld = run->lowrank.widest;
-    double c = (double)run->lowrank.scale;
     panel_from_rows(net->team, run->rows, ld, A->value, s->d_in, r);
     struct term wa = {&s->W->w, false, run->rows, ld}, aa = {&A->w, false, run->rows, ld};
     panel_mm(net->team, run->wa, run->widest_out, s->d_out, nr, &wa, 1, NULL, false);
@@ -107,8 +96,8 @@ static void take_norms(struct net *net, struct site *s) {
         double sum = 0;
         for (int k = 0; k < r; k++) {
             double q = 2 * at(run->wa, run->widest_out, k, i);
-            for (int l = 0; l < r; l++) q += c * at(run->aa, r, l, k) * (double)b[l];
-            sum += c * (double)b[k] * q;
+            for (int l = 0; l < r; l++) q += (double)run->lowrank.scale * at(run->aa, r, l, k) * (double)b[l];
+            sum += (double)(run->lowrank.scale * b[k]) * q;
         }
         norms(st, NORM)[i] = (float)sqrt(fmax(0, (double)norms(st, SQUARE)[i] + sum));
     }
@@ -126,8 +115,7 @@ static void take_factors(struct net *net, struct site *s) {
     }
 }
 
-static void dora_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy,
-                         int np) {
+static void dora_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
     struct dora_site *st = s->state;
     take_factors(net, s);
     lowrank_forward(net, s, x, ldx, st->v, s->d_out, np);
@@ -135,13 +123,11 @@ static void dora_forward(struct net *net, struct site *s, const float *x, int ld
     panel_row_scale(net->team, y, ldy, st->v, s->d_out, norms(st, FACTOR), 1.0f, s->d_out, np, true);
 }
 
-static void dora_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
-                          float *dx, int lddx, int np) {
+static void dora_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx, int lddx,
+                          int np) {
     struct dora_run *run = net->method_state;
     struct dora_site *st = s->state;
-    int ld = run->widest_out;
-    /* dm_i n_i = sum_t G_i (v_i + b_i) - b_i sum_t G_i; the rows of `norms` are rewritten in each forward, so
-     * that SHIFT may hold sums */
+    /* dm_i n_i = sum_t G_i (v_i + b_i) - b_i sum_t G_i. SHIFT is made anew in each forward: it may hold sums. */
     float *dot = norms(st, SHIFT), *sum = run->dv;
     for (int i = 0; i < s->d_out; i++) dot[i] = 0;
     panel_row_dot(net->team, dot, dy, lddy, st->v, s->d_out, s->d_out, np);
@@ -151,8 +137,8 @@ static void dora_backward(struct net *net, struct site *s, const float *x, int l
         for (int i = 0; i < s->d_out; i++) dot[i] -= s->b->value[i] * sum[i];
     }
     for (int i = 0; i < s->d_out; i++) st->m->grad[i] += dot[i] / norms(st, NORM)[i];
-    panel_row_scale(net->team, run->dv, ld, dy, lddy, norms(st, FACTOR), 1.0f, s->d_out, np, false);
-    lowrank_backward(net, s, x, ldx, run->dv, ld, dx, lddx, np);
+    panel_row_scale(net->team, run->dv, run->widest_out, dy, lddy, norms(st, FACTOR), 1.0f, s->d_out, np, false);
+    lowrank_backward(net, s, x, ldx, run->dv, run->widest_out, dx, lddx, np);
 }
 
 static void dora_post_step(struct net *net, long step) {
@@ -174,6 +160,12 @@ static void dora_merge(struct net *net, struct site *s, float *W, float *b) {
     }
 }
 
+static void dora_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    size_t trainable, stored;
+    dora_count(s, nsites, cfg, &trainable, &stored);
+    lowrank_control_count(s, nsites, trainable, 0, o);
+}
+
 static void dora_save_config(struct net *net, json_t *config) {
     lowrank_save_config(net, config);
     json_object_set_new(config, "use_dora", json_true());
@@ -181,10 +173,7 @@ static void dora_save_config(struct net *net, json_t *config) {
 
 static const char *const dora_peft_fields[] = {"use_dora", LOWRANK_PEFT_FIELDS, NULL};
 
-static int dora_read_config(const json_t *peft, json_t *cfg, struct err *e) {
-    if (!json_is_true(json_object_get(peft, "use_dora"))) return err_set(e, ERR_USER, "use_dora is not true");
-    return lowrank_read_config(peft, cfg, e);
-}
+static int dora_read_config(const json_t *peft, json_t *cfg, struct err *e) { return lowrank_read_flagged(peft, "use_dora", cfg, e); }
 
 const struct method method_dora = {
     .name = "dora",
@@ -196,6 +185,7 @@ const struct method method_dora = {
     .site_size = sizeof(struct dora_site),
     .check = dora_check,
     .count = dora_count,
+    .controls = dora_controls,
     .setup = lowrank_setup,
     .attach = dora_attach,
     .layout = dora_layout,

@@ -133,6 +133,11 @@ int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e) {
     return rc ? rc : adapter_read_number(peft, "lora_alpha", 8, cfg, e);
 }
 
+int lowrank_read_flagged(const json_t *peft, const char *flag, json_t *cfg, struct err *e) {
+    if (!json_is_true(json_object_get(peft, flag))) return err_set(e, ERR_USER, "%s is not true", flag);
+    return lowrank_read_config(peft, cfg, e);
+}
+
 void lowrank_save_sum(struct site *s, struct adapter_out *o, float own, const struct param *A2,
                       const struct param *B2, float other) {
     struct lowrank_site *st = s->state;

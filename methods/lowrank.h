@@ -57,6 +57,8 @@ void lowrank_save_config(struct net *net, json_t *config);
         "megatron_core", "qalora_group_size"
 extern const char *const lowrank_peft_fields[]; /* only those */
 int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
+/* The same of a file in which this field must be true (use_dora). */
+int lowrank_read_flagged(const json_t *peft, const char *flag, json_t *cfg, struct err *e);
 /* Save own * B A + other * B2 A2 as one LoRA: rows of A stacked, columns of B side by side. A2 NULL: the first
  * alone. With two the rank doubles, and so must the saved alpha (lowrank_save_doubled), so that PEFT's scale
  * stays s. */

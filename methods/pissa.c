@@ -70,6 +70,11 @@ static void pissa_save_config(struct net *net, json_t *config) {
     lowrank_save_doubled(net, config);
 }
 
+static void pissa_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+    (void)cfg, (void)s, (void)nsites;
+    control_add(o, "random start", "lora", json_object(), 0);
+}
+
 static const char *const pissa_peft_fields[] = {"r", "lora_alpha", "lora_dropout", "init_lora_weights", NULL};
 
 /* PEFT's own form: A and B as they are, beside W_res, which is made from W as here. What bench saves is a
@@ -97,6 +102,7 @@ const struct method method_pissa = {
     .site_size = sizeof(struct pissa_site),
     .check = pissa_check,
     .count = pissa_count,
+    .controls = pissa_controls,
     .setup = lowrank_setup,
     .attach = pissa_attach,
     .layout = lowrank_layout,

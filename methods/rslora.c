@@ -14,6 +14,14 @@ static void rslora_setup(struct net *net) {
     run->scale = (float)(cfg_num(net->config, "lora_alpha") / sqrt(run->r));
 }
 
+/* To the letter the same run where the product is exact. */
+static void rslora_controls(const json_t *cfg, const struct site_shape *s, int nsites,
+                            struct control_out *o) {
+    (void)s, (void)nsites;
+    double alpha = cfg_num(cfg, "lora_alpha") * sqrt((double)cfg_int(cfg, "r"));
+    control_add(o, "alpha x sqrt(r)", "lora", json_pack("{s:f}", "lora_alpha", alpha), 0);
+}
+
 static void rslora_save_config(struct net *net, json_t *config) {
     lowrank_save_config(net, config);
     json_object_set_new(config, "use_rslora", json_true());
@@ -22,9 +30,7 @@ static void rslora_save_config(struct net *net, json_t *config) {
 static const char *const rslora_peft_fields[] = {"use_rslora", LOWRANK_PEFT_FIELDS, NULL};
 
 static int rslora_read_config(const json_t *peft, json_t *cfg, struct err *e) {
-    if (!json_is_true(json_object_get(peft, "use_rslora")))
-        return err_set(e, ERR_USER, "use_rslora is not true");
-    return lowrank_read_config(peft, cfg, e);
+    return lowrank_read_flagged(peft, "use_rslora", cfg, e);
 }
 
 static const struct opt rslora_opts[] = {
@@ -44,6 +50,7 @@ const struct method method_rslora = {
     .run_size = sizeof(struct lowrank_run),
     .site_size = sizeof(struct lowrank_site),
     .count = lowrank_count,
+    .controls = rslora_controls,
     .setup = rslora_setup,
     .attach = lowrank_attach_both,
     .layout = lowrank_layout,
