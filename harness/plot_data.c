@@ -155,6 +155,9 @@ static int read_rows(struct plot_set *s, const char *where, struct err *e) {
     struct db_query *q;
     struct strbuf sql = {0};
     strbuf_adds(&sql, CELLS);
+    /* A control arm is no try of its method: at another alpha it would pass for another learning rate. */
+    bool wanted = where && strstr(where, "control_of");
+    if (db_has_controls(s->db) && !wanted) strbuf_adds(&sql, " AND NOT c.control");
     if (where) strbuf_addf(&sql, " AND c.run_id IN (SELECT run_id FROM runs WHERE (%s\n))", where);
     strbuf_adds(
         &sql,

@@ -19,7 +19,7 @@ struct cell {
     char *method, *targets;
     int64_t r; /* -1: none */
     double lr, metric, train_s, trainable_fraction, adapted_fraction;
-    bool untouched, concurrent;
+    bool untouched, concurrent, control; /* control: there only as the control arm of others */
     enum summary_state state;
     int64_t trainable, peak, checkpoint; /* -1: not known */
     char *extra[EXTRA_MAX];
@@ -84,13 +84,14 @@ static int read_head(struct summary *s, struct db *db, int64_t *sweep, struct er
 
 static int read_cells(struct load *l, int64_t sweep, struct err *e) {
     struct db_query *q;
-    int rc = db_query(
-        l->db, &q,
+    char *sql = xasprintf(
         "SELECT c.point_id, c.run_id, c.metric, p.method, p.untouched, p.r, p.target_modules, p.lr, u.state,"
         " u.trainable, u.peak_bytes, u.checkpoint_bytes, u.train_s, u.concurrent, u.trainable_fraction,"
-        " u.adapted_fraction FROM sweep_runs c JOIN point p ON p.id = c.point_id"
+        " u.adapted_fraction, %s FROM sweep_runs c JOIN point p ON p.id = c.point_id"
         " LEFT JOIN runs u ON u.run_id = c.run_id WHERE c.sweep_id = ?1 ORDER BY c.ord",
-        e);
+        db_has_controls(l->db) ? "c.control" : "0");
+    int rc = db_query(l->db, &q, sql, e);
+    free(sql);
     if (rc) return rc;
     db_query_bind_int(q, 1, sweep);
     while ((rc = db_query_next(q, e)) == 1) {
@@ -112,6 +113,7 @@ static int read_cells(struct load *l, int64_t sweep, struct err *e) {
                            .concurrent = db_query_int(q, 13) > 0,
                            .trainable_fraction = db_query_num(q, 14),
                            .adapted_fraction = db_query_num(q, 15),
+                           .control = db_query_int(q, 16) != 0,
                            .order = (int)l->n};
         l->s->count[c->state]++;
         l->n++;
@@ -212,7 +214,8 @@ static int read_budget(struct load *l, int64_t sweep, struct err *e) {
 static int text_compare(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
 
 static bool group_same(const struct cell *a, const struct cell *b, int naxis) {
-    bool same = !strcmp(a->method, b->method) && a->r == b->r && !text_compare(a->targets, b->targets);
+    bool same = !strcmp(a->method, b->method) && a->r == b->r && !text_compare(a->targets, b->targets) &&
+                a->control == b->control;
     for (int i = 0; i < naxis && same; i++) same = !strcmp(a->extra[i], b->extra[i]);
     return same;
 }
@@ -226,6 +229,7 @@ static int first_compare(const void *va, const void *vb) {
     int c = strcmp(a->method, b->method);
     if (c) return c;
     if (a->r != b->r) return a->r < b->r ? -1 : 1;
+    if (a->control != b->control) return a->control ? 1 : -1;
     return a->order - b->order;
 }
 
@@ -315,6 +319,7 @@ static void columns_add(struct load *l) {
         table_column(t, key, "", TABLE_PLAIN, TABLE_DATA);
         free(key);
     }
+    table_column(t, "control", "", TABLE_PLAIN, TABLE_DATA);
 }
 
 static void count_add(struct table *t, int64_t v) {
@@ -338,6 +343,7 @@ static void states_add(struct table *t, struct cell *const *c, size_t n) {
     table_int(t, (int64_t)n);
     table_shown(t, "%d/%zu", count[SUMMARY_COMPLETE], n);
     for (int i = 0; i < SUMMARY_NSTATE; i++) table_int(t, count[i]);
+    table_int(t, c[0]->control);
 }
 
 /* c[0..n): the group's cells; where no run gave a number, what became of them is told in its place. */
@@ -406,6 +412,7 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
     int narm;
     struct arm best = arm_best(c, n, !strcmp(l->s->goal, "maximize"), &narm);
     table_text(t, c[0]->method);
+    if (c[0]->control) table_shown(t, "%s (control)", c[0]->method);
     count_add(t, c[0]->r);
     table_text(t, c[0]->targets);
     for (int a = 0; a < l->naxis; a++) {

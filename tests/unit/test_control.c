@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness/control.h"
+#include "harness/summary.h"
 #include "harness/util.h"
 
 static char dir[64];
@@ -223,6 +224,29 @@ static void the_table_says_which_way_a_sure_difference_goes(void **state) {
     control_release(&c);
 }
 
+/* LoRA at one rate, and at another as a control arm: it must not pass for a second rate that was tried. */
+static void a_control_arm_has_a_row_of_its_own_in_the_summary(void **state) {
+    (void)state;
+    int64_t own = point("lora", 256, 1e-3, 8), arm = point("lora", 256, 2e-3, 8), of = point("lora_plus", 16, 2e-3, 8);
+    struct err e = {0};
+    run(own, 0, "complete", 2);
+    run(arm, 0, "complete", 1);
+    run(of, 0, "complete", 1.5);
+    pair(of, arm);
+    ok(db_sweep_ready(db, &e), &e);
+    struct summary s;
+    ok(summary_read(&s, db, sweep, &e), &e);
+    json_t *rows = table_json(s.table);
+    assert_int_equal(json_array_size(rows), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *r = json_array_get(rows, i);
+        assert_int_equal(json_integer_value(json_object_get(r, "control")), i == 1);
+        assert_int_equal(json_integer_value(json_object_get(r, "lr_tried")), 1);
+    }
+    json_decref(rows);
+    summary_release(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sweep_without_controls_has_no_rows, setup, teardown),
@@ -231,6 +255,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(both_sides_are_at_their_best_learning_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(other_settings_make_other_rows_and_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_not_run_or_diverged_has_no_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_control_arm_has_a_row_of_its_own_in_the_summary, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_says_which_way_a_sure_difference_goes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
