@@ -98,11 +98,11 @@ PY
     run "$BENCH" show c
     has "$output" "alpha x ratio       lora_plus r=4 alpha=4"
     has "$output" "lora (control)"
+    has "$output" "difference: method less control, paired by seed (n)"
     lacks "$(cat results/plots/c-memory.csv)" ",lora," # plots leave them out, unless they are asked for
     run "$BENCH" plot memory --sweep c -o all --where "control_of IS NOT NULL"
     is "$status" 0
     has "$(cat all/c-memory.csv)" ",lora,"
-    has "$output" "difference: method less control, paired by seed (n)"
     "$BENCH" show c --json >show.json
     run python3 -c 'import json; print([(r["kind"], r["pairs"], r["control_lora_alpha"]) for r in json.load(open("show.json"))["controls"]])'
     is "$output" "[('alpha x ratio', 2, 16.0), ('alpha x (1+lambda)', 2, 12.0)]"
