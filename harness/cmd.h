@@ -30,6 +30,7 @@ int cmd_status(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_tables(int argc, char **argv);
 int cmd_eval(int argc, char **argv);

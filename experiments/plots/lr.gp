@@ -31,6 +31,7 @@ ymark = maximize ? lo + 0.03 * (hi - lo) : hi - 0.03 * (hi - lo)   # where what 
 up    = maximize ? 1 : -1
 outside(v) = maximize ? v < lo : v > hi
 of(s)      = column('line') == s
+at(w)      = strlen(w) ? int(w + 0) : 1     # an empty list is parsed once all the same
 
 do for [fmt in formats] {
     eval start(fmt)
@@ -63,12 +64,14 @@ do for [fmt in formats] {
                 if (i <= n_legend && legend_point[i]) { set label 300 + i '' at screen sx(kx + 26),sy(ky) point pt legend_point[i] ps dot(1.9) lc rgb legend_color[i] }
             }
         }
+        lines = ''                               # of this panel: few passes over the data
+        do for [s = 1:n_line_panel] { if (line_panel[s] == p) { lines = lines.sprintf('%d ', s) } }
         plot base with lines dt 2 lw 2 lc rgb grey notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 1 ? column('lr') : NaN):'metric':'low':'high' with yerrorbars pt 0 lw 1.2 lc rgb line_color[s] notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 0 ? column('lr') : NaN):'metric' with linespoints lw 2.2 pt line_point[s] ps dot(1.7) lc rgb line_color[s] notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('best') > 0 ? column('lr') : NaN):'metric' with points pt 6 ps dot(3.2) lw 2 lc rgb line_color[s] notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('diverged') > 0 ? column('lr') : NaN):(ymark + up * 0.045 * (hi - lo) * column('stack')) with points pt 2 ps dot(1.8) lw 2.6 lc rgb line_color[s] notitle, \
-             for [s = 1:n_line_panel] file.'.csv' using (of(s) && line_panel[s] == p && column('seeds') > 0 && outside(column('metric')) ? column('lr') : NaN):(ymark) with points pt maximize ? 10 : 8 ps dot(1.8) lw 2 lc rgb line_color[s] notitle
+             for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 1 ? column('lr') : NaN):'metric':'low':'high' with yerrorbars pt 0 lw 1.2 lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 0 ? column('lr') : NaN):'metric' with linespoints lw 2.2 pt line_point[at(w)] ps dot(1.7) lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('best') > 0 ? column('lr') : NaN):'metric' with points pt 6 ps dot(3.2) lw 2 lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('diverged') > 0 ? column('lr') : NaN):(ymark + up * 0.045 * (hi - lo) * column('stack')) with points pt 2 ps dot(1.8) lw 2.6 lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 0 && outside(column('metric')) ? column('lr') : NaN):(ymark) with points pt maximize ? 10 : 8 ps dot(1.8) lw 2 lc rgb line_color[at(w)] notitle
         do for [i = 1:6] { unset label i }
     }
     unset multiplot
