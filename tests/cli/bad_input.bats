@@ -127,7 +127,7 @@ CASES
     sweep_of m
     cp -r "$SMOKE" m
     echo '{"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}' >m/tokenizer.json
-    refused "m/tokenizer.json" "'Unigram' is not implemented: use a model with a byte-level BPE tokenizer"
+    refused "m/tokenizer.json" "'Unigram' is not implemented: use a model with a byte-level BPE"
     echo '{"model": {"type": "WordPiece", "vocab": {"a": 0}}}' >m/tokenizer.json
     refused "m/tokenizer.json" "'WordPiece' is not implemented"
     echo '{"model": {"type": "BP' >m/tokenizer.json
