@@ -6,7 +6,6 @@
 
 #include "harness/cfg.h"
 #include "harness/digest.h"
-#include "harness/hub.h"
 #include "harness/method.h"
 #include "harness/nn/modelfile.h"
 #include "harness/util.h"
@@ -156,9 +155,7 @@ static json_t *head_list(const struct net *net) {
 static int write_config(struct net *net, const char *dir, const char *base_model, const char *task_type,
                         struct err *e) {
     json_t *c = json_object();
-    char *base = hub_repo_of(base_model); /* OWNER/NAME, as PEFT would look for it */
-    json_object_set_new(c, "base_model_name_or_path", json_string(base));
-    free(base);
+    json_object_set_new(c, "base_model_name_or_path", json_string(base_model));
     json_object_set_new(c, "task_type", json_string(task_type));
     json_object_set_new(c, "inference_mode", json_true());
     if (!(net->method->flags & METHOD_NO_SITES)) {

@@ -14,16 +14,19 @@
 #include "harness/hub.h"
 #include "harness/util.h"
 
-#define MODEL(...) "MODEL(" #__VA_ARGS__ ")\n"
+#define MODEL(...)  "MODEL(" #__VA_ARGS__ ")\n"
+#define ORIGIN(...) "ORIGIN(" #__VA_ARGS__ ")\n"
 static const char builtin_rows[] =
 #include "experiments/data/catalog.def"
     ;
 #undef MODEL
+#undef ORIGIN
 
 /* ---- rows ---- */
 
 static void model_release(struct catalog_model *m) {
     free(m->name), free(m->summary), free(m->package), free(m->version), free(m->member), free(m->folder);
+    free(m->origin);
 }
 
 /* The text up to the next comma (or all that is left), without blanks around it. Moves *s behind it. Caller
@@ -84,11 +87,32 @@ static struct catalog_model *lookup(const struct catalog *c, const char *name) {
     return NULL;
 }
 
+/* ORIGIN(name, OWNER/NAME) */
+static int parse_origin(struct catalog *c, char *line, const char *where, int number, struct err *e) {
+    size_t n = strlen(line);
+    char *s = line + 7;
+    if (line[n - 1] == ')') line[n - 1] = '\0';
+    char *name = next_field(&s, false), *origin = next_field(&s, true);
+    struct catalog_model *m = lookup(c, name);
+    const char *slash = strchr(origin, '/');
+    bool good = m && slash && slash[1] && !strchr(slash + 1, '/') && is_plain(origin, "-_./");
+    if (good) {
+        free(m->origin);
+        m->origin = origin;
+    } else
+        free(origin);
+    free(name);
+    return good ? 0
+                : err_set(e, ERR_USER, "%s:%d: expected ORIGIN(name of a row above, OWNER/NAME)", where,
+                          number);
+}
+
 static int parse_line(struct catalog *c, char *line, const char *where, int number, struct err *e) {
     line += strspn(line, " \t\r");
     size_t n = strlen(line);
     while (n && isspace((unsigned char)line[n - 1])) line[--n] = '\0';
     if (!n || line[0] == '#' || !strncmp(line, "/*", 2) || line[0] == '*') return 0;
+    if (!strncmp(line, "ORIGIN(", 7)) return parse_origin(c, line, where, number, e);
     if (strncmp(line, "MODEL(", 6) || line[n - 1] != ')')
         return err_set(e, ERR_USER, "%s:%d: expected MODEL(name, pip, ...) or MODEL(name, shipped, ...)",
                        where, number);
@@ -248,6 +272,30 @@ char *catalog_model_path(const char *name_or_path, struct err *e) {
         path = real;
     }
     return path;
+}
+
+char *catalog_origin(const char *model, const char *path) {
+    struct catalog c = {0};
+    char *origin = NULL;
+    if (hub_is_name(model)) return hub_repo_of(model);
+    const struct catalog_model *m = catalog_open(&c, NULL) ? NULL : lookup(&c, model);
+    if (m)
+        origin = xstrdup(m->origin ? m->origin : m->name);
+    else
+        origin = xstrdup(path ? path : model);
+    catalog_release(&c);
+    return origin;
+}
+
+char *catalog_of_origin(const char *origin) {
+    struct catalog c = {0};
+    char *name = NULL;
+    int rc = catalog_open(&c, NULL);
+    for (int i = 0; !rc && i < c.n && !name; i++)
+        if (c.v[i].origin && !strcmp(c.v[i].origin, origin) && catalog_model_present(&c.v[i]))
+            name = xstrdup(c.v[i].name);
+    catalog_release(&c);
+    return name;
 }
 
 json_t *catalog_list(struct err *e) {

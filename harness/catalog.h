@@ -20,6 +20,7 @@ struct catalog_model {
     long long bytes;                  /* pip: of the member */
     char sha256[65];                  /* pip: of the member; of a folder as pull.c says */
     char *folder;                     /* shipped: below share_dir() */
+    char *origin;                     /* "OWNER/NAME" on the Hugging Face hub; NULL: it is not there */
 };
 
 struct catalog {
@@ -48,6 +49,12 @@ bool catalog_model_present(const struct catalog_model *m);
  * neither a name nor a path. A name of the catalog goes before a folder of the same name in the current
  * folder ("./name" means that). */
 char *catalog_model_path(const char *name_or_path, struct err *e);
+
+/* The base as adapter_config.json names it for those who load the adapter elsewhere: OWNER/NAME where the model is of the hub, else the absolute
+ * `path` of a folder or file (NULL: `model` as it is written), else the name. Caller frees. */
+char *catalog_origin(const char *model, const char *path);
+/* The way back: the name of a model that is present and has this origin, or NULL. Caller frees. */
+char *catalog_of_origin(const char *origin);
 
 /* For `bench ls models`: a new array of {"name", "summary", "kind": "pip"|"shipped"|"hf", "present": bool,
  * "path": where it is, or would be, "bytes": integer or null, "get": the command that brings it, or null when

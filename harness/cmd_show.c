@@ -51,7 +51,31 @@ static void add_budget(const struct summary *s, struct strbuf *out) {
         strbuf_addf(out, "; budget per run: %ld steps", s->steps);
 }
 
+/* A sweep without `none` still compares with the untouched base, which then is no cell of it. */
+static int add_base(struct db *db, const struct summary *s, int64_t sweep, struct strbuf *out, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(
+        db, &q,
+        "WITH cells AS (SELECT p.base_hash AS base, p.untouched AS untouched FROM sweep_point c JOIN point p ON p.id = c.point WHERE c.sweep = ?1)"
+        " SELECT u.run_id, u.data, u.model, coalesce((SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1),"
+        " CASE WHEN u.metric_name = ?2 THEN u.metric END)"
+        " FROM runs u JOIN point p ON p.id = u.point_id WHERE p.untouched AND u.state = 'complete'"
+        " AND p.base_hash IN (SELECT base FROM cells) AND NOT EXISTS (SELECT 1 FROM cells WHERE untouched) ORDER BY u.run_id",
+        e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, sweep);
+    db_query_bind_text(q, 2, s->metric);
+    for (int n = 0; (rc = db_query_next(q, e)) == 1; n++) {
+        if (db_query_type(q, 3) == DB_NULL) continue;
+        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n ? "" : "\n", (long long)db_query_int(q, 0),
+                    db_query_text(q, 2), db_query_text(q, 1), s->metric, db_query_num(q, 3));
+    }
+    db_query_close(q);
+    return rc;
+}
+
 #define NOTES 12 /* runs that are not complete, told one by one */
+#define RUINED 2 /* a loss so many times the base's is told: it grew, though not to infinity */
 
 /* The runs that did not end well, with their reasons. */
 static int add_notes(struct db *db, const struct summary *s, enum table_format format, struct strbuf *out,
@@ -60,19 +84,23 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
     int n = 0,
         rc = db_query(
             db, &q,
-            "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed, u.error FROM sweep_runs c"
-            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND u.state NOT IN ('complete', 'running', 'waiting')"
-            " ORDER BY u.state = 'nan', c.ord",
+            "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed,"
+            " CASE WHEN u.state = 'complete' THEN printf('its loss %.3g is %.3g times that of the untouched base: the learning rate may be far too high',"
+            " u.eval_loss, u.eval_loss / u.base_eval_loss) ELSE u.error END FROM sweep_runs c"
+            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND (u.state NOT IN ('complete', 'running', 'waiting')"
+            " OR (u.state = 'complete' AND u.base_eval_loss > 0 AND u.eval_loss > ?2 * u.base_eval_loss))"
+            " ORDER BY u.state = 'complete', u.state = 'nan', c.ord",
             e);
     if (rc) return rc;
     db_query_bind_text(q, 1, s->name);
+    db_query_bind_int(q, 2, RUINED);
     while ((rc = db_query_next(q, e)) == 1) {
         struct strbuf b = {0};
-        const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7);
+        const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7), *state = db_query_text(q, 1);
+        if (!strcmp(state, "nan") || !strcmp(state, "complete")) state = "diverged";
         if (n++ >= NOTES) continue;
         strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0),
-                    strcmp(db_query_text(q, 1), "nan") ? db_query_text(q, 1) : "diverged",
-                    db_query_text(q, 2));
+                    state, db_query_text(q, 2));
         if (db_query_type(q, 3) != DB_NULL) strbuf_addf(&b, " r=%lld", (long long)db_query_int(q, 3));
         if (targets) strbuf_addf(&b, " %s", targets);
         if (db_query_type(q, 5) != DB_NULL) strbuf_addf(&b, " lr=%g", db_query_num(q, 5));
@@ -158,6 +186,7 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
     else
         table_write(s.table, format, 0, &out);
     if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_controls(db, sweep, format, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_base(db, &s, sweep, &out, e);
     if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_notes(db, &s, format, &out, e);
     summary_release(&s);
     print_buffer(&out);

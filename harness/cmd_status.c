@@ -1,38 +1,15 @@
 /* cmd_status.c - `bench status [--db FILE] [--json]`: who is running on a record, and how far it is.
  *
- * Reads only; works beside a `bench run`. The lock file's text names the process; the lock itself says
- * whether that is still so. */
-#include <errno.h>
-#include <fcntl.h>
+ * Reads only; works beside a `bench run`. */
 #include <getopt.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "harness/cmd.h"
 #include "harness/db.h"
 #include "harness/table.h"
 #include "harness/util.h"
-
-/* "pid host" of the process that holds the record's lock; false: nobody does. */
-static bool runner(const char *db, long *pid, char host[257]) {
-    char *file = xasprintf("%s.lock", db), text[300] = "";
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    free(file);
-    if (fd < 0) return false;
-    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    ssize_t n = held ? pread(fd, text, sizeof text - 1, 0) : 0;
-    text[n > 0 ? n : 0] = '\0';
-    close(fd);
-    *pid = 0;
-    strcpy(host, "?");
-    if (held) sscanf(text, "%ld %256s", pid, host);
-    return held;
-}
 
 /* One row per sweep, latest first: its cells by what became of them. */
 static const char sweeps_sql[] =
@@ -40,7 +17,7 @@ static const char sweeps_sql[] =
     " sum(r.state IN ('complete','pruned')) AS complete, sum(r.state = 'nan') AS diverged,"
     " sum(r.state IN ('failed','oom','timeout')) AS failed, sum(r.state = 'interrupted') AS interrupted,"
     " sum(r.state IN ('running','waiting')) AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS begun"
-    " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN run r ON r.id = c.run_id"
+    " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN runs r ON r.run_id = c.run_id"
     " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 20";
 
 /* The runs that are running, with the last training loss told. */
@@ -120,7 +97,7 @@ int cmd_status(int argc, char **argv) {
     if (!rc) {
         long pid;
         char host[257];
-        bool held = runner(db_path(db), &pid, host);
+        bool held = db_runner(db_path(db), &pid, host);
         (json ? print_json : print_text)(db_path(db), held, pid, host, sweeps, runs);
     } else
         fprintf(stderr, "bench status: %s\n", e.msg);

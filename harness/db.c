@@ -250,6 +250,42 @@ static int open_immutable(struct db *db) {
     return rc;
 }
 
+bool db_runner(const char *path, long *pid, char host[257]) {
+    char *file = xasprintf("%s.lock", path), text[300] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    free(file);
+    if (fd < 0) return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ssize_t n = held ? pread(fd, text, sizeof text - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    close(fd);
+    *pid = 0;
+    strcpy(host, "?");
+    if (held) sscanf(text, "%ld %256s", pid, host);
+    return held;
+}
+
+/* For a reader: runs of a process that is gone read as what the next command will make of them. The view of this connection alone hides the file's. */
+static int show_dead_runs(struct db *db, struct err *e) {
+    long pid;
+    char host[257];
+    if (db_number(db, "SELECT count(*) FROM run WHERE state IN ('running', 'waiting')") <= 0 || db_runner(db->path, &pid, host)) return 0;
+    struct strbuf sql = {0};
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM pragma_table_info('runs')", -1, &s, NULL)) return db_fail(db, e);
+    strbuf_adds(&sql, "CREATE TEMP VIEW runs AS SELECT");
+    for (const char *sep = " "; sqlite3_step(s) == SQLITE_ROW; sep = ", ") {
+        const char *name = (const char *)sqlite3_column_text(s, 0);
+        bool is_state = !strcmp(name, "state");
+        strbuf_addf(&sql, "%s%s", sep, is_state ? "CASE WHEN state IN ('running', 'waiting') THEN 'interrupted' ELSE state END AS state" : name);
+    }
+    sqlite3_finalize(s);
+    strbuf_adds(&sql, " FROM main.runs");
+    int rc = db_exec(db, sql.s, e);
+    strbuf_release(&sql);
+    return rc;
+}
+
 static int db_connect(struct db *db, struct err *e) {
     int flags = db->write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
@@ -261,6 +297,7 @@ static int db_connect(struct db *db, struct err *e) {
     }
     rc = db_settings(db, e);
     if (!rc) rc = schema_check(db, e);
+    if (!rc && !db->write) rc = show_dead_runs(db, e);
     return rc ? rc : db_journal(db, e);
 }
 

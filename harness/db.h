@@ -98,6 +98,9 @@ int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, con
                struct err *e);
 int db_sweep_ready(struct db *db, struct err *e); /* commit: the sweep and its cells are visible */
 
+/* The process that runs on the record `path` now (holds its lock): its id (0: unknown) and host. False: nobody does. */
+bool db_runner(const char *path, long *pid, char host[257]);
+
 /* The finished run of this configuration and seed, or 0; negative on error. Finished: complete, pruned, nan
  * (diverging is a result). failed, oom, timeout and interrupted runs are not: the same command tries them
  * again, since limits, machine and files may have changed (they are no part of the hash). Works on read-only
@@ -108,11 +111,9 @@ struct db_run {
     int64_t sweep, point, env;
     uint64_t seed;
     int threads;
-    bool waiting; /* record it as waiting: db_run_start follows */
 };
-/* A new attempt, in state running (or waiting). Commits. */
+/* A new attempt, in state running. Commits. */
 int db_run_new(struct db *db, const struct db_run *r, int64_t *id, struct err *e);
-int db_run_start(struct db *db, int64_t run, struct err *e); /* waiting -> running. Commits. */
 /* State, numbers and memory; a checkpoint row when checkpoint_path is set. `concurrent`: the most other
  * workers that ran at the same time. NaN, negative counts and zero peaks become NULL. Commits: the run is
  * safe when this returns. */

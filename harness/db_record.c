@@ -176,19 +176,11 @@ int db_run_new(struct db *db, const struct db_run *r, int64_t *id, struct err *e
     int rc = db_do(
         db, e,
         "INSERT INTO run (point, seed, attempt, sweep, env, state, created, started, threads)"
-        " VALUES (?1, ?2, (SELECT coalesce(max(attempt), 0) + 1 FROM run WHERE point = ?1 AND seed = ?2), ?3, ?4, ?5,"
-        " " UTC_NOW ", CASE WHEN ?5 = 'running' THEN " UTC_NOW " END, ?6) RETURNING id",
-        "iiiltl", r->point, (int64_t)r->seed, r->sweep, (long)(r->env ? r->env : -1),
-        r->waiting ? "waiting" : "running", (long)r->threads);
+        " VALUES (?1, ?2, (SELECT coalesce(max(attempt), 0) + 1 FROM run WHERE point = ?1 AND seed = ?2), ?3, ?4, 'running',"
+        " " UTC_NOW ", " UTC_NOW ", ?5) RETURNING id",
+        "iiill", r->point, (int64_t)r->seed, r->sweep, (long)(r->env ? r->env : -1), (long)r->threads);
     if (db_give(db, rc, id)) return rc;
     return db_flush(db, e);
-}
-
-int db_run_start(struct db *db, int64_t run, struct err *e) {
-    int rc = db_do(
-        db, e, "UPDATE run SET state = 'running', started = " UTC_NOW " WHERE id = ?1 AND state = 'waiting'",
-        "i", run);
-    return rc ? rc : db_flush(db, e);
 }
 
 static int run_memory(struct db *db, int64_t run, const struct train_result *res, struct err *e) {

@@ -163,10 +163,11 @@ char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config
     return NULL;
 }
 
-/* The base that adapter_config.json names: as it is, or as a model that was pulled. */
+/* The base that adapter_config.json names: as it is, as a model that was pulled, or one of the catalog. */
 static char *named_base(const char *adapter, struct err *e) {
     char *base = adapter_base(adapter), *pulled = base ? xasprintf("hf:%s", base) : NULL;
-    const char *const tries[] = {base, pulled};
+    char *named = base ? catalog_of_origin(base) : NULL;
+    const char *const tries[] = {base, pulled, named};
     char *found = NULL;
     struct err ignored;
     for (size_t i = 0; i < ARRAY_LEN(tries) && !found; i++) {
@@ -178,6 +179,7 @@ static char *named_base(const char *adapter, struct err *e) {
         err_set(e, ERR_USER, "--model is missing: the adapter names '%.200s' as its base, which is not here", base);
     else if (!found)
         err_set(e, ERR_USER, "--model is missing: the adapter does not name its base");
+    free(named);
     free(pulled);
     free(base);
     return found;

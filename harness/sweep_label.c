@@ -61,11 +61,12 @@ static const char *short_key(const char *key) {
     return key;
 }
 
-/* The fewest digits that read back as the same number: 5e-04, 1.5e-03, 0.1, 16. */
+/* The fewest digits, up to six, that read back as the same number: 5e-04, 1.5e-03, 0.1, 16. A derived value
+ * may have none that short. */
 static void add_real(struct strbuf *b, double v) {
     char text[40];
     bool small = v != 0 && fabs(v) < 0.01;
-    for (int digits = small ? 0 : 1; digits <= 17; digits++) {
+    for (int digits = small ? 0 : 1; digits <= (small ? 5 : 6); digits++) {
         snprintf(text, sizeof text, small ? "%.*e" : "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;
     }

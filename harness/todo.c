@@ -172,19 +172,6 @@ static void refuse_what_cannot_fit(struct todo_item *x, const struct sweep *s, c
                  progress_bytes((double)need, a), largest(&at, c), progress_bytes((double)machine, b));
 }
 
-/* Rows are checked once per data set: built-in ones are ours. */
-static int check_data(const struct todo_item *x, const char **checked, struct err *e) {
-    const json_t *data = cfg_get(x->config, "data");
-    const char *digest = cfg_str(x->config, "data_digest");
-    if (!data || cfg_str(data, "name") || (digest && *checked && !strcmp(digest, *checked))) return 0;
-    struct dataset *d = NULL;
-    int rc = data_open(&d, data, e);
-    if (!rc) rc = data_check(d, e);
-    if (!rc) *checked = digest;
-    data_free(d);
-    return rc;
-}
-
 /* What a plan depends on, as text: all but the learning rate, which no allocation follows. Caller frees. */
 static char *plan_key(const json_t *config) {
     json_t *c = json_copy((json_t *)config), *train = json_copy(json_object_get(config, "train"));
@@ -253,13 +240,11 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
 
 int todo_plan(struct todo *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
               const volatile sig_atomic_t *stop, struct err *e) {
-    const char *checked = NULL;
     struct plans known = {.each_seed = each_seed};
     int rc = 0;
     for (int i = 0; i < t->n && !rc; i++) {
         struct todo_item *x = &t->v[i];
         if (stop && *stop) rc = err_set(e, ERR_STOP, "stopped by the user");
-        if (!rc) rc = check_data(x, &checked, e);
         if (!rc) rc = plan_one(&known, s, m, x, threads, e);
         if (!rc) refuse_what_cannot_fit(x, s, m, 0);
     }

@@ -48,7 +48,7 @@ void todo_release(struct todo *t);
  * the new file are other points. */
 int todo_changed(const struct sweep *s, struct db *db, char **ret, struct err *e);
 
-/* Check the data, plan each distinct point in this process, and mark what can never fit: into limits.memory,
+/* Plan each distinct point in this process, and mark what can never fit: into limits.memory,
  * or this machine. threads: per run; 0: what the sweep asks for, else the most
  * that a worker can get, all cores. each_seed: plan every seed of a
  * point by itself, whose batches differ a little; otherwise the first stands for all. An error names the

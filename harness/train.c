@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/adapter.h"
+#include "harness/catalog.h"
 #include "harness/cfg.h"
 #include "harness/checkpoint.h"
 #include "harness/guard.h"
@@ -385,7 +386,9 @@ static int save(struct run *r) {
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
     train_tell_progress(r, "save", NAN);
-    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, cfg_str(r->cfg, "model"), r->task->task_type, &saved, r->e);
+    char *base = catalog_origin(cfg_str(r->cfg, "model"), cfg_str(r->cfg, "model_path"));
+    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, base, r->task->task_type, &saved, r->e);
+    free(base);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     r->res->checkpoint_bytes_min = (long)saved.min_bytes;

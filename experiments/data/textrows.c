@@ -5,9 +5,9 @@
  * escapes (JSONL) and doubled quotes are copied, without them.
  *
  * Taken as it comes: a byte order mark, CRLF, blank lines (skipped), in TSV rows with more cells than the
- * header. In CSV those are an error: most likely an unquoted comma cut a text in two. As in Python's csv
- * module, a quote opens only at the start of a field and is an ordinary character elsewhere. Not read: CR
- * alone as a line end, other separators, other encodings. */
+ * header. In CSV those are an error unless they are empty: most likely an unquoted comma cut a text in two.
+ * As in Python's csv module, a quote opens only at the start of a field and is an ordinary character
+ * elsewhere. Not read: CR alone as a line end, other separators, other encodings. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +153,7 @@ static int delimited_parse(struct rows *r, long i, struct row **ret, struct err 
     static _Thread_local struct field f[ROWS_MAX_COLUMNS];
     int n = record_fields(t, t->start + r->at[i], f, e);
     if (n < 0) return ERR_USER;
+    while (n > r->columns && f[n - 1].s == f[n - 1].end) n--; /* spreadsheets end rows with commas */
     if (n > r->columns && t->has_header && t->delim == ',')
         return rows_error(r, i, e, "the row has %d cells, the header %d: quote fields that contain commas", n,
                           r->columns);

@@ -111,6 +111,20 @@ json() { python3 -c "import json,sys; v=json.load(sys.stdin); print($1)"; }
     ! grep -q $'\x1b' <<<"$output"
 }
 
+@test "a loss that grew without becoming infinite is told, and the base of a sweep without one" {
+    python3 - results/bench.db <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE run SET eval_loss = 9.5, metric = 9.5 WHERE id = 2")
+db.execute("DELETE FROM sweep_point WHERE point = 1")
+db.commit()
+PY
+    run "$BENCH" show tiny
+    [ "$status" -eq 0 ]
+    [[ $output == *"untouched base (run 1, m on glosses): eval/loss 2.5"* ]]
+    [[ $output == *"run 2 diverged: lora r=8 q_proj,v_proj lr=0.0005 seed 0: its loss 9.5 is 3.8 times that of the untouched base"* ]]
+}
+
 @test "a sweep is shown as JSON, CSV and Markdown, by name and by file" {
     run bash -c "'$BENCH' show tiny --json"
     [ "$(json "(v['sweep'], v['states']['oom'], v['rows'][1]['lr'], v['rows'][1]['lr_tried'], v['rows'][2]['metric'])" <<<"$output")" = \

@@ -71,6 +71,9 @@ finish() {
     until_true bash -c "! kill -0 $worker"
     run "$BENCH" status
     has "$output" "nobody is running"
+    is "$("$BENCH" ls runs --where "state = 'running'" --json)" "[]"
+    is "$("$BENCH" ls runs --where "state = 'interrupted'" --csv | wc -l)" 2
+    is "$("$BENCH" status --json | python3 -c 'import json,sys; s=json.load(sys.stdin)["sweeps"][0]; print(s["running"], s["interrupted"])')" "0 1"
     run "$BENCH" run t.yaml
     is "$status" 0
     has "$output" "4 of 5 runs are done already"

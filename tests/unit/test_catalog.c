@@ -98,6 +98,35 @@ static void bad_rows_are_refused_with_their_line(void **state) {
     unsetenv("BENCH_CATALOG");
 }
 
+static void an_origin_names_the_model_on_the_hub_and_leads_back(void **state) {
+    (void)state;
+    const char *const pairs[][3] = {
+        {"smollm2-135m", "/x/SmolLM2.gguf", "HuggingFaceTB/SmolLM2-135M-Instruct"},
+        {"smoke", "/x/smoke", "smoke"},
+        {"hf:owner/name@main", "/cache/x", "owner/name"},
+        {"./gpt2", "/models/gpt2", "/models/gpt2"},
+        {"./gpt2", NULL, "./gpt2"}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        char *got = catalog_origin(pairs[i][0], pairs[i][1]);
+        assert_string_equal(got, pairs[i][2]);
+        free(got);
+    }
+    use_catalog("ORIGIN(smoke, me/smoke)\n");
+    assert_null(catalog_of_origin("me/smoke")); /* not built */
+    free(put("models/smoke/config.json", "{}"));
+    char *name = catalog_of_origin("me/smoke");
+    assert_string_equal(name, "smoke");
+    free(name);
+    assert_null(catalog_of_origin("me/other"));
+    char *config = path_join(dir, "models/smoke/config.json");
+    assert_int_equal(unlink(config), 0);
+    free(config);
+    refuse("ORIGIN(nobody, me/x)\n", ":1: expected ORIGIN");
+    refuse("ORIGIN(smoke, me)\n", ":1: expected ORIGIN");
+    refuse("ORIGIN(smoke, me/../x)\n", ":1: expected ORIGIN");
+    unsetenv("BENCH_CATALOG");
+}
+
 static void rows_of_ones_own_add_and_replace(void **state) {
     (void)state;
     struct err e = {0};
@@ -208,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(delivered_rows_are_sound),
         cmocka_unit_test(bad_rows_are_refused_with_their_line),
+        cmocka_unit_test(an_origin_names_the_model_on_the_hub_and_leads_back),
         cmocka_unit_test(rows_of_ones_own_add_and_replace),
         cmocka_unit_test(names_become_paths_or_remedies),
         cmocka_unit_test(a_source_tree_has_its_models_in_build),

@@ -463,8 +463,7 @@ static pid_t fork_writer(int n) {
         int64_t sweep = add_sweep(db, "s", "eval/loss", "y"), p = add_point(db, "p", "lora", 8);
         for (int i = 0; i < n; i++) add_run(db, sweep, p, (uint64_t)i, "complete", i);
         int64_t run = add_run(db, sweep, p, 1000, NULL, 0);
-        struct db_run waiting = {.sweep = sweep, .point = p, .seed = 1001, .waiting = true};
-        ok(db_run_new(db, &waiting, &run, &e), &e);
+        run = add_run(db, sweep, p, 1001, NULL, 0);
         for (int i = 0; i < 1000; i++) db_metric(db, run, "train/loss", i, i, &e); /* not committed */
         if (write(fd[1], "x", 1) != 1) _exit(1);
         for (;;) pause();
@@ -484,6 +483,10 @@ static void test_kill_9_loses_no_finished_run_and_frees_the_lock(void **state) {
     assert_int_equal(number(reader, "SELECT count(*) FROM runs WHERE state IN ('running', 'waiting')"), 2);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+    struct db *after = open_db(false); /* before anybody has put it right */
+    assert_int_equal(number(after, "SELECT count(*) FROM runs WHERE state = 'complete'"), 20);
+    assert_int_equal(number(after, "SELECT count(*) FROM runs WHERE state = 'interrupted'"), 2);
+    db_close(after);
     struct db *db = open_db(true);
     ok(db_lock(db, false, NULL, &e), &e);
     assert_int_equal(number(db, "SELECT count(*) FROM runs WHERE state = 'complete'"), 20);

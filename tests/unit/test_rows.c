@@ -285,6 +285,12 @@ static void an_unquoted_comma_in_csv_is_told_not_cut_off(void **state) {
     expect_bad_field(r, 2, "a", "mem:4: the row has 3 cells, the header 2: quote fields that contain commas");
     expect_field(r, 3, "b", "");
     rows_free(r);
+    r = parse("a,b\n1,2,\n3,4,,\r\n5,6,\"\"\n7,8,,9\n", &csv); /* as spreadsheets write it */
+    expect_field(r, 0, "b", "2");
+    expect_field(r, 1, "b", "4");
+    expect_field(r, 2, "b", "6");
+    expect_bad_field(r, 3, "a", "mem:5: the row has 4 cells, the header 2: quote fields that contain commas");
+    rows_free(r);
     /* without a header, nothing says how many are right */
     struct rows_format bare = {.kind = ROWS_CSV, .no_header = true};
     r = parse("1,2\n3,4,5\n", &bare);

@@ -131,6 +131,16 @@ static void derived_values_follow_their_keys(void **state) {
     sweep_free(s);
 }
 
+static void labels_of_derived_values_are_short(void **state) {
+    (void)state;
+    struct sweep *s = load(BASE "  method: lora\n  train: {lr: 1e-3/r}\nparameters: {r: [3, 7]}\n");
+    expect_runs(s, "lora r=3 lr=3.33333e-04 seed 0\nlora r=7 lr=1.42857e-04 seed 0\n");
+    sweep_free(s);
+    s = load(BASE "  method: lora\nparameters: {train.lr: [5.0e-4, 0.15]}\n");
+    expect_runs(s, "lora lr=5e-04 seed 0\nlora lr=0.15 seed 0\n");
+    sweep_free(s);
+}
+
 static void run_cap_counts_all_runs_and_keeps_the_rest_listed(void **state) {
     (void)state;
     struct sweep *s = load(BASE "  method: lora\nseeds: [0, 1, 2]\nrun_cap: 4\nparameters: {r: [1, 2]}\n");
@@ -512,6 +522,7 @@ int main(void) {
         cmocka_unit_test(scalars_of_a_variants_parameters_are_axes_of_one),
         cmocka_unit_test(paired_rows_move_together),
         cmocka_unit_test(derived_values_follow_their_keys),
+        cmocka_unit_test(labels_of_derived_values_are_short),
         cmocka_unit_test(run_cap_counts_all_runs_and_keeps_the_rest_listed),
         cmocka_unit_test(equal_points_run_once_with_a_warning),
         cmocka_unit_test(methods_warn_about_what_makes_no_sense),
