@@ -49,6 +49,7 @@ static void out_release(struct control_out *o) {
 
 struct walk {
     int next, own; /* point of the grid cell at hand; points of the file */
+    json_t *rates; /* of tried_rates, by method */
     json_t *sites; /* model path and target_modules -> [[d_in, d_out], ...] */
 };
 
@@ -98,51 +99,45 @@ static bool add_control(struct load *l, const struct grid_cell *c, struct sweep_
 
 /* ---- rates of its own ---------------------------------------------------------------------------------- */
 
-/* A configuration without its method, that method's options, and the learning rate. */
-static json_t *rest_of(const json_t *config) {
+/* Identity of a configuration but for its method, that method's options, and the learning rate; as if it were
+ * one of `as`. */
+static void rest_hash(const json_t *config, const struct method *as, char out[65]) {
     const struct method *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (const struct opt *o = m->opts; o && o->key; o++) cfg_set(c, o->key, json_null());
-    cfg_set(c, "method", json_null());
     cfg_set(c, "train.lr", json_null());
-    return c;
+    cfg_set(c, "method", json_string(as->name));
+    ident_hash(c, out);
+    json_decref(c);
 }
 
-/* Rows that only one of the two has are null there. */
-static bool agree(const json_t *a, const json_t *b) {
-    const char *key;
-    json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)a, key, v) {
-        const json_t *w = json_object_get(b, key);
-        if (!json_is_null(v) || (w && !json_is_null(w)))
-            if (!json_equal(v, w)) return false;
-    }
-    return true;
-}
-
-/* The learning rates that the file tries with this method where all else is as at `of`. */
-static json_t *own_rates(const struct load *l, int own, const struct sweep_point *of,
-                         const struct method *m) {
-    json_t *rates = json_object(), *rest = rest_of(of->config);
-    for (int i = 0; i < own; i++) {
+/* The learning rates that the file tries with this method, {rest: {text: rate}}; looked at once. */
+static json_t *tried_rates(const struct load *l, struct walk *w, const struct method *m) {
+    json_t *all = json_object_get(w->rates, m->name);
+    if (all) return all;
+    all = json_object();
+    json_object_set_new(w->rates, m->name, all);
+    for (int i = 0; i < w->own; i++) {
         const json_t *config = l->s->points[i]->config;
         if (strcmp(cfg_str(config, "method"), m->name) != 0) continue;
-        json_t *other = rest_of(config), *lr = cfg_get(config, "train.lr");
-        char *key = json_dumps(lr, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-        if (agree(rest, other) && agree(other, rest)) json_object_set(rates, key, lr);
+        char rest[65],
+            *key = json_dumps(cfg_get(config, "train.lr"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        rest_hash(config, m, rest);
+        if (!json_object_get(all, rest)) json_object_set_new(all, rest, json_object());
+        json_object_set(json_object_get(all, rest), key, cfg_get(config, "train.lr"));
         free(key);
-        json_decref(other);
     }
-    json_decref(rest);
-    return rates;
+    return all;
 }
 
-static bool add_at_own_rates(struct load *l, const struct grid_cell *c, int own, struct sweep_point *of,
-                             const struct wanted *w) {
-    json_t *rates = own_rates(l, own, of, w->m), *lr;
+static bool add_at_own_rates(struct load *l, const struct grid_cell *c, struct walk *walk,
+                             struct sweep_point *of, const struct wanted *w) {
+    char rest[65];
+    rest_hash(of->config, w->m, rest);
+    json_t *rates = json_object_get(tried_rates(l, walk, w->m), rest), *lr;
     const char *key;
     bool ok = true;
-    if (!json_object_size(rates)) {
+    if (!rates) {
         load_warn(
             l, of->line,
             "the sweep tries no learning rates with %s: its runs as control arm '%s' of %s take those of %s, which may "
@@ -154,7 +149,6 @@ static bool add_at_own_rates(struct load *l, const struct grid_cell *c, int own,
         json_object_set(w->options, "train.lr", lr);
         if (ok) ok = add_control(l, c, of, w);
     }
-    json_decref(rates);
     return ok;
 }
 
@@ -205,7 +199,8 @@ static bool add_controls_of(struct load *l, const struct grid_cell *c, void *arg
     BUG_ON(w->next >= w->own, "cell %d of %d", w->next, w->own);
     struct sweep_point *p = l->s->points[w->next++];
     if (!c->m->controls) return true;
-    if (cfg_str(p->config, "init")) { /* an adapter fits one alpha and rank; what is equal is so from a start at zero */
+    if (cfg_str(p->config,
+                "init")) { /* an adapter fits one alpha and rank; what is equal is so from a start at zero */
         load_warn(l, p->line, "a run with `init` has no control arms: they start from nothing learned");
         return true;
     }
@@ -215,15 +210,16 @@ static bool add_controls_of(struct load *l, const struct grid_cell *c, void *arg
     bool ok = true;
     ask_method(c->m, p->config, sites, &out);
     for (int i = 0; i < out.n && ok; i++)
-        ok = out.v[i].flags & CONTROL_OWN_RATES ? add_at_own_rates(l, c, w->own, p, &out.v[i])
+        ok = out.v[i].flags & CONTROL_OWN_RATES ? add_at_own_rates(l, c, w, p, &out.v[i])
                                                 : add_control(l, c, p, &out.v[i]);
     out_release(&out);
     return ok;
 }
 
 void sweep_add_controls(struct load *l) {
-    struct walk w = {.own = l->s->npoints, .sites = json_object()};
+    struct walk w = {.own = l->s->npoints, .rates = json_object(), .sites = json_object()};
     sweep_each_cell(l, add_controls_of, &w);
+    json_decref(w.rates);
     json_decref(w.sites);
 }
 

@@ -112,13 +112,13 @@ PY
 # Decay does not part delta_lora from its control: both decay the same A and B, and W follows their product. LoRA+ decays B at B's own rate.
 @test "the equalities break where the theory says: decay (lora_plus), clipping, eps (both), K > 0 (delta_lora)" {
     decay=0.5 theorem
-    "$BENCH" run c.yaml --db decay.db >/dev/null
+    "$BENCH" run c.yaml --db decay.db --set seeds=0 >/dev/null
     clip=1 theorem
-    "$BENCH" run c.yaml --db clip.db >/dev/null
+    "$BENCH" run c.yaml --db clip.db --set seeds=0 >/dev/null
     eps=1.0e-2 theorem
-    "$BENCH" run c.yaml --db eps.db >/dev/null
+    "$BENCH" run c.yaml --db eps.db --set seeds=0 >/dev/null
     start=6 theorem
-    "$BENCH" run c.yaml --db start.db >/dev/null
+    "$BENCH" run c.yaml --db start.db --set seeds=0 >/dev/null
     for why in decay clip eps start; do
         echo "$why: $(gap lora_plus $why.db) $(gap delta_lora $why.db)"
     done

@@ -173,6 +173,22 @@ static void veras_control_runs_at_the_rates_of_its_own_method(void **state) {
     sweep_free(s);
 }
 
+/* LoRA with other rows per step has rates of its own, which are none of VeRA's business. */
+static void rates_are_those_tried_where_all_else_is_equal(void **state) {
+    (void)state;
+    struct sweep *s = load(BASE "  lora_alpha: 16\nparameters:\n  train.batch_size: [4, 8]\nvariants:\n"
+                                "- {method: lora, train.lr: \"train.batch_size/1000\"}\n"
+                                "- {method: vera, r: 256, train.lr: 0.05}\ncontrols: auto\n");
+    assert_int_equal(s->ncontrols, 2);
+    for (int i = 0; i < 2; i++) {
+        const json_t *of = s->points[s->controls[i].point]->config;
+        long batch = cfg_int(of, "train.batch_size");
+        expect(s->points[s->controls[i].control], "lora", 7, 16, (double)batch / 1000);
+        assert_int_equal(cfg_int(s->points[s->controls[i].control]->config, "train.batch_size"), batch);
+    }
+    sweep_free(s);
+}
+
 static void controls_count_within_run_cap(void **state) {
     (void)state;
     struct sweep *s = load(CONTROLS "  method: lora_plus\ncontrols: auto\nseeds: [0, 1]\nrun_cap: 3\n");
@@ -233,6 +249,7 @@ int main(void) {
         cmocka_unit_test(a_control_that_is_a_point_of_the_file_is_that_point),
         cmocka_unit_test(one_run_can_be_the_control_of_several),
         cmocka_unit_test(veras_control_runs_at_the_rates_of_its_own_method),
+        cmocka_unit_test(rates_are_those_tried_where_all_else_is_equal),
         cmocka_unit_test(controls_count_within_run_cap),
         cmocka_unit_test(set_turns_controls_on_and_off),
         cmocka_unit_test(a_control_has_the_identity_of_the_point_written_out),
