@@ -177,20 +177,30 @@ static inline double engine_loss(struct engine *g, struct engine_batch *x, bool 
     return engine_loss_scaled(g, x, train, 1, logits);
 }
 
+/* The factor that train.grad_clip has for all gradients. */
+static inline double engine_clip(struct engine *g) {
+    double limit = json_number_value(cfg_get(g->config, "train.grad_clip")), sum = 0;
+    if (limit <= 0) return 1;
+    for (int i = 0; i < g->net.nparams; i++)
+        if (g->net.params[i]->grad) sum += vec_sum_squares(g->team, g->net.params[i]->grad, param_size(g->net.params[i]));
+    return fmin(1, limit / (sqrt(sum) + 1e-6));
+}
+
 /* One AdamW (or SGD) step with the gradients at hand. */
 static inline void engine_update(struct engine *g) {
     const struct method *m = g->net.method;
     bool adam = !strcmp(cfg_str(g->config, "train.optimizer"), "adamw");
     double wd = cfg_num(g->config, "train.weight_decay"), lr = cfg_num(g->config, "train.lr");
+    double clip = engine_clip(g);
     if (m->pre_step) m->pre_step(&g->net, g->step);
     for (int i = 0; i < g->net.nparams; i++) {
         struct param *p = g->net.params[i];
         if (!p->grad) continue;
-        struct adamw h = {lr * (double)p->lr_mult, 0.9, 0.999, cfg_num(g->config, "train.adam_eps"), wd, 1, g->step + 1};
+        struct adamw h = {lr * (double)p->lr_mult, 0.9, 0.999, cfg_num(g->config, "train.adam_eps"), wd, clip, g->step + 1};
         if (adam)
             vec_adamw(g->team, p->value, p->m, p->v, p->grad, param_size(p), &h);
         else
-            vec_sgd(g->team, p->value, NULL, p->grad, param_size(p), h.lr, 0, wd, 1, g->step == 0);
+            vec_sgd(g->team, p->value, NULL, p->grad, param_size(p), h.lr, 0, wd, clip, g->step == 0);
     }
     if (m->post_step) m->post_step(&g->net, g->step);
     g->step++;

@@ -14,7 +14,8 @@ running it again gives the same bytes)
   bert_tiny/      kind encoder: make_golden_bert.py's
   golden_<kind>_<case>.safetensors, and cases.json: [{kind, case, folder, method, config: what bench's configuration must say}]
 
-With --model the one kind is `model`: the cases on that folder or GGUF file (a Llama), and of the case `full` only some gradients.
+With --model the one kind is `model`: the cases on that folder or GGUF file (a Llama) and on words, computed in float64, and of the case `full`
+only some gradients. There float32 itself is far from exact (in PyTorch too); own.logits, own.gradient and own.loss [] say how far PyTorch's is.
 
 Every tensor is F32, integers too (all are small). One batch serves all cases, three sequences packed back to back:
 
@@ -64,7 +65,7 @@ import transformers
 from peft import IA3Config, LoraConfig, VeraConfig, get_peft_model, get_peft_model_state_dict
 from peft.optimizers import create_lorafa_optimizer, create_loraplus_optimizer
 from safetensors.torch import save_file
-from transformers import AutoModel, AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 import make_golden_bert
 
@@ -199,9 +200,17 @@ def load(kind, folder):
 # ---------------------------------------------------------------- batch and loss
 
 
-def make_batch(seed, vocab):
+TEXT = ("The sea was wide that morning.", "A comparison is worth what its numbers are worth, and nothing that ran may be lost on the way.",
+        "When the bell rang, the old dog walked slowly down the long road to the boat.")
+
+
+def make_batch(seed, kind, folder, vocab):
     rng = np.random.RandomState(seed + 5)
     ids = rng.randint(3, vocab, sum(LENGTHS))
+    if kind == "model":  # words: what such a model computes of random tokens is noise
+        gguf = {"gguf_file": os.path.basename(folder)} if folder.endswith(".gguf") else {}
+        tokenizer = AutoTokenizer.from_pretrained(os.path.dirname(folder) if gguf else folder, **gguf)
+        ids = np.concatenate([(tokenizer(t).input_ids * n)[:n] for t, n in zip(TEXT, LENGTHS)])
     offsets = np.concatenate([[0], np.cumsum(LENGTHS)])
     labels = ids.copy()
     for o, p in zip(offsets, PROMPTS):
@@ -296,24 +305,20 @@ def select(model, name):
     return {k: p for k, p in model.named_parameters() if p.requires_grad and "pooler" not in k}
 
 
-def case(kind, folder, name, out_dir, seed):
-    method, which, lr, options = CASES[name]
-    if kind == "model" and name in ("pissa", "dora"):
-        which = "short"  # of all matrices they take minutes
-    targets = TARGETS[kind][which] if which else None
+def compute(kind, folder, name, lr, targets, seed, dtype):
+    """The values of a case, in this precision."""
+    large = kind == "model"
     model = load(kind, folder)
     vocab = model.config.vocab_size
-    large = kind == "model"
-    lr = lr / 10 if large else lr
     if targets:
         model = adapter(model, kind, name, targets, seed)
-    batch = make_batch(seed, vocab)
-    out = dict(zip(("input_ids", "offsets", "labels"), batch))
+    out = dict(zip(("input_ids", "offsets", "labels"), batch := make_batch(seed, kind, folder, vocab)))
     target = torch.from_numpy(np.random.RandomState(seed + 8).randn(sum(LENGTHS), model.config.hidden_size).astype(np.float32)) if kind == "encoder" else None
     if target is not None:
         out["target"] = target
     if targets:
         out |= {"init." + k: v.detach().clone() for k, v in get_peft_model_state_dict(model).items()}
+    model = model.to(dtype)
     trained = select(model, name)
     opt = optimizer(model, trained, name, lr)
     sites = [m for m in model.modules() if hasattr(m, "lora_A") and hasattr(m, "get_base_layer")] if name == "delta_lora" else []
@@ -328,16 +333,35 @@ def case(kind, folder, name, out_dir, seed):
             keep = torch.arange(0, rows.shape[0], 1 if large else 5)
             out |= {"rows": keep, "logits": rows[keep].detach().clone()}
         delta_step(sites, opt, t >= 3) if sites else opt.step()
-    out |= {"loss": losses[0], "losses": losses, "final_loss": run(model, batch, target)[0].item()}
+    return out | {"loss": losses[0], "losses": losses, "final_loss": run(model, batch, target)[0].item()}
+
+
+def own_error(single, double):
+    """How far the values in float32 are from those in float64."""
+    gap = lambda k: ((single[k].double() - double[k]).abs().max() / double[k].abs().max()).item()
+    losses = [x["losses"] + [x["final_loss"]] for x in (single, double)]
+    return {"own.logits": gap("logits"), "own.gradient": max(gap(k) for k in double if k.startswith("grad.")), "own.loss": max(abs(a - b) / b for a, b in zip(*losses))}
+
+
+def case(kind, folder, name, out_dir, seed):
+    method, which, lr, options = CASES[name]
+    if kind == "model" and name in ("pissa", "dora"):
+        which = "short"  # of all matrices they take minutes
+    lr = lr / 10 if kind == "model" else lr
+    targets = TARGETS[kind][which] if which else None
+    out = compute(kind, folder, name, lr, targets, seed, torch.float32)
+    if kind == "model":
+        double = compute(kind, folder, name, lr, targets, seed, torch.float64)
+        out = double | own_error(out, double)
     out = {k: torch.as_tensor(v).to(torch.float32).contiguous() for k, v in out.items()}
     path = os.path.join(out_dir, f"golden_{kind}_{name}.safetensors")
     save_file(out, path)
-    print(f"{kind} {name}: loss {losses[0]:.6f} -> {losses[9]:.6f} -> {out['final_loss']:.6f}; {len(out)} tensors, {os.path.getsize(path)} bytes", flush=True)
+    print(f"{kind} {name}: loss {out['loss']:.6f} -> {out['losses'][9]:.6f} -> {out['final_loss']:.6f}; {len(out)} tensors, {os.path.getsize(path)} bytes", flush=True)
     return {"kind": kind, "case": name, "folder": os.path.relpath(folder, out_dir), "method": method, "config": {"target_modules": targets, "train.lr": lr} | options}
 
 
 def make(out_dir, seed, kinds, model=None):
-    torch.set_num_threads(1)
+    torch.set_num_threads(1 if model is None else os.cpu_count())
     transformers.utils.logging.disable_progress_bar()
     os.makedirs(out_dir, exist_ok=True)
     path = os.path.join(out_dir, "cases.json")

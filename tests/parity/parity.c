@@ -3,27 +3,41 @@
  * model: the worst difference of each quantity and a verdict. Exit code 1 when a verdict is a failure.
  *
  * Differences are max|a-b| / max|b| of a tensor (the worst tensor's), and relative for losses; `start` is
- * that of a start which the method computes itself. Bounds are TOL of golden.h; for a model of many layers
- * (kind `model`) BOUND_DEEP, see there. */
+ * that of a start which the method computes itself. The bound is TOL of golden.h. On a real model of many
+ * layers float32 is further from the truth than that in PyTorch too: there the values are float64's, a second
+ * line says how far PyTorch's own float32 is from them, and the bound is NOISE times that where it is more.
+ */
 #include "tests/golden/golden.h"
 
-/* Over 30 layers float32 itself is off by more: PyTorch's own gradients differ from its float64 ones by up to
- * 1e-5 there. */
-#define BOUND_DEEP 5e-5
+#define NOISE 10 /* sums here run in one order, PyTorch's in several partial sums; training amplifies both   \
+                  */
+
+static double bound_of(const struct modelfile *f, const char *what) {
+    char key[32];
+    snprintf(key, sizeof key, "own.%s", what);
+    return fmax(TOL, NOISE * scalar(f, key, 0));
+}
 
 static bool show(const char *dir, const json_t *c) {
-    const char *kind = json_string_value(json_object_get(c, "kind")), *worst;
+    const char *kind = json_string_value(json_object_get(c, "kind")),
+               *name = json_string_value(json_object_get(c, "case"));
+    char *path = xasprintf("%s/golden_%s_%s.safetensors", dir, kind, name);
     struct golden_gap gap;
+    struct golden g;
     golden_measure(dir, c, &gap);
-    bool large = !strcmp(kind, "model");
-    double bound = large ? BOUND_DEEP : TOL;
-    bool ok = gap.start <= bound && gap.logits <= bound && gap.gradient <= bound && gap.loss <= bound &&
-              gap.gradients > 0 && (large || !gap.missing);
-    worst = gap.gradient > bound ? gap.worst : "";
-    printf("%-16s %-10s %9.1e %9.1e %9.1e %9d %9.1e  %s%s%s\n", json_string_value(json_object_get(c, "case")),
-           kind, gap.start, gap.logits, gap.gradient, gap.gradients, gap.loss, ok ? "agrees" : "DIFFERS",
-           *worst ? ": " : "", worst);
+    golden_open_file(&g, path);
+    bool large = modelfile_find(g.f, "own.loss"), bad = gap.gradient > bound_of(g.f, "gradient");
+    bool ok = gap.start <= (large ? 10 : 1) * TOL && gap.logits <= bound_of(g.f, "logits") && !bad &&
+              gap.loss <= bound_of(g.f, "loss") && gap.gradients > 0 && (large || !gap.missing);
+    printf("%-16s %-10s %9.1e %9.1e %9.1e %9d %9.1e  %s%s%s\n", name, kind, gap.start, gap.logits,
+           gap.gradient, gap.gradients, gap.loss, ok ? "agrees" : "DIFFERS", bad ? ": " : "",
+           bad ? gap.worst : "");
+    if (large)
+        printf("  PyTorch in float32 %27.1e %9.1e %19.1e\n", scalar(g.f, "own.logits", 0),
+               scalar(g.f, "own.gradient", 0), scalar(g.f, "own.loss", 0));
     fflush(stdout);
+    golden_close(&g);
+    free(path);
     return ok;
 }
 
