@@ -9,15 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* name, whether a sweep's end draws it, what it shows */
+/* name, function, whether a sweep's end draws it, what it shows */
 #define KINDS(X)                                                                                             \
-    X(plane, true, "rank against adapted fraction, coloured by the metric, a panel per method")              \
-    X(lr, true, "the metric against the learning rate")                                                      \
-    X(memory, true, "bytes by category at the peak")                                                         \
-    X(curves, true, "evaluation and training loss against the step")                                         \
-    X(pareto, true, "the metric against saved bytes, peak memory and training time")                         \
-    X(time, false, "the metric against the seconds of training")                                             \
-    X(ablation, false, "the metric against each other number that the sweep varies")
+    X(plane, plot_plane, true, "rank against adapted fraction, coloured by the metric, a panel per method")  \
+    X(lr, plot_lr, true, "the metric against the learning rate")                                             \
+    X(memory, plot_memory, true, "bytes by category at the peak")                                            \
+    X(curves, plot_curves, true, "evaluation and training loss against the step")                            \
+    X(pareto, plot_pareto, true, "the metric against saved bytes, peak memory and training time")            \
+    X(time, plot_time, false, "the metric against the seconds of training")                                  \
+    X(ablation, plot_ablation, false, "the metric against each other number that the sweep varies")          \
+    X(forest, plot_forest, false,                                                                            \
+      "differences of methods with intervals: from full fine-tuning, from control arms")                     \
+    X(heatmap, plot_grid, false,                                                                             \
+      "the metric over the learning rate and one more number (a second rate, the rank)")
 
 typedef int draw_fn(struct plot_figure *f, const struct plot_set *s, struct err *e);
 static const struct kind {
@@ -25,12 +29,12 @@ static const struct kind {
     draw_fn *draw;
     bool at_end;
 } kinds[] = {
-#define KIND(name, at_end, help) {#name, plot_##name, at_end},
+#define KIND(name, fn, at_end, help) {#name, fn, at_end},
     KINDS(KIND)};
 
-#define NAME(name, at_end, help) #name,
+#define NAME(name, fn, at_end, help) #name,
 const char *const plot_kinds[] = {KINDS(NAME) NULL};
-#define HELP(name, at_end, help) help,
+#define HELP(name, fn, at_end, help) help,
 const char *const plot_kinds_help[] = {KINDS(HELP) NULL};
 
 static char *default_dir(const struct db *db) {

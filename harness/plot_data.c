@@ -372,7 +372,7 @@ static int nothing(struct plot_set *s, const char *where, struct err *e) {
 }
 
 int plot_set_read(struct plot_set *s, struct db *db, const struct plot_job *job, int group, struct err *e) {
-    *s = (struct plot_set){.db = db, .base = NAN, .ngroup = group};
+    *s = (struct plot_set){.db = db, .where = job->where, .base = NAN, .ngroup = group};
     int rc = read_head(s, job->sweep, e);
     if (!rc) rc = read_rows(s, job->where, e);
     if (!rc && !s->npoint) rc = nothing(s, job->where, e);

@@ -58,6 +58,7 @@ struct plot_set {
     struct db *db;
     char *sweep, *metric, *goal;
     bool maximize, is_loss;
+    const char *where;               /* the job's condition, or NULL */
     const char *model, *task, *data; /* of the points; NULL: not recorded */
     struct plot_run *run;
     int nrun, run_cap;
@@ -131,6 +132,8 @@ int plot_curves(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_time(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_ablation(struct plot_figure *f, const struct plot_set *s, struct err *e);
+int plot_forest(struct plot_figure *f, const struct plot_set *s, struct err *e);
+int plot_grid(struct plot_figure *f, const struct plot_set *s, struct err *e);
 
 /* ---- heat-maps (plot_heatmap.c) ------------------------------------------------------------------------ */
 

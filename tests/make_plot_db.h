@@ -3,7 +3,7 @@
  *
  * Shapes: rank (the demo's 30 runs), rank-full (three seeds, three rates), lr (diverging runs), smoke (a few
  * tiny ones), partial (failures, runs not started, an unknown method), maximize, models (two models), hostile
- * (names that attack), empty, full-only. */
+ * (names that attack), empty, full-only, rates (two learning rates, a control arm). */
 #ifndef TESTS_MAKE_PLOT_DB_H
 #define TESTS_MAKE_PLOT_DB_H
 
@@ -22,7 +22,7 @@ struct maker {
     double scale; /* of the model: 1 is SmolLM2-135M */
     int order, steps, every, batch;
     bool maximize;
-    double noise;
+    double noise, ratio; /* ratio: loraplus_lr_ratio, 0: none */
     uint64_t random;
 };
 
@@ -102,10 +102,11 @@ static int64_t maker_point(struct maker *m, const char *method, int r, const cha
     json_t *c = json_pack("{s:s,s:s,s:s,s:{s:f,s:i,s:i,s:i},s:i,s:i,s:o}", "method", method, "task", m->task,
                           "model", m->model_name, "train", "lr", lr, "batch_size", m->batch, "max_length",
                           256, "steps", m->steps, "r", r, "lora_alpha", 2 * r, "target_modules", t);
+    if (m->ratio > 0) json_object_set_new(c, "loraplus_lr_ratio", json_real(m->ratio));
     char hash[400], base[200];
     snprintf(base, sizeof base, "base %s", m->model_name);
-    snprintf(hash, sizeof hash, "%s %d %s %g %d %s", method, r, targets ? targets : "", lr, m->batch,
-             m->model_name);
+    snprintf(hash, sizeof hash, "%s %d %s %g %d %s %g", method, r, targets ? targets : "", lr, m->batch,
+             m->model_name, m->ratio);
     struct db_point p = {.hash = hash, .base_hash = base, .config = c, .model = m->model, .dataset = m->data};
     int64_t id;
     maker_ok(db_point(m->db, &p, &id, &e), &e);
@@ -304,6 +305,25 @@ static void maker_models(struct maker *m) {
     maker_run(m, "lora", 64, "all-linear", 1e-3, 0, "complete");
 }
 
+/* Two rates of LoRA+, best where B's is 16 times A's 2e-4, and LoRA as its control. */
+static void maker_rates(struct maker *m) {
+    static const double lr[] = {5e-5, 2e-4, 8e-4}, ratio[] = {1, 4, 16, 64};
+    struct err e = {0};
+    for (int seed = 0; seed < 2; seed++) {
+        for (int i = 0; i < 3; i++)
+            for (int k = 0; k < 4; k++) {
+                m->ratio = ratio[k];
+                maker_run(m, "lora_plus", 8, "all-linear", lr[i], seed, i + k == 5 ? "nan" : "complete");
+            }
+        m->ratio = 0;
+        maker_run(m, "lora", 8, "all-linear", 1e-3, seed, "complete");
+    }
+    int64_t control = maker_point(m, "lora", 8, "all-linear", 1e-3);
+    m->ratio = 16;
+    int64_t point = maker_point(m, "lora_plus", 8, "all-linear", 2e-4);
+    maker_ok(db_control(m->db, m->sweep, point, control, "equal count", false, &e), &e);
+}
+
 #define MAKER_HOSTILE                                                                                        \
     "../../x'\"`touch pwned`; $(touch pwned) %s%n {/Bold b}_2 <b>&\n\x01\xff system('touch pwned')"
 
@@ -311,6 +331,8 @@ static void maker_hostile(struct maker *m) {
     static const char bad[] = "x'; system('touch pwned') #`touch pwned`,\"%d%n\\n<i>&";
     maker_run(m, "none", 8, "all-linear", 5e-5, 0, "complete");
     maker_run(m, "lora", 8, bad, 1e-3, 0, "complete");
+    maker_run(m, "lora", 16, bad, 1e-3, 0, "complete");
+    maker_run(m, "vera", 16, bad, 1e-3, 0, "complete");
     maker_run(m, "lora", 8, "all-linear", 1e-3, 0, "complete");
     maker_run(m, "lora", 8, "all-linear", 2e-3, 0, "complete");
 }
@@ -320,10 +342,10 @@ static bool make_plot_db(const char *shape, const char *path) {
     static const struct {
         const char *name;
         void (*fill)(struct maker *m);
-    } shapes[] = {{"rank", maker_rank},          {"rank-full", maker_rank_full}, {"lr", maker_lr},
-                  {"smoke", maker_smoke},        {"partial", maker_partial},     {"models", maker_models},
-                  {"hostile", maker_hostile},    {"maximize", maker_rank},       {"empty", NULL},
-                  {"full-only", maker_full_only}};
+    } shapes[] = {{"rank", maker_rank},           {"rank-full", maker_rank_full}, {"lr", maker_lr},
+                  {"smoke", maker_smoke},         {"partial", maker_partial},     {"models", maker_models},
+                  {"hostile", maker_hostile},     {"maximize", maker_rank},       {"empty", NULL},
+                  {"full-only", maker_full_only}, {"rates", maker_rates}};
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
         if (strcmp(shapes[i].name, shape)) continue;
         bool hostile = !strcmp(shape, "hostile");

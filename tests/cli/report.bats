@@ -54,8 +54,8 @@ PY
 @test "5,000 runs stay under 5 MB, and most rows wait as text" {
     "$MAKE" rank-full "$D/a.db"
     python3 "$HERE/many_runs.py" "$D/a.db" 9
-    "$BENCH" report --db "$D/a.db" -o "$D/r.html"
-    [ "$(stat -c %s "$D/r.html")" -lt 5000000 ]
+    "$BENCH" report --db "$D/a.db" -o "$D/r.html" --no-plots # which add a megabyte, whatever the number of runs
+    [ "$(stat -c %s "$D/r.html")" -lt 3500000 ]
     python3 - "$D/r.html" <<'PY'
 import re, sys
 text = open(sys.argv[1], encoding="utf-8").read()
@@ -104,6 +104,6 @@ assert float(seen["down"][0]) == 5.21, seen
 assert all(m.endswith("MiB") for m in seen["memory"]), seen
 assert seen["filtered"] == "18 of 550 runs" and seen["methods"] == ["vera"], seen
 assert seen["second"] and seen["curve"] == "block" and seen["points"] == 3 and seen["gone"] == "none", seen
-assert seen["pictures"] == 7 and seen["ids_differ"], seen
+assert seen["pictures"] == 9 and seen["ids_differ"], seen
 PY
 }

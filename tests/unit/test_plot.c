@@ -462,6 +462,39 @@ static void time_gives_each_method_its_best_line(void **state) {
     free(csv);
 }
 
+static void a_forest_has_methods_and_their_controls_with_intervals(void **state) {
+    (void)state;
+    char *csv = draw("rank-full", "forest", NULL, PLOT_SVG, 3);
+    assert_int_equal(count(csv, ",3,1,"), 5); /* seeds, known: five methods less full */
+    assert_null(strstr(csv, "full lr"));
+    for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
+        double y, diff, lo, hi;
+        assert_int_equal(sscanf(row, "%lf,%lf,%lf,%lf", &y, &diff, &lo, &hi), 4);
+        assert_true(lo < diff && diff < hi);
+    }
+    free(csv);
+    csv = draw("rates", "forest", NULL, PLOT_SVG, 3);
+    assert_non_null(strstr(csv, "lora_plus r=8 - lora r=8: equal count"));
+    free(csv);
+    csv = draw("rank", "forest", NULL, PLOT_SVG, 3);
+    assert_int_equal(count(csv, ",1,0,"), 5); /* one seed: not known */
+    free(csv);
+}
+
+static void a_heatmap_has_the_plane_of_two_rates(void **state) {
+    (void)state;
+    char *csv = draw("rates", "heatmap", NULL, PLOT_SVG, 3);
+    /* 5e-5..8e-4 of A; B's are their products with 1, 4, 16, 64: six values */
+    assert_int_equal(count(csv, ",lora_plus\n"), 3 * 6);
+    assert_non_null(strstr(csv, ",1,,2e-4,8e-4,lora_plus")); /* the best is marked */
+    assert_int_equal(count(csv, "diverged"), 1);
+    assert_non_null(strstr(csv, ",5.12e-2,") ? csv : NULL);
+    free(csv);
+    csv = draw("rank-full", "heatmap", NULL, PLOT_SVG, 3);
+    assert_non_null(strstr(csv, ",64,lora\n"));
+    free(csv);
+}
+
 static void pdf_and_a_template_of_ones_own(void **state) {
     (void)state;
     free(draw("lr", "lr", NULL, PLOT_PDF, 3));
@@ -551,6 +584,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(pareto_fronts_are_stairs_of_what_nothing_beats),
         cmocka_unit_test(ablation_has_a_panel_per_choice_and_the_best_of_the_rest),
         cmocka_unit_test(time_gives_each_method_its_best_line),
+        cmocka_unit_test(a_forest_has_methods_and_their_controls_with_intervals),
+        cmocka_unit_test(a_heatmap_has_the_plane_of_two_rates),
         cmocka_unit_test(pdf_and_a_template_of_ones_own),
         cmocka_unit_test(where_filters_runs),
         cmocka_unit_test(two_models_give_two_pictures),
