@@ -206,7 +206,7 @@ void todo_judge(struct todo *t, const struct sweep *s, const struct machine *m, 
     for (int i = 0; i < t->n; i++) {
         struct todo_item *x = &t->v[i];
         int more = judged_threads(x, m, threads) - x->threads;
-        if (!*x->refused && more > 0) refuse_what_cannot_fit(x, s, m, (size_t)more * team_thread_bytes());
+        if (more > 0) refuse_what_cannot_fit(x, s, m, (size_t)more * team_thread_bytes());
     }
 }
 

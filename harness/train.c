@@ -334,7 +334,7 @@ static int should_end(struct run *r) {
     if (r->job->stop && *r->job->stop) return ended(r, "interrupted", NULL);
     if (over_time(r)) {
         char why[96];
-        snprintf(why, sizeof why, "over the time limit of %.0f s at step %ld of %ld", r->job->time_limit, r->step, r->steps);
+        snprintf(why, sizeof why, "over limits.time, %g s, at step %ld of %ld", r->job->time_limit, r->step, r->steps);
         return ended(r, "timeout", why);
     }
     return 0;

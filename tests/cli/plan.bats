@@ -67,6 +67,20 @@ j() { python3 -c 'import json,sys; p=json.load(sys.stdin); r=p["runs"]; t=p["tot
     has "$output" "5 of them will not complete"
 }
 
+@test "plan and run refuse the same runs for memory, in the same words" {
+    peak=$("$BENCH" plan t.yaml --no-calibrate --threads 1 --json | python3 -c 'import json,sys; print(max(r["peak_bytes"] for r in json.load(sys.stdin)["runs"]))')
+    for limit in 1000000 $((peak - 1)) "$peak" $((peak + 1000000)); do
+        for threads in "" "--threads 1"; do
+            "$BENCH" plan t.yaml --no-calibrate $threads --set limits.memory="$limit" --json |
+                python3 -c 'import json,sys; [print(r["problem"]) for r in json.load(sys.stdin)["runs"] if r["problem"]]' | sort >planned
+            "$BENCH" run t.yaml $threads --set limits.memory="$limit" --db "$limit.$threads.db" >/dev/null || true
+            q "SELECT error FROM runs WHERE state = 'oom'" "$limit.$threads.db" | sort >refused
+            cmp planned refused
+            is "$(q "SELECT count(*) FROM runs WHERE state NOT IN ('oom', 'complete')" "$limit.$threads.db")" 0
+        done
+    done
+}
+
 @test "what will not end within limits.time is marked" {
     "$BENCH" plan t.yaml
     echo "limits: {time: 0.0001}" >>t.yaml

@@ -145,7 +145,7 @@ finish() {
     is "$status" 1
     is "$(q 'select state, count(*) from runs group by 1 order by 1')" $'complete|1\ntimeout|1'
     [ "$(q 'select steps from runs where state = "timeout"')" -ge 1 ]
-    has "$(q 'select error from runs where state = "timeout"')" "time"
+    has "$(q 'select error from runs where state = "timeout"')" "over limits.time, 0.5 s"
     is "$(q 'select total_s < 20 from runs where state = "timeout"')" 1
 }
 

@@ -204,6 +204,22 @@ static void a_run_stops_after_the_step_when_asked(void **state) {
     assert_int_equal(r.steps, 3);
 }
 
+static void the_gate_holds_a_run_to_its_memory_to_the_byte(void **state) {
+    (void)state;
+    struct seen s = {0};
+    static const char *const methods[] = {"lora", "full", "none"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct train_result r = run(&s, methods[i], NULL, job_of(0));
+        assert_string_equal(r.state, "complete");
+        struct train_result fits = run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes});
+        assert_string_equal(fits.state, "complete");
+        struct train_result less = run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes - 1});
+        assert_string_equal(less.state, "oom");
+        assert_true(less.peak_bytes < r.peak_bytes);
+        assert_non_null(strstr(less.error, "raise limits.memory"));
+    }
+}
+
 static void a_run_over_its_time_is_a_timeout(void **state) {
     (void)state;
     struct seen s = {0};
@@ -336,6 +352,7 @@ int main(void) {
         cmocka_unit_test(the_untouched_base_is_evaluated_and_nothing_else),
         cmocka_unit_test(a_run_that_diverges_is_a_result),
         cmocka_unit_test(a_run_stops_after_the_step_when_asked),
+        cmocka_unit_test(the_gate_holds_a_run_to_its_memory_to_the_byte),
         cmocka_unit_test(a_run_over_its_time_is_a_timeout),
         cmocka_unit_test(a_run_ends_after_so_many_evaluations_without_an_improvement),
         cmocka_unit_test(a_run_that_improves_is_not_ended),
