@@ -368,6 +368,40 @@ static bool may_lack(const struct net *net, const struct param *p) {
     return p->head ? net->training : !p->site && p->role == PARAM_FIXED;
 }
 
+/* Is the tensor of one of these modules: "base_model.model.score.weight" of "score"? */
+static bool is_of_modules(const char *name, const json_t *modules) {
+    size_t i, head = strlen(HEAD_PREFIX);
+    const json_t *m;
+    if (strncmp(name, HEAD_PREFIX, head) != 0) return false;
+    const char *dot = strrchr(name + head, '.');
+    json_array_foreach(modules, i, m) {
+        const char *module = json_string_value(m);
+        size_t n = module ? strlen(module) : 0;
+        if (n && dot == name + head + n && !strncmp(name + head, module, n)) return true;
+    }
+    return false;
+}
+
+int adapter_heads(struct net *net, const char *dir, struct err *e) {
+    json_t *c = read_config(dir, e);
+    if (!c) return e->code;
+    const json_t *modules = json_object_get(c, "modules_to_save");
+    char *path = path_join(dir, "adapter_model.safetensors");
+    struct modelfile *f = NULL;
+    int rc = json_array_size(modules) ? modelfile_open(&f, path, e) : 0;
+    for (int i = 0; f && i < modelfile_count(f) && !rc; i++) {
+        const struct tensor *t = modelfile_at(f, i);
+        struct weight w;
+        if (!is_of_modules(t->name, modules)) continue;
+        rc = tensor_weight(t, &w, e);
+        if (!rc) net_head(net, t->name + strlen(HEAD_PREFIX), t->ndim, w.rows, w.cols);
+    }
+    modelfile_close(f);
+    free(path);
+    json_decref(c);
+    return rc;
+}
+
 int adapter_load(struct net *net, const char *dir, struct err *e) {
     char *path = path_join(dir, "adapter_model.safetensors");
     struct modelfile *f = NULL;

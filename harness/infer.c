@@ -44,6 +44,7 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     m->model = model_of(m->file, e);
     if (!m->model) return e->code;
     int rc = m->model->build(&m->net, m->file, &m->state, e);
+    if (!rc && adapter) rc = adapter_heads(&m->net, adapter, e);
     if (!rc) rc = net_bind(&m->net, method_find(cfg_str(m->config, "method")), e);
     if (!rc && adapter) rc = adapter_load(&m->net, adapter, e);
     if (rc) return rc;

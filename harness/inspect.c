@@ -145,9 +145,21 @@ static int take_difference(const struct work *w, struct site *s, struct inspect_
     return rc ? not_finite(o, e) : 0;
 }
 
+/* What layers of a kind have in common is their shape: where a model calls two kinds alike (GPT-2's c_proj),
+ * the name without its number tells them apart: "attn.c_proj". Caller frees. */
+static char *kind_of(const struct net *net, const struct site *s) {
+    bool mixed = false;
+    for (int i = 0; i < net->nsites; i++) {
+        const struct site *o = net->sites[i];
+        mixed |= !strcmp(o->kind, s->kind) && (o->d_in != s->d_in || o->d_out != s->d_out);
+    }
+    const char *dot = mixed ? strchr(s->name, '.') : NULL, *rest = dot ? strchr(dot + 1, '.') : NULL;
+    return xstrdup(rest ? rest + 1 : s->kind);
+}
+
 static int take_site(const struct work *w, struct site *s, struct inspect_site *o, struct err *e) {
     *o = (struct inspect_site){.name = xstrdup(s->name),
-                               .kind = xstrdup(s->kind),
+                               .kind = kind_of(&w->with->net, s),
                                .layer = s->layer,
                                .d_out = s->d_out,
                                .d_in = s->d_in};

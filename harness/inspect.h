@@ -22,7 +22,7 @@
 #include "harness/table.h"
 
 struct inspect_site {
-    char *name, *kind; /* "layers.3.q_proj", "q_proj" */
+    char *name, *kind; /* "layers.3.q_proj", "q_proj": layers of one kind have one shape */
     int layer, d_out, d_in;
     int r; /* columns of the factors that Delta W is made of; 0: it is a difference of weights */
     int rank;

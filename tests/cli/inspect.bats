@@ -93,6 +93,27 @@ of() { python3 -c "import json; v = json.load(open('$2')); print($1)"; }
     has "$output" "q_proj,2,"
 }
 
+@test "kinds that a model calls alike are told apart by their place: GPT-2's two c_proj" {
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" gpt2
+    sed 's/model: smoke/model: gpt2/; s/target_modules: .*/target_modules: all-linear/; /^variants/,$d' "$BATS_FILE_TMPDIR/i.yaml" >g.yaml
+    printf 'variants: [{method: lora, r: 2}]\n' >>g.yaml
+    "$BENCH" run g.yaml >/dev/null
+    "$BENCH" inspect "$(q "SELECT run_id FROM runs WHERE method = 'lora'")" --json >g.json
+    is "$(of '[k["kind"] for k in v["kinds"]]' g.json)" "['c_attn', 'attn.c_proj', 'c_fc', 'mlp.c_proj']"
+    is "$(of '{s["rank"] for s in v["sites"]}' g.json)" "{2}"
+}
+
+@test "an adapter with a task's head is taken apart like any other" {
+    for i in 1 2 3 4 5 6; do printf 'a red stone %s\tstone\na blue horse %s\tanimal\n' $i $i; done >rows.tsv
+    sed 's/task: lm/task: classify/; s/data: .*/data: {train: rows.tsv, eval: rows.tsv, header: false, text: "{1}", label: "{2}"}/; /^variants/,$d' \
+        "$BATS_FILE_TMPDIR/i.yaml" >c.yaml
+    printf 'variants: [{method: lora, r: 2}]\n' >>c.yaml
+    "$BENCH" run c.yaml >/dev/null
+    run "$BENCH" inspect "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
+    is "$status" 0
+    has "$output" "layers.1.v_proj"
+}
+
 @test "what cannot be taken apart is refused with the reason" {
     run inspect "$(run_of norms)"
     is "$status" 2
