@@ -18,12 +18,12 @@ setup() {
 }
 
 @test "every kind draws, in the folder and format that is asked for" {
-    "$MAKE" lr "$D/a.db"
+    "$MAKE" rates "$D/a.db"
     for kind in plane lr memory curves pareto time ablation forest heatmap; do
         run "$BENCH" plot "$kind" --db "$D/a.db" -o "$D/out" --format svg
         [ "$status" -eq 0 ]
-        [ -s "$D/out/lr-$kind.svg" ]
-        [ ! -e "$D/out/lr-$kind.png" ]
+        [ -s "$D/out/rates-$kind.svg" ]
+        [ ! -e "$D/out/rates-$kind.png" ]
     done
 }
 
