@@ -5,27 +5,47 @@
 #include <string.h>
 
 #include "harness/cmd.h"
+#include "harness/cmd_table.h"
 #include "harness/paper.h"
 #include "harness/table.h"
 #include "harness/util.h"
 
+struct options {
+    const char *name, *db;
+    enum table_format format;
+    bool run, measured;
+    char *run_args[64]; /* what --run hands on to `bench run` */
+    int nrun_args;
+};
+
 static int usage(int code) {
     fputs(
-        "usage: bench table [NAME | TABLE.yaml] [--markdown | --csv | --latex | --html | --json]\n"
-        "A table of a paper: its cells as printed, ours beside them, and a verdict for each.\n\n"
-        "  --markdown  for a README\n"
-        "  --latex     a tabular of booktabs\n"
-        "  --html      a fragment\n"
-        "  --csv       exact numbers\n"
-        "  --json      the same, with the verdicts counted\n\n"
-        "Without NAME the tables are listed.\n"
+        "usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | --html | --json]\n"
+        "       bench table NAME --run [-j N] [--set KEY=VALUE]... | --measured\n"
+        "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: the list of them.\n\n"
+        "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
+        ")\n"
+        "  --run            run what is missing of the table's sweep first\n"
+        "  -j N             with --run: so many runs at once\n"
+        "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
+        "  --measured       the measured cells as CSV, with build, processor and date: kept beside the table as\n"
+        "                   NAME.measured.csv they are shown where the record has nothing\n"
+        "  --markdown       for a README\n"
+        "  --latex          a tabular of booktabs\n"
+        "  --html           a fragment\n"
+        "  --csv            exact numbers\n"
+        "  --json           the same, with the verdicts counted\n\n"
         "verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of rounded;\n"
         "`does not reproduce: computed X`; `not run`, with the reason. Printed values that were not seen in a text of\n"
-        "the paper are computed all the same, marked and not counted.\n\n"
+        "the paper are computed all the same, marked and not counted. Measured cells stand beside the figures of another\n"
+        "model and have no verdict; `bench table claims` says whether what papers conclude holds here: supported, not\n"
+        "supported, undecided (the 95 % interval over seeds does not decide), not run.\n\n"
         "examples:\n"
         "  bench table\n"
         "  bench table lora-gpt3\n"
-        "  bench table vera-1 --markdown\n",
+        "  bench table vera-1 --markdown\n"
+        "  bench table claims\n"
+        "  bench table lora-6 --run\n",
         code ? stderr : stdout);
     return code;
 }
@@ -43,20 +63,22 @@ static void print_table(const struct table *t, enum table_format f) {
 
 /* ---- the list ------------------------------------------------------------------------------------------ */
 
-static int add_listed(struct table *t, const char *name, const struct archs *archs, struct err *e) {
+static int add_listed(struct table *t, const char *name, const struct archs *archs, struct db *db,
+                      struct err *e) {
     struct paper *p;
-    int rc = paper_load(&p, name, archs, e);
+    int rc = paper_load(&p, name, archs, db, e);
     if (rc) return rc;
     table_text(t, p->name);
     table_int(t, p->ncells);
     for (int v = 0; v < PAPER_SILENT; v++) table_int(t, p->count[v]);
+    table_int(t, p->count[PAPER_MEASURED]);
     table_int(t, p->unconfirmed);
     table_text(t, p->title);
     paper_free(p);
     return 0;
 }
 
-static int list(const struct archs *archs, enum table_format f, struct err *e) {
+static int list(const struct archs *archs, struct db *db, enum table_format f, struct err *e) {
     char **names;
     int n, rc = paper_names(&names, &n, e);
     if (rc) return rc;
@@ -67,9 +89,10 @@ static int list(const struct archs *archs, enum table_format f, struct err *e) {
     table_column(t, "rounds", "round differently", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "differs", "do not", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "not_run", "not run", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "measured", "measured", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "unconfirmed", "from memory", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "title", "", TABLE_WHOLE, TABLE_BOTH);
-    for (int i = 0; !rc && i < n; i++) rc = add_listed(t, names[i], archs, e);
+    for (int i = 0; !rc && i < n; i++) rc = add_listed(t, names[i], archs, db, e);
     if (!rc) print_table(t, f);
     table_free(t);
     paper_names_free(names, n);
@@ -80,6 +103,11 @@ static int list(const struct archs *archs, enum table_format f, struct err *e) {
 
 static void add_verdict(struct table *t, const struct paper_cell *x) {
     if (x->verdict == PAPER_SILENT) return table_null(t);
+    if (x->verdict == PAPER_MEASURED) {
+        table_text(t, paper_verdict_name(x->verdict));
+        table_shown(t, x->printed ? "another model" : "measured");
+        return;
+    }
     table_text(t, paper_verdict_name(x->verdict));
     const char *mark = x->confirmed ? "" : " (printed value from memory)";
     if (x->verdict == PAPER_DIFFERS)
@@ -124,8 +152,9 @@ static struct table *cells_table(const struct paper *p, bool remarks) {
 static void add_counts(const struct paper *p, struct strbuf *b) {
     const char *sep = ": ";
     strbuf_addf(b, "%d cell%s", p->ncells, p->ncells == 1 ? "" : "s");
-    static const char *const plural[] = {"reproduce", "round differently", "do not reproduce", "not run",
-                                         "without a printed value"};
+    static const char *const plural[PAPER_NVERDICT] = {
+        "reproduce", "round differently",       "do not reproduce",
+        "not run",   "without a printed value", "measured"};
     for (int v = 0; v < PAPER_NVERDICT; v++) {
         if (!p->count[v]) continue;
         strbuf_addf(b, "%s%d %s", sep, p->count[v], plural[v]);
@@ -169,22 +198,28 @@ static void add_remarks(const struct paper *p, struct strbuf *b) {
     }
 }
 
-static int show(const char *name, const struct archs *archs, enum table_format f, struct err *e) {
+static int show(const struct options *o, const struct archs *archs, struct db *db, struct err *e) {
     struct paper *p;
-    int rc = paper_load(&p, name, archs, e);
+    struct strbuf b = {0};
+    enum table_format f = o->format;
+    int rc = paper_load(&p, o->name, archs, db, e);
     if (rc) return rc;
     struct table *t = cells_table(p, f != TABLE_AS_TEXT);
-    if (f == TABLE_AS_JSON) {
+    if (o->measured) {
+        paper_measured_write(p, &b);
+        print_buffer(&b);
+    } else if (f == TABLE_AS_JSON) {
         print_json(p, t);
     } else {
         print_heading(p, f);
         print_table(t, f);
-    }
-    if (f == TABLE_AS_TEXT || f == TABLE_AS_MARKDOWN) {
-        struct strbuf b = {0};
         if (f == TABLE_AS_TEXT) add_remarks(p, &b);
-        add_counts(p, &b);
-        printf("\n%s\n", b.s);
+        if (f == TABLE_AS_TEXT || f == TABLE_AS_MARKDOWN) {
+            add_counts(p, &b);
+            printf("\n%s\n", b.s ? b.s : "");
+        }
+        if (p->sweep && p->count[PAPER_NOT_RUN] && f == TABLE_AS_TEXT)
+            printf("bench table %s --run fills it\n", p->name);
         strbuf_release(&b);
     }
     table_free(t);
@@ -192,26 +227,84 @@ static int show(const char *name, const struct archs *archs, enum table_format f
     return 0;
 }
 
-int cmd_tables(int argc, char **argv) {
+/* ---- --run --------------------------------------------------------------------------------------------- */
+
+/* `bench run` on the table's sweep, in this process. */
+static int run_sweep(const struct options *o, const struct archs *archs, struct err *e) {
+    struct paper *p;
+    char *argv[72] = {xstrdup("run")};
+    int n = 1, rc = paper_load(&p, o->name, archs, NULL, e);
+    if (!rc && !p->sweep) rc = err_set(e, ERR_USER, "table %s is computed, there is nothing to run", p->name);
+    if (!rc) {
+        argv[n++] = xasprintf("tables/%s.sweep.yaml", p->sweep);
+        argv[n++] = xstrdup("--db");
+        argv[n++] = xstrdup(o->db);
+        for (int i = 0; i < o->nrun_args; i++) argv[n++] = xstrdup(o->run_args[i]);
+        optind = 0; /* getopt starts anew */
+        fflush(stdout);
+        rc = cmd_run(n, argv);
+    }
+    paper_free(p);
+    while (n--) free(argv[n]);
+    return rc;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------- */
+
+static int parse(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {{"markdown", no_argument, NULL, TABLE_AS_MARKDOWN},
                                           {"csv", no_argument, NULL, TABLE_AS_CSV},
                                           {"latex", no_argument, NULL, TABLE_AS_LATEX},
                                           {"html", no_argument, NULL, TABLE_AS_HTML},
                                           {"json", no_argument, NULL, TABLE_AS_JSON},
                                           {"help", no_argument, NULL, 'h'},
+                                          {"db", required_argument, NULL, 'd'},
+                                          {"run", no_argument, NULL, 'r'},
+                                          {"measured", no_argument, NULL, 'm'},
+                                          {"set", required_argument, NULL, 's'},
                                           {0}};
-    enum table_format format = TABLE_AS_TEXT;
+    static char set[] = "--set", jobs[] = "-j";
+    for (int ch; (ch = getopt_long(argc, argv, "hj:", longs, NULL)) != -1;) {
+        if (ch == 'h' || ch == '?') return usage(ch == 'h' ? 0 : 2);
+        if ((ch == 's' || ch == 'j') && o->nrun_args + 2 <= (int)ARRAY_LEN(o->run_args)) {
+            o->run_args[o->nrun_args++] = ch == 's' ? set : jobs;
+            o->run_args[o->nrun_args++] = optarg;
+        }
+        if (ch == 'd') o->db = optarg;
+        if (ch == 'r') o->run = true;
+        if (ch == 'm') o->measured = true;
+        if (ch <= TABLE_AS_HTML) o->format = (enum table_format)ch;
+    }
+    if (optind < argc) o->name = argv[optind++];
+    if (optind < argc || (!o->name && (o->run || o->measured)) || (o->nrun_args && !o->run)) return usage(2);
+    return -1;
+}
+
+static int command(const struct options *o, const struct archs *archs, struct err *e) {
+    struct db *db = NULL;
+    int rc = o->run ? run_sweep(o, archs, e) : 0;
+    if (!rc && file_exists(o->db)) rc = db_open(&db, o->db, false, e);
+    if (rc) return rc;
+    if (!o->name)
+        rc = list(archs, db, o->format, e);
+    else if (!strcmp(o->name, "claims"))
+        rc = cmd_table_claims(db, o->format, e);
+    else
+        rc = show(o, archs, db, e);
+    db_close(db);
+    return rc;
+}
+
+int cmd_tables(int argc, char **argv) {
+    struct options o = {.db = DB_DEFAULT};
     struct archs *archs = NULL;
     struct err e = {0};
-    for (int ch; (ch = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        if (ch == 'h' || ch == '?') return usage(ch == 'h' ? 0 : 2);
-        format = (enum table_format)ch;
-    }
-    if (optind < argc - 1) return usage(2);
-    int rc = archs_load(&archs, NULL, &e);
-    if (!rc) rc = optind < argc ? show(argv[optind], archs, format, &e) : list(archs, format, &e);
+    int rc = parse(argc, argv, &o);
+    if (rc >= 0) return rc;
+    rc = archs_load(&archs, NULL, &e);
+    if (!rc) rc = command(&o, archs, &e);
     archs_free(archs);
-    if (!rc) return 0;
+    if (rc >= 0) return rc; /* a run's exit code */
     fprintf(stderr, "bench table: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -21,7 +21,7 @@ const struct cmd cmd_table[] = {
     {"show", cmd_show, "a run as a page, a sweep as the table of its results", CMD_TALKS},
     {"compare", cmd_compare, "which method is better, and can the sweep tell: ranks, intervals, Pareto fronts", CMD_TALKS},
     {"plot", cmd_plot, "draw a sweep: plane, lr, curves, pareto, memory, ...", CMD_TALKS},
-    {"table", cmd_tables, "a paper's table: its cells as printed, ours beside them, a verdict each", CMD_TALKS},
+    {"table", cmd_tables, "a paper's table: its cells as printed, ours beside them, a verdict each", CMD_STARTS_WORKERS},
     {"report", cmd_report, "sweeps as one HTML page", CMD_TALKS},
     {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", CMD_TALKS},
     {"eval", cmd_eval, "score a model, with or without an adapter, on data", CMD_COMPUTES},

@@ -24,7 +24,8 @@
 
 static const char *const keys[] = {"title",     "paper",  "row",       "column",  "printed", "arch",
                                    "with",      "method", "set",       "targets", "formula", "unit",
-                                   "tolerance", "binary", "confirmed", "skip",    "note",    "cells"};
+                                   "tolerance", "binary", "confirmed", "skip",    "note",    "cells",
+                                   "arm",       "sweep",  "value"};
 
 struct chain { /* a cell and what it is in */
     const struct ynode *node;
@@ -34,6 +35,7 @@ struct chain { /* a cell and what it is in */
 struct reading { /* one table being read */
     struct paper *p;
     const struct archs *archs;
+    struct db *db;
 };
 
 static int wrong(const struct reading *r, const struct ynode *n, struct err *e) {
@@ -232,6 +234,10 @@ static char *describe(const struct chain *c) {
                *formula = say_text(c, "formula");
     const struct ynode *targets = say(c, "targets");
     struct strbuf b = {0};
+    if (say(c, "arm")) {
+        add_map(&b, say(c, "arm"));
+        return strbuf_detach(&b);
+    }
     if (method) strbuf_adds(&b, method);
     add_map(&b, say(c, "set"));
     if (targets && method) {
@@ -255,6 +261,21 @@ static void judge(struct paper_cell *x, const struct paper_value *v) {
     paper_value_format(x->printed ? v : &whole, x->computed, x->shown);
 }
 
+/* A cell that runs fill. */
+static int measure(const struct reading *r, const struct chain *c, struct paper_cell *x, struct err *e) {
+    const char *sweep = say_text(c, "sweep"), *value = say_text(c, "value");
+    const struct ynode *arm = say(c, "arm");
+    if (!value) value = "metric";
+    if (!sweep) return err_set(e, ERR_USER, "a measured cell needs `sweep`");
+    if (!arm_value_known(value)) return err_set(e, ERR_USER, "unknown value '%.40s'", value);
+    if (arm_check(arm, e)) return ERR_USER;
+    x->arm = xcalloc(1, sizeof *x->arm);
+    int rc = r->db ? arm_read(x->arm, r->db, sweep, arm, value, NULL, e) : 0;
+    if (x->arm->diverged) x->arm->n = 0;
+    x->measured = stats_mean(x->arm->value, x->arm->n);
+    return rc;
+}
+
 static char *copy(const char *s) { return s ? xstrdup(s) : NULL; }
 
 static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
@@ -271,14 +292,12 @@ static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
                              .computed = NAN,
                              .line = c->node->line};
     struct paper_value v;
-    int rc = paper_value_parse(x->printed ? x->printed : "0", say_bool(c, "binary", false), &v, e);
-    if (!rc && !skip) rc = compute(r, c, &x->computed, &v, e);
+    bool plain = x->printed && !say(c, "arm"); /* beside a measurement anything may be printed: "87.5±.3" */
+    int rc = paper_value_parse(plain ? x->printed : "0", say_bool(c, "binary", false), &v, e);
+    if (!rc && !skip && say(c, "arm")) rc = measure(r, c, x, e);
+    if (!rc && !skip && !x->arm) rc = compute(r, c, &x->computed, &v, e);
     if (rc) return wrong(r, c->node, e);
     judge(x, &v);
-    if (x->confirmed)
-        p->count[x->verdict]++;
-    else
-        p->unconfirmed++;
     return 0;
 }
 
@@ -295,6 +314,17 @@ static int add_cells(struct reading *r, const struct chain *c, int depth, struct
         rc = add_cells(r, &inner, depth + 1, e);
     }
     return rc;
+}
+
+static void count_verdicts(struct paper *p) {
+    for (int i = 0; i < p->ncells; i++) {
+        struct paper_cell *x = &p->cells[i];
+        if (x->arm) paper_measured_show(x);
+        if (x->confirmed)
+            p->count[x->verdict]++;
+        else
+            p->unconfirmed++;
+    }
 }
 
 /* ---- files --------------------------------------------------------------------------------------------- */
@@ -321,7 +351,9 @@ int paper_names(char ***ret, int *n, struct err *e) {
     for (struct dirent *f; (f = readdir(d));) {
         size_t len = strlen(f->d_name);
         const char *dot = strchr(f->d_name, '.'); /* NAME.sweep.yaml belongs to NAME */
-        if (len < 6 || !dot || strcmp(dot, ".yaml") != 0 || *f->d_name == '.') continue;
+        if (len < 6 || !dot || strcmp(dot, ".yaml") != 0 || *f->d_name == '.' ||
+            !strcmp(f->d_name, "claims.yaml"))
+            continue;
         GROW(names, used, cap);
         names[used++] = xstrndup(f->d_name, len - 5);
     }
@@ -367,7 +399,8 @@ static char *name_of(const char *path) {
     return xstrndup(base, n > 5 && !strcmp(base + n - 5, ".yaml") ? n - 5 : n);
 }
 
-int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct err *e) {
+int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct db *db,
+               struct err *e) {
     char *path = find_file(name, e);
     struct ynode *root = NULL;
     *ret = NULL;
@@ -375,14 +408,17 @@ int paper_load(struct paper **ret, const char *name, const struct archs *archs, 
     struct paper *p = xcalloc(1, sizeof *p);
     p->path = path;
     p->name = name_of(path);
-    struct reading r = {p, archs};
+    struct reading r = {p, archs, db};
     int rc = ynode_load(&root, path, e);
     if (!rc) {
         struct chain c = {root, NULL};
         rc = add_cells(&r, &c, 0, e);
         p->title = copy(root->kind == YNODE_MAP ? say_text(&c, "title") : NULL);
         p->source = copy(root->kind == YNODE_MAP ? say_text(&c, "paper") : NULL);
+        p->sweep = copy(root->kind == YNODE_MAP ? say_text(&c, "sweep") : NULL);
     }
+    if (!rc) rc = paper_measured_read(p, e);
+    if (!rc) count_verdicts(p);
     ynode_free(root);
     if (rc) {
         paper_free(p);
@@ -396,9 +432,9 @@ void paper_free(struct paper *p) {
     if (!p) return;
     for (int i = 0; i < p->ncells; i++) {
         struct paper_cell *x = &p->cells[i];
-        free(x->row), free(x->column), free(x->printed), free(x->how), free(x->note);
+        free(x->row), free(x->column), free(x->printed), free(x->how), free(x->note), free(x->arm);
     }
     free(p->cells);
-    free(p->name), free(p->path), free(p->title), free(p->source);
+    free(p->name), free(p->path), free(p->title), free(p->source), free(p->sweep);
     free(p);
 }

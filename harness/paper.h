@@ -22,7 +22,9 @@
 #include <stdbool.h>
 
 #include "harness/arch.h"
+#include "harness/arm.h"
 #include "harness/err.h"
+#include "harness/util.h"
 
 /* ---- printed values ------------------------------------------------------------------------------------ */
 
@@ -31,7 +33,8 @@ enum paper_verdict {
     PAPER_ROUNDS, /* the printed digits are those of the value, cut off instead of rounded */
     PAPER_DIFFERS,
     PAPER_NOT_RUN,
-    PAPER_SILENT, /* nothing is printed */
+    PAPER_SILENT,   /* nothing is printed */
+    PAPER_MEASURED, /* ours is a measurement, of another model */
     PAPER_NVERDICT
 };
 const char *paper_verdict_name(enum paper_verdict v); /* "reproduces", "rounds differently", ... */
@@ -59,23 +62,35 @@ struct paper_cell {
     char *note;                   /* or NULL; for PAPER_NOT_RUN why */
     bool confirmed;
     double computed;            /* base units; NaN: not computed */
-    char shown[PAPER_TEXT_MAX]; /* in the printed unit */
+    char shown[PAPER_TEXT_MAX]; /* in the printed unit; a measurement with its interval and seeds */
+    struct arm *arm;            /* a measurement: what it is the mean of; NULL: computed */
+    struct stats_mean measured;
     enum paper_verdict verdict;
     int line; /* in the file */
 };
 
 struct paper {
     char *name, *path, *title, *source; /* source: arXiv id, or where it was printed */
+    char *sweep;                        /* the sweep that fills it; NULL: none, it is computed */
     struct paper_cell *cells;
     int ncells, cells_cap;
     int count[PAPER_NVERDICT]; /* of confirmed cells */
     int unconfirmed;           /* cells whose printed value is from memory */
 };
 
-/* Read table `name` (its file without ".yaml", or a path) and compute every cell. ERR_USER: unknown name (a
- * close one is suggested), a mistake in the file with its line. */
-int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct err *e);
+/* Read table `name` (its file without ".yaml", or a path) and compute every cell; measured ones from `db`
+ * (NULL: no record). ERR_USER: unknown name (a close one is suggested), a mistake in the file with its line.
+ */
+int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct db *db, struct err *e);
 void paper_free(struct paper *p); /* accepts NULL */
+
+/* The measured cells as the text of TABLE.measured.csv, appended. */
+void paper_measured_write(const struct paper *p, struct strbuf *out);
+/* Fill those cells that the record does not have from TABLE.measured.csv beside p->path, where there is one.
+ * ERR_USER: a line that is none. */
+int paper_measured_read(struct paper *p, struct err *e);
+/* What a measured cell shows: "1.5308 ± 0.0021 (3 seeds)". */
+void paper_measured_show(struct paper_cell *x);
 
 /* Names of the delivered tables, sorted; caller frees with paper_names_free. */
 int paper_names(char ***ret, int *n, struct err *e);

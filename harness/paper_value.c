@@ -12,8 +12,8 @@
 #include "harness/util.h"
 
 const char *paper_verdict_name(enum paper_verdict v) {
-    static const char *const names[] = {"reproduces", "rounds differently", "does not reproduce", "not run",
-                                        "nothing printed"};
+    static const char *const names[] = {"reproduces", "rounds differently", "does not reproduce",
+                                        "not run",    "nothing printed",    "measured"};
     return names[v];
 }
 

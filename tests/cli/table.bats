@@ -61,3 +61,77 @@ assert t["cells"][0]["verdict"] == "does not reproduce" and t["cells"][0]["compu
     is "$status" 2
     has "$output" "own.yaml:2:"
 }
+
+# A folder of tables of one's own: a sweep of tiny runs, the table it fills, and claims about it.
+own_share() {
+    top=$BATS_TEST_DIRNAME/../..
+    mkdir -p share/tables share/data
+    cp "$top"/experiments/data/architectures.yaml share/data/
+    ln -s "$(realpath "$top/experiments/plots")" share/plots
+    ln -s "$(realpath "$top/build/share/models")" share/models
+    ln -s "$(realpath "$top/build/share/data/smoke")" share/data/smoke
+    sed 's/^name: t/name: tiny/; s/- {method: none}/- {method: full}/' t.yaml >share/tables/tiny.sweep.yaml
+    cat >share/tables/tiny.yaml <<'YAML'
+title: "ranks"
+sweep: tiny
+column: loss
+cells:
+  - {row: LoRA r=1, printed: "87.5±.3", arm: {method: lora, r: 1}}
+  - {row: LoRA r=2, arm: {method: lora, r: 2}}
+YAML
+    cat >share/tables/claims.yaml <<'YAML'
+claims:
+  - {name: more is trained, paper: none, statement: full trains more than lora, control: none, sweep: tiny, value: trainable, rule: better,
+     compare: [{a: {method: full}, b: {method: lora, r: 1}}]}
+  - {name: all the same, paper: none, statement: ranks do not matter, control: none, sweep: tiny, rule: equal, margin: 100,
+     compare: [{a: {method: lora, r: 1}, b: {method: lora, r: 2}}]}
+  - {name: open, paper: none, statement: nobody knows, skip: no recipe}
+YAML
+    export BENCH_SHARE=$dir/share
+}
+
+@test "bench table NAME --run runs the table's sweep and fills it; claims are judged by the record" {
+    own_share
+    run "$BENCH" table tiny
+    has "$output" "bench table tiny --run fills it"
+    run "$BENCH" table claims
+    has "$output" "3 claims, 3 not run"
+    run "$BENCH" table tiny --run -j 1
+    is "$status" 0
+    has "$output" "(2 seeds)"
+    has "$output" "2 cells: 2 measured"
+    run "$BENCH" table claims
+    has "$output" "more is trained: supported"
+    has "$output" "all the same: supported"
+    has "$output" "3 claims, 2 supported, 1 not run"
+    is "$("$BENCH" table claims --json | python3 -c 'import json,sys; c=json.load(sys.stdin); print(c[0]["verdict"], c[0]["seeds"], c[0]["gain"] > 0, c[2]["why"])')" "supported 2 True no recipe"
+    # what was measured is kept beside the table, and shown where there is no record
+    "$BENCH" table tiny --measured >share/tables/tiny.measured.csv
+    is "$(head -n 1 share/tables/tiny.measured.csv)" "row,column,mean,ci,seeds,lr,build,processor,date"
+    is "$("$BENCH" table tiny --db none.db)" "$("$BENCH" table tiny)"
+    [ ! -e none.db ]
+    run "$BENCH" table lora-2 --run
+    is "$status" 2
+}
+
+@test "--run on a computed table and options without --run are refused" {
+    run "$BENCH" table vera-1 --run
+    is "$status" 2
+    has "$output" "is computed, there is nothing to run"
+    run "$BENCH" table lora-6 --set train.steps=3
+    is "$status" 2
+}
+
+@test "every delivered recipe is a sweep that names its table" {
+    for s in "$BATS_TEST_DIRNAME"/../../experiments/tables/*.sweep.yaml; do
+        name=$(basename "$s" .sweep.yaml)
+        is "$(sed -n 's/^name: //p' "$s")" "$name"
+        # the methods and axes hold on another model and data as well
+        case $name in
+            lora-2-*) continue ;;
+        esac
+        run "$BENCH" run "$s" --set model=smoke --set data.name=smoke --dry-run
+        is "$status" 0
+        has "$output" " runs, 0 done"
+    done
+}
