@@ -117,7 +117,7 @@ static bool tokenize(struct embedder *E, bool special) {
         limit = E->max_length - (eos >= 0);
     ids->n = 0;
     if (bos >= 0) add_id(ids, bos);
-    tokenizer_encode(E->tok, E->text.s ? E->text.s : "", E->text.len, special, ids);
+    tokenizer_encode_upto(E->tok, E->text.s ? E->text.s : "", E->text.len, special, limit + 1, ids);
     bool cut = ids->n > limit;
     if (cut) ids->n = limit;
     if (eos >= 0) add_id(ids, eos);

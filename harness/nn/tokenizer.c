@@ -184,7 +184,7 @@ static void encode_word(void *ctx, const char *word, size_t n) {
 
 static void encode_piece(void *ctx, const char *word, size_t n) {
     struct encoding *enc = ctx;
-    wordpiece_encode_word(enc->t->wordpiece, word, n, enc->out);
+    if (!is_full(enc)) wordpiece_encode_word(enc->t->wordpiece, word, n, enc->out);
 }
 
 static void encode_plain(struct encoding *enc, const char *s, size_t n) {

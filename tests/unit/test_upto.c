@@ -71,6 +71,7 @@ static void the_first_ids_are_those_of_the_whole_text(void **state) {
     (void)state;
     check_hard_strings(open_with(GOLDEN "_small.json", NULL, NULL));
     check_hard_strings(open_with(GOLDEN "_gpt2.json", NULL, "{\"type\":\"NFC\"}"));
+    check_hard_strings(open_with("tests/fuzz/corpus/tokenizer/wordpiece", NULL, NULL));
 }
 
 static void and_with_every_behaviour_of_a_split(void **state) {
