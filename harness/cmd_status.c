@@ -1,15 +1,20 @@
-/* cmd_status.c - `bench status [--db FILE] [--json]`: who is running on a record, and how far it is.
+/* cmd_status.c - `bench status [--db FILE] [--json | --watch]`: who is running on a record, and how far it
+ * is.
  *
  * Reads only; works beside a `bench run`. */
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "harness/cmd.h"
 #include "harness/db.h"
 #include "harness/table.h"
 #include "harness/util.h"
+#include "harness/watch.h"
 
 /* One row per sweep, latest first: its cells by what became of them. */
 static const char sweeps_sql[] =
@@ -64,33 +69,89 @@ static void print_json(const char *path, bool held, long pid, const char *host, 
 
 static int usage(int rc) {
     fputs(
-        "usage: bench status [--db FILE] [--json]\nWho is running on a record, and how far its sweeps are.\n\n"
+        "usage: bench status [--db FILE] [--json | --watch] [--interval SECONDS]\n"
+        "Who is running on a record, and how far its sweeps are.\n\n"
+        "  --db FILE           the database (" DB_DEFAULT ")\n"
+        "  --watch             draw the running sweep again and again, until it ends: states, curves, time left, memory\n"
+        "  --interval SECONDS  so often (2)\n\n"
         "examples:\n"
         "  bench status\n"
-        "  watch -n 10 bench status --db results/bench.db\n",
+        "  bench status --watch --db results/bench.db\n",
         rc ? stderr : stdout);
     return rc;
 }
 
+/* ---- again and again ----------------------------------------------------------------------------------- */
+
+static int terminal_lines(void) {
+    struct winsize w;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || w.ws_row < 5 ? 1000 : w.ws_row - 1;
+}
+
+/* One look. *held: somebody runs. */
+static int look(const char *path, bool terminal, bool *held, struct err *e) {
+    struct db *db;
+    struct strbuf out = {0};
+    char host[257], here[257] = "";
+    struct watch w = {.width = table_terminal(), .height = terminal ? terminal_lines() : 1000};
+    int rc = db_open(&db, path, false, e);
+    if (rc) return rc;
+    gethostname(here, sizeof here - 1);
+    *held = db_runner(db_path(db), &w.pid, host);
+    w.local = *held && !strcmp(host, here);
+    if (!*held) w.pid = 0;
+    if (terminal) strbuf_adds(&out, "\033[H\033[J");
+    rc = watch_draw(db, &w, &out, e);
+    fwrite(out.s, 1, out.len, stdout);
+    if (!terminal && *held) putchar('\n');
+    fflush(stdout);
+    strbuf_release(&out);
+    db_close(db);
+    return rc;
+}
+
+static int watch(const char *path, double interval, struct err *e) {
+    bool terminal = isatty(STDOUT_FILENO), held;
+    int rc;
+    while (!(rc = look(path, terminal, &held, e)) && held && !ferror(stdout))
+        usleep((useconds_t)(interval * 1e6));
+    return rc;
+}
+
 int cmd_status(int argc, char **argv) {
-    static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"db", required_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'},
+        {"watch", no_argument, NULL, 'w'},    {"interval", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},     {0}};
     const char *path = DB_DEFAULT;
-    bool json = false;
+    bool json = false, again = false;
+    double interval = 2;
     for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
         if (c == 'd')
             path = optarg;
         else if (c == 'j')
             json = true;
-        else
+        else if (c == 'w')
+            again = true;
+        else if (c == 'i') {
+            char *end;
+            interval = strtod(optarg, &end);
+            if (*end || !(interval >= 0.1 && interval <= 3600)) {
+                fprintf(stderr, "bench status: --interval '%.40s': seconds, 0.1 to 3600\n", optarg);
+                return 2;
+            }
+        } else
             return usage(c == 'h' ? 0 : 2);
     }
-    if (optind < argc) return usage(2);
+    if (optind < argc || (json && again)) return usage(2);
     struct db *db = NULL;
     struct table *sweeps = NULL, *runs = NULL;
     struct err e = {0};
+    if (again) {
+        if (!watch(path, interval, &e)) return 0;
+        fprintf(stderr, "bench status: %s\n", e.msg);
+        return err_exit_code(&e);
+    }
     int rc = db_open(&db, path, false, &e);
     if (!rc) rc = read_table(db, sweeps_sql, &sweeps, &e);
     if (!rc) rc = read_table(db, runs_sql, &runs, &e);
