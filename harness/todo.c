@@ -296,13 +296,18 @@ static int record_model(struct db *db, const json_t *config, struct known *k, st
     return db_model(db, &m, &k->model, e);
 }
 
-/* "glosses", or the training file's name without folder and extension. */
+/* "glosses", or the training file's name without folder and extension; of a retrieval collection its folder's. */
 static char *data_name(const json_t *config, const char **path) {
     const char *name = cfg_str(config, "data.name");
     *path = NULL;
     if (name) return xstrdup(name);
     for (int i = 0; data_path_key(i) && !*path; i++) *path = cfg_str(config, data_path_key(i));
     if (!*path) return xstrdup("data");
+    if (cfg_str(config, "data.corpus")) {
+        char *folder = path_dir(*path), *last = strrchr(folder, '/'), *found = xstrdup(last && last[1] ? last + 1 : "collection");
+        free(folder);
+        return found;
+    }
     const char *slash = strrchr(*path, '/'), *file = slash ? slash + 1 : *path, *dot = strrchr(file, '.');
     return xstrndup(file, dot && dot > file ? (size_t)(dot - file) : strlen(file));
 }

@@ -87,6 +87,7 @@ metric() { q "SELECT round(value, 6) FROM metric WHERE key = '$1' ORDER BY step 
     has "$output" "eval/spearman"
     printf 'data: {corpus: set/corpus.jsonl, queries: set/queries.jsonl, qrels: {train: set/qrels/train.tsv, eval: set/qrels/test.tsv}}\n%s}\n' "$TRAIN" | one
     "$BENCH" run one.yaml
+    is "$(q "SELECT DISTINCT data FROM runs")" set
     run "$BENCH" eval --adapter "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
     is "$status" 0
     has "$output" "$(printf 'eval/ndcg@10       %.6f' "$(metric eval/ndcg@10)")"
@@ -188,4 +189,16 @@ refused() { # what, command...
     run "$BENCH" eval --model m --task classify --data p.jsonl --set 'data.text="{q}"' --set 'data.label="{a}"' --set 'data.labels=["a dog", "a cat", "a bird", "a fish"]'
     is "$status" 2
     has "$output" "is not finite at row"
+}
+
+@test "threads change no bit of losses and scores" {
+    files
+    for threads in 1 2 4; do
+        printf 'data: %s\n%s, mini_batch_size: 3}\nmatryoshka: {dims: [16]}\nthreads: %s\n' "$TRIPLES" "$TRAIN" $threads | one
+        "$BENCH" run one.yaml --db $threads/x.db
+        q "SELECT key, step, hex(CAST(value AS BLOB)), value FROM metric WHERE key LIKE 'eval/%' OR key = 'train/loss' ORDER BY run, key, step" $threads/x.db >$threads.txt
+    done
+    [ "$(wc -l <1.txt)" -gt 20 ]
+    cmp 1.txt 2.txt
+    cmp 1.txt 4.txt
 }
