@@ -1,7 +1,7 @@
 /* pairs_score.c - scores of embeddings: search of every query over every document by cosine, or correlation
  * of cosines with given scores; for the whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").
  *
- * All texts of a score are embedded first and kept (MEM_ACT); the search then goes over blocks of documents
+ * All texts of a score are embedded first and kept (as data); the search then goes over blocks of documents
  * and of queries, each query keeping its best PAIRS_TOP. Ties: see metrics.h. An embedding that is not finite
  * makes every metric NaN. */
 #include <math.h>
@@ -67,27 +67,29 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
     return 0;
 }
 
-/* Bytes of the blocks of a score: each for pairs_score_begin and release. */
-static void blocks(struct pairs *p, void (*each)(struct pairs *p, void **block, size_t bytes)) {
+typedef void block_fn(struct pairs *p, enum mem_cat cat, void **block, size_t bytes);
+
+/* The blocks of a score: what is found is data, the rest scratch. */
+static void blocks(struct pairs *p, block_fn *each) {
     struct pairs_score *x = &p->score;
     size_t D = (size_t)embedder_dim(p->E), q = x->documents ? (size_t)x->queries : 0;
-    int np = panels(QUERIES);
-    size_t some = (size_t)MIN_OF(x->documents, PAIRS_BLOCK);
-    each(p, (void **)&x->emb, (size_t)x->items * D * sizeof(float));
-    each(p, (void **)&x->hat, some * D * sizeof(float));
-    each(p, (void **)&x->query, x->documents ? QUERIES * D * sizeof(float) : 0);
-    each(p, (void **)&x->x, x->documents ? panel_floats(np, (int)D) * sizeof(float) : 0);
-    each(p, (void **)&x->s, panel_floats(np, (int)some) * sizeof(float));
-    each(p, (void **)&x->top_score, q * PAIRS_TOP * sizeof(float));
-    each(p, (void **)&x->top_id, q * PAIRS_TOP * sizeof(int32_t));
+    size_t some = (size_t)MIN_OF(x->documents, PAIRS_BLOCK), queries = x->documents ? QUERIES : 0;
+    int np = panels((int)queries);
+    each(p, MEM_DATA, (void **)&x->emb, (size_t)x->items * D * sizeof(float));
+    each(p, MEM_DATA, (void **)&x->top_score, q * PAIRS_TOP * sizeof(float));
+    each(p, MEM_DATA, (void **)&x->top_id, q * PAIRS_TOP * sizeof(int32_t));
+    each(p, MEM_SCRATCH, (void **)&x->hat, some * D * sizeof(float));
+    each(p, MEM_SCRATCH, (void **)&x->query, queries * D * sizeof(float));
+    each(p, MEM_SCRATCH, (void **)&x->x, panel_floats(np, (int)D) * sizeof(float));
+    each(p, MEM_SCRATCH, (void **)&x->s, panel_floats(np, (int)some) * sizeof(float));
 }
 
-static void take(struct pairs *p, void **block, size_t bytes) {
-    if (bytes) *block = mem_alloc(p->mem, MEM_ACT, bytes);
+static void take(struct pairs *p, enum mem_cat cat, void **block, size_t bytes) {
+    if (bytes) *block = mem_alloc(p->mem, cat, bytes);
 }
 
-static void give_back(struct pairs *p, void **block, size_t bytes) {
-    mem_free(p->mem, MEM_ACT, *block, bytes);
+static void give_back(struct pairs *p, enum mem_cat cat, void **block, size_t bytes) {
+    mem_free(p->mem, cat, *block, bytes);
     *block = NULL;
 }
 
