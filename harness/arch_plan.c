@@ -108,10 +108,17 @@ static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
 /* The engine's model of it where there is one, else the bare tensors. */
 static int declare(struct counting *c, const struct arch *a, enum dtype dtype, struct err *e) {
     struct err no = {0};
-    int rc = arch_shell(a, dtype, &c->file, e);
-    if (rc) return rc;
-    c->model = model_of(c->file, &no);
+    int rc = arch_shell(a, dtype, &c->file, &no);
+    if (rc && rc != ERR_RESOURCE) {
+        *e = no;
+        return rc;
+    }
+    c->model = rc ? NULL : model_of(c->file, &no);
     if (c->model && !c->model->build(&c->net, c->file, &c->state, &no)) return 0;
+    const char *why = !rc && strstr(no.msg, ": ")
+                          ? strstr(no.msg, ": ") + 2
+                          : no.msg; /* without the name of the folder, which is gone */
+    snprintf(c->p->unknown, sizeof c->p->unknown, "%.500s", why);
     c->model = NULL;
     net_release(&c->net); /* what a refused build has declared */
     net_init(&c->net, &c->mem, c->team, c->cfg, 0, true);

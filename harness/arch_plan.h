@@ -19,7 +19,8 @@ struct arch_plan {
     size_t checkpoint_bytes, checkpoint_bytes_min; /* float32 file; its tensors without what a seed makes
                                                       anew. 0: the method saves nothing */
     size_t mem[MEM_NCAT], total;
-    bool activations; /* mem[MEM_ACT] and mem[MEM_SCRATCH] are known */
+    bool activations;  /* mem[MEM_ACT] and mem[MEM_SCRATCH] are known */
+    char unknown[512]; /* else why not */
 };
 
 /* sets: "key=value", n of them; a key that this method has no use for is passed over (the caller checks that

@@ -145,7 +145,7 @@ static void print_notes(const struct options *o, const struct arch_plan *plans) 
         printf(
             "Activations: of one micro-batch of train.batch_size rows of train.max_length tokens (--set), without a task's own (logits, labels).\n");
     else
-        printf("Activations are not counted: the engine cannot run this architecture.\n");
+        printf("Activations are not counted: %s\n", *plans[0].unknown ? plans[0].unknown : "no method fits");
     for (int i = 0; i < o->nmethods; i++)
         if (*plans[i].problem) printf("%s: %s\n", plans[i].method->name, plans[i].problem);
 }

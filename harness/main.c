@@ -23,6 +23,7 @@ const struct cmd cmd_table[] = {
     {"plot", cmd_plot, "draw a sweep: plane, lr, curves, pareto, memory, ...", CMD_TALKS},
     {"table", cmd_tables, "a paper's table: its cells as printed, ours beside them, a verdict each", CMD_STARTS_WORKERS},
     {"report", cmd_report, "sweeps as one HTML page", CMD_TALKS},
+    {"score", cmd_score, "generated texts against references: BLEU, NIST, ROUGE-L, CIDEr", CMD_TALKS},
     {"ls", cmd_ls, "list methods, models, tasks, data, sweeps or runs", CMD_TALKS},
     {"eval", cmd_eval, "score a model, with or without an adapter, on data", CMD_COMPUTES},
     {"generate", cmd_generate, "continue a text with a model, with or without an adapter", CMD_COMPUTES},

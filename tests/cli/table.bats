@@ -128,7 +128,7 @@ YAML
         is "$(sed -n 's/^name: //p' "$s")" "$name"
         # the methods and axes hold on another model and data as well
         case $name in
-            lora-2-*) continue ;;
+            lora-2-* | lora-3-e2e) continue ;;
         esac
         run "$BENCH" run "$s" --set model=smoke --set data.name=smoke --dry-run
         is "$status" 0

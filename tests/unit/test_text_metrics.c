@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "experiments/tasks/text_metrics.h"
+#include "harness/text_metrics.h"
 #include "harness/util.h"
 
 static json_t *cases;

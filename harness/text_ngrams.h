@@ -2,7 +2,7 @@
 #ifndef BENCH_TEXT_NGRAMS_H
 #define BENCH_TEXT_NGRAMS_H
 
-#include "experiments/tasks/text_tokens.h"
+#include "harness/text_tokens.h"
 
 #define NGRAM_MAX 5
 

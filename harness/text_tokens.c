@@ -3,7 +3,7 @@
  * mteval-v13a is a cascade of replacements over the whole line; each is one pass here. What they look at is
  * ASCII, and a byte of a longer character is neither digit nor punctuation, so that working on bytes gives
  * what working on characters gives. */
-#include "experiments/tasks/text_tokens.h"
+#include "harness/text_tokens.h"
 
 #include <ctype.h>
 #include <stdlib.h>

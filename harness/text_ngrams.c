@@ -1,5 +1,5 @@
 /* text_ngrams.c - see text_ngrams.h. Open addressing, at most half full. */
-#include "experiments/tasks/text_ngrams.h"
+#include "harness/text_ngrams.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #ifndef BENCH_TEXT_METRICS_H
 #define BENCH_TEXT_METRICS_H
 
-#include "experiments/tasks/text_tokens.h"
+#include "harness/text_tokens.h"
 
 struct text_case {
     const char *text;        /* what was generated, UTF-8 */

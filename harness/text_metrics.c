@@ -6,13 +6,13 @@
  * length, b so that 2/3 of the length gives 1/2; information = log2(count(w1..wn-1) / count(w1..wn)) over all
  * references. CIDEr-D = 10 mean_n cos(min(g, h), h) e^(-(l_g - l_h)^2 / 2 sigma^2) with tf-idf vectors g, h;
  * the lengths are in bigrams, as the scorers have it. */
-#include "experiments/tasks/text_metrics.h"
+#include "harness/text_metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "experiments/tasks/text_ngrams.h"
+#include "harness/text_ngrams.h"
 #include "harness/util.h"
 
 /* A case cut into words: words[0] is the text, then the references. */
