@@ -23,6 +23,7 @@
 static const struct opt classify_opts[] = {
     DATA_FILE_OPTS,
     {"data.text", OPT_STR, NULL, 0, 0, NULL, "template of the text, as \"{title}: {body}\""},
+    {"data.text2", OPT_STR, NULL, 0, 0, NULL, "template of a second text that is read behind the first"},
     {"data.label", OPT_STR, NULL, 0, 0, NULL, "template of the class, as \"{label}\""},
     {"data.labels", OPT_ANY, NULL, 0, 0, NULL,
      "list of the classes, in the order of the head's outputs (default: those of the training rows, sorted)"},
@@ -43,6 +44,7 @@ struct score {
 
 struct classify {
     struct mem *mem;
+    const struct tokenizer *tok;
     struct embedder *E;
     struct dataset *data;
     struct labels labels;
@@ -94,6 +96,9 @@ static int open_split(struct classify *c, enum split s, const struct rows *rows,
     texts_init(&c->split[s], c->E, rows, c->data->special_tokens);
     int rc =
         texts_add(&c->split[s], "text", data_template(c->data, "text", 0), embedder_prompt(c->E, NULL), e);
+    const char *second = data_template(c->data, "text2", 0);
+    if (!rc && second) rc = texts_add(&c->split[s], "text2", second, NULL, e);
+    if (!rc && second) texts_pair(&c->split[s], c->tok, c->mem);
     if (!rc && template_compile(&c->label[s], data_template(c->data, "label", 0), rows, e))
         rc = err_wrap(e, "data.label");
     return rc;
@@ -115,6 +120,7 @@ static int classify_open(void **ret, const json_t *config, struct mem *mem, stru
                               .normalize = 0,
                               .max_length = (int)cfg_int(config, "train.max_length")};
     c->mem = mem;
+    c->tok = tok;
     c->causal = facts->causal;
     int rc = embedder_open(&c->E, cfg_str(config, "model_path"), tok, facts, &o, mem, e);
     if (!rc) rc = data_open(&c->data, cfg_get(config, "data"), e);
@@ -171,7 +177,7 @@ static int add_row(struct classify *c, enum split s, long row, struct class_batc
         return 0;
     }
     if ((label = labels_of(&c->labels, c->label[s], c->split[s].rows, row, e)) < 0) return ERR_USER;
-    text[b->n] = texts_get(&c->split[s], row, 0, e);
+    text[b->n] = texts_whole(&c->split[s], row, e);
     key[b->n] = row;
     b->target[b->n] = label;
     b->row[b->n++] = row;
@@ -279,7 +285,7 @@ static int classify_score_begin(void *state, struct task_net *tn, enum split s, 
 static long classify_item_tokens(void *state, long item, struct err *e) {
     struct classify *c = state;
     int full = texts_row(&c->split[c->score.split], item, e);
-    return full < 0 ? -1 : full ? texts_get(&c->split[c->score.split], item, 0, e)->n : 0;
+    return full < 0 ? -1 : full ? texts_whole(&c->split[c->score.split], item, e)->n : 0;
 }
 
 static struct task_batch *classify_score_batch(void *state, const long *items, int n, struct err *e) {

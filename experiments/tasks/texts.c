@@ -23,7 +23,9 @@ long texts_rows(const struct texts *x) { return x->rows ? rows_count(x->rows) : 
 void texts_release(struct texts *x) {
     size_t n = (size_t)texts_rows(x) * (size_t)x->columns;
     for (size_t i = 0; x->text && i < n; i++) embedder_text_free(x->E, x->text[i]);
+    for (long i = 0; x->joined && i < texts_rows(x); i++) embedder_text_free(x->E, x->joined[i]);
     for (int k = 0; k < x->columns; k++) template_free(x->template[k]);
+    free(x->joined);
     free(x->text);
     free(x->blank);
     memset(x, 0, sizeof *x);
@@ -65,6 +67,46 @@ int texts_row(struct texts *x, long row, struct err *e) {
         full &= t->n > 0 && !x->blank[(size_t)row * (size_t)x->columns + (size_t)k];
     }
     return full;
+}
+
+/* ---- pairs read as one ----------------------------------------------------------------------------------
+ */
+
+void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem) {
+    BUG_ON(x->columns != 2, "columns=%d", x->columns);
+    x->mem = mem;
+    x->start = tokenizer_bos_to_add(tok) >= 0;
+    x->end = tokenizer_eos_to_add(tok) >= 0;
+    x->joined = xcalloc((size_t)texts_rows(x), sizeof(struct embed_text *));
+}
+
+/* a and b are whole texts, with the tokens that the tokenizer adds. */
+static struct embed_text *join(const struct texts *x, const struct embed_text *a,
+                               const struct embed_text *b) {
+    int la = a->n - x->start - x->end, lb = b->n - x->start - x->end, added = x->start + 2 * x->end;
+    int room = MAX_OF(embedder_max_length(x->E) - added, 0);
+    bool cut = a->cut || b->cut || la + lb > room;
+    while (la + lb > room) la > lb ? la-- : lb--;
+    int n = la + lb + added, at = 0;
+    struct embed_text *t = mem_alloc(x->mem, MEM_DATA, sizeof *t + (size_t)n * sizeof *t->ids);
+    t->n = n;
+    t->cut = cut;
+    memcpy(t->ids, a->ids, (size_t)(la + x->start) * sizeof *t->ids);
+    at = la + x->start;
+    if (x->end) t->ids[at++] = a->ids[a->n - 1];
+    memcpy(t->ids + at, b->ids + x->start, (size_t)lb * sizeof *t->ids);
+    if (x->end) t->ids[at + lb] = b->ids[b->n - 1];
+    return t;
+}
+
+const struct embed_text *texts_whole(struct texts *x, long row, struct err *e) {
+    const struct embed_text *a = texts_get(x, row, 0, e);
+    if (!a || !x->joined || x->joined[row]) return a && x->joined ? x->joined[row] : a;
+    const struct embed_text *b = texts_get(x, row, 1, e);
+    if (!b) return NULL;
+    x->joined[row] = join(x, a, b);
+    x->cut += x->joined[row]->cut && !a->cut && !b->cut;
+    return x->joined[row];
 }
 
 bool texts_equal(const struct embed_text *a, const struct embed_text *b) {

@@ -20,6 +20,10 @@ struct texts {
     struct embed_text **text; /* [rows][columns], NULL: not yet */
     bool *blank;              /* [rows][columns]: nothing but white space */
     long cut, blanks;         /* of those made so far */
+    /* texts_pair: two columns that are read as one */
+    struct mem *mem;
+    bool start, end;            /* the tokenizer adds a token there */
+    struct embed_text **joined; /* [rows] */
 };
 
 /* `rows` and E are borrowed. Then add columns; their templates are compiled (error: as template_compile).
@@ -33,6 +37,13 @@ long texts_rows(const struct texts *x);
 const struct embed_text *texts_get(struct texts *x, long row, int column, struct err *e);
 /* 1: all columns of the row have text, 0: one is blank, negative: an error. Makes them all. */
 int texts_row(struct texts *x, long row, struct err *e);
+/* From now on texts_whole joins both columns: [start] a [end] b [end], as BERT reads pairs (RoBERTa's class
+ * has the end token twice in between, and BERT's tells b by token type 1: both are 0 here). What is too long
+ * is cut token by token where it is longer, b when equal, as transformers' "longest_first". mem: where joined
+ * texts are counted, the embedder's. */
+void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem);
+/* All of a row as one text: its only column, or both joined. */
+const struct embed_text *texts_whole(struct texts *x, long row, struct err *e);
 bool texts_equal(const struct embed_text *a, const struct embed_text *b);
 uint64_t texts_hash(const struct embed_text *t);
 

@@ -85,6 +85,15 @@ PY
     has "$output" "eval/accuracy      1.000000"
 }
 
+@test "a second text is read behind the first" {
+    for i in $(seq 24); do printf 'red stone\ta huge thing\tno\nred stone\tred stone\tyes\n'; done >train.tsv
+    cp train.tsv eval.tsv
+    one full 'data: {train: train.tsv, eval: eval.tsv, header: false, text: "{1}", text2: "{2}", label: "{3}"}'
+    "$BENCH" run one.yaml
+    is "$(metric eval/accuracy full)" 1.0
+    [ "$(metric eval/accuracy none)" != 1.0 ]
+}
+
 @test "labels that training never saw, blank labels, a single class, too many: file and line, before anything runs" {
     files
     printf 'a thing\tunknown\n' >>eval.tsv
