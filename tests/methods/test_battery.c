@@ -266,6 +266,27 @@ static void another_seed_starts_elsewhere(void **state) {
     engine_close(&a), engine_close(&b);
 }
 
+/* As PEFT and loralib draw it: A uniform within 1/sqrt(d_in), B zero. */
+static void lora_starts_uniform_and_zero(void **state) {
+    (void)state;
+    struct engine g;
+    engine_open(&g, archs[0].golden, "lora", "{\"r\": 64}", 1, 7, false);
+    for (int i = 0; i < g.net.nparams; i++) {
+        const struct param *p = g.net.params[i];
+        double n = (double)param_size(p), bound = 1 / sqrt(p->cols), sum = 0, squares = 0, top = 0;
+        for (size_t k = 0; k < param_size(p) && p->site; k++) {
+            sum += (double)p->value[k], squares += (double)p->value[k] * (double)p->value[k];
+            top = fmax(top, fabs((double)p->value[k]));
+        }
+        if (p->site && strstr(p->name, "lora_B")) assert_true(top == 0);
+        if (!p->site || !strstr(p->name, "lora_A")) continue;
+        assert_true(top <= bound * (1 + 1e-6) && top > 0.99 * bound);
+        assert_true(fabs(sum / n) < 5 * bound / sqrt(3 * n)); /* five standard errors */
+        assert_true(fabs(squares / n / (bound * bound / 3) - 1) < 5 * sqrt(0.8 / n));
+    }
+    engine_close(&g);
+}
+
 static size_t act_bytes(struct engine *g) {
     arena_reset(&g->net.tape);
     g->model->layout(g->state, &g->net, 2, true); /* 64 tokens */
@@ -319,6 +340,7 @@ int main(void) {
         cmocka_unit_test(saved_adapters_load_and_give_the_same_output),
         cmocka_unit_test(start_values_depend_on_the_seed_and_the_name_alone),
         cmocka_unit_test(another_seed_starts_elsewhere),
+        cmocka_unit_test(lora_starts_uniform_and_zero),
         cmocka_unit_test(inputs_are_kept_for_backward_only_where_declared),
         cmocka_unit_test(methods_that_find_nothing_to_train_are_refused_with_the_remedy),
     };

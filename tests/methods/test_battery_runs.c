@@ -182,11 +182,13 @@ static void on_metric(void *arg, const char *key, long step, double value) {
     if (!strcmp(key, "train/loss") && l->n < 8) l->v[l->n++] = value;
 }
 
-static struct losses losses_of(const struct arm *a, uint64_t seed, int threads) {
+static struct losses losses_of(const struct arm *a, uint64_t seed, int threads, int batch) {
     struct losses l = {.n = 0};
     struct train_result res;
     struct err e = {0};
     json_t *c = config_of(a, 8, 1);
+    cfg_set(c, "train.batch_size", json_integer(batch));
+    cfg_set(c, "train.max_length", json_integer(32));
     cfg_set(c, "train.lr", json_real(0));
     struct train_job job = {.config = c, .seed = seed, .threads = threads, .save = "none"};
     if (train_run(&job, &(struct train_report){.arg = &l, .metric = on_metric}, &res, &e))
@@ -204,11 +206,11 @@ static void the_order_of_the_data_depends_on_the_seed_alone(void **state) {
     const struct arch *of = NULL;
     EACH_RUN(a) {
         if (method_is_base(a->m)) continue;
-        struct losses l = losses_of(a, 3, a == arm_list() + 2 ? 3 : 1);
+        struct losses l = losses_of(a, 3, a == arm_list() + 2 ? 3 : 1, 8);
         if (of != arch) {
             of = arch;
             first = l;
-            other = losses_of(a, 4, 1);
+            other = losses_of(a, 4, 1, 8);
             assert_true(memcmp(other.v, l.v, sizeof l.v) != 0);
         }
         for (int i = 0; i < 8; i++)
@@ -217,12 +219,22 @@ static void the_order_of_the_data_depends_on_the_seed_alone(void **state) {
     }
 }
 
+/* 400 rows: two epochs of four steps, which have all rows in another order. */
+static void every_epoch_has_an_order_of_its_own(void **state) {
+    (void)state;
+    struct arm norms = {method_find("norms"), NULL};
+    arch = archs;
+    struct losses l = losses_of(&norms, 3, 1, 100);
+    for (int i = 0; i < 4; i++) assert_true(l.v[i] != l.v[i + 4]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measured_bytes_equal_predicted_bytes),
         cmocka_unit_test(a_memory_limit_ends_a_run_as_oom_with_its_category),
         cmocka_unit_test(any_allocation_may_be_refused),
         cmocka_unit_test(the_order_of_the_data_depends_on_the_seed_alone),
+        cmocka_unit_test(every_epoch_has_an_order_of_its_own),
     };
     return cmocka_run_group_tests_name("battery of runs", tests, make_folders, remove_folders);
 }

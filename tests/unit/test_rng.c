@@ -21,7 +21,8 @@ static void philox_gives_the_published_values(void **state) {
     assert_int_equal(rng_u32(r, 3), 0x9b00dbd8u);
 }
 
-/* Matsumoto and Nishimura's generator with seed 5489: its first output and the 10,000th, as the C++ standard demands. */
+/* Matsumoto and Nishimura's generator with seed 5489: its first output and the 10,000th, as the C++ standard
+ * demands. */
 static void mt19937_gives_the_published_values(void **state) {
     (void)state;
     struct mt19937 m;
@@ -84,6 +85,20 @@ static void a_permutation_holds_every_index_once(void **state) {
     assert_int_equal(p[0], 0);
 }
 
+/* Every index may stay where it is, as often as any other place takes it: one in all, on average. */
+static void permutations_are_uniform(void **state) {
+    (void)state;
+    enum { N = 5, TIMES = 20000 };
+    int p[N], at[N][N] = {{0}};
+    for (uint64_t k = 0; k < TIMES; k++) {
+        rng_permute(rng_make(5, "uniform", k), p, N);
+        for (int i = 0; i < N; i++) at[i][p[i]]++;
+    }
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            assert_true(fabs(at[i][j] - (double)TIMES / N) < 5 * sqrt(TIMES * 0.2 * 0.8));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_values),
@@ -92,6 +107,7 @@ int main(void) {
         cmocka_unit_test(a_filled_array_is_the_same_numbers_one_by_one),
         cmocka_unit_test(uniform_numbers_have_the_moments_of_a_uniform),
         cmocka_unit_test(a_permutation_holds_every_index_once),
+        cmocka_unit_test(permutations_are_uniform),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }
