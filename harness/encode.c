@@ -8,7 +8,7 @@
 #include "harness/util.h"
 
 /* Tokens of a batch: enough for the kernels of a small model, and its activations still fit the caches. */
-enum { BATCH_TOKENS = 1024 };
+enum { BATCH_TOKENS = 512 };
 
 struct place {
     int tokens;
