@@ -78,7 +78,7 @@ int plot_ablation(struct plot_figure *f, const struct plot_set *s, struct err *e
         rc = plot_xy_finish(
             f, &x, "no method ran with two values of anything but the learning rate (bench plot lr)", e);
     if (!rc) {
-        char *count = plot_count_text(s),
+        char *count = plot_count_text(s, true),
              *what = xasprintf("%s (%s is better), best over everything else varied; %s", s->metric,
                                s->maximize ? "higher" : "lower", count);
         plot_head(f, s, what);

@@ -293,7 +293,7 @@ static void legend_write(struct curves *c) {
 static void head_write(struct curves *c) {
     bool several = false;
     for (int i = 0; i < c->s->ncell; i++) several |= c->s->cell[i].lr_tried > 1;
-    char *count = plot_count_text(c->s),
+    char *count = plot_count_text(c->s, true),
          *what = xasprintf("%s and training loss (moving average)%s; %s", c->s->metric,
                            several ? ", best learning rate" : "", count);
     plot_head(c->f, c->s, what);

@@ -147,12 +147,12 @@ void plot_shade(char out[8], int i, int n) {
 /* ---- what every figure says ------------------------------------------------------------------------------
  */
 
-char *plot_count_text(const struct plot_set *s) {
+char *plot_count_text(const struct plot_set *s, bool intervals) {
+    const char *also = intervals ? ", 95 % interval" : "";
     if (s->seeds_max == 0) return xstrdup("no finished run");
     if (s->seeds_min != s->seeds_max)
-        return xasprintf("mean over %d to %d seeds, 95 %% interval", s->seeds_min, s->seeds_max);
-    return s->seeds_max == 1 ? xstrdup("1 seed")
-                             : xasprintf("mean over %d seeds, 95 %% interval", s->seeds_max);
+        return xasprintf("mean over %d to %d seeds%s", s->seeds_min, s->seeds_max, also);
+    return s->seeds_max == 1 ? xstrdup("1 seed") : xasprintf("mean over %d seeds%s", s->seeds_max, also);
 }
 
 /* At most n bytes of a name, cut at a letter's border. */

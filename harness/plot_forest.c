@@ -182,7 +182,7 @@ int plot_forest(struct plot_figure *f, const struct plot_set *s, struct err *e) 
     bool hollow = false;
     for (int i = 0; i < p.n; i++) hollow |= isnan(p.row[i].lo);
     if (!rc) {
-        char *count = plot_count_text(s),
+        char *count = plot_count_text(s, true),
              *what = xasprintf("differences, %s is better%s; %s", s->maximize ? "right" : "left",
                                hollow ? "; hollow: one seed, no interval" : "", count);
         plot_head(f, s, what);

@@ -154,7 +154,7 @@ static void side_thin(struct side *s, int room) {
 static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel, bool rates) {
     const struct plot_set *s = g->s;
     side_thin(&g->xs, g->npanel == 1 ? 12 : g->npanel == 2 || g->npanel == 4 ? 8 : 5);
-    char *count = plot_count_text(s), *best = xasprintf("framed: the best; %s", count);
+    char *count = plot_count_text(s, false), *best = xasprintf("framed: the best; %s", count);
     plot_head(f, s, best); /* for a template of one's own; those of the heat-map follow and count */
     char *title = xasprintf("%s: %s, task %s on %s", s->sweep, s->model ? s->model : "",
                             s->task ? s->task : "", s->data ? s->data : ""),

@@ -278,9 +278,10 @@ static void panels_write(struct lr *l) {
 static void head_write(struct lr *l) {
     bool diverged = false;
     for (int i = 0; i < l->s->npoint; i++) diverged |= l->s->point[i].ndiverged > 0;
-    char *count = plot_count_text(l->s), *what = xasprintf("%s (%s is better), %s; ringed: the best rate%s",
-                                                           l->s->metric, l->s->maximize ? "higher" : "lower",
-                                                           count, diverged ? "; \xc3\x97: diverged" : "");
+    char *count = plot_count_text(l->s, true),
+         *what =
+             xasprintf("%s (%s is better), %s; ringed: the best rate%s", l->s->metric,
+                       l->s->maximize ? "higher" : "lower", count, diverged ? "; \xc3\x97: diverged" : "");
     plot_head(l->f, l->s, what);
     plot_num(l->f, "lo", l->lo);
     plot_num(l->f, "hi", l->hi);

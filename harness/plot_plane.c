@@ -281,7 +281,7 @@ static void subtitle_write(struct plane *p) {
     const struct plot_set *s = p->s;
     int tried = 0;
     for (int i = 0; i < s->ncell; i++) tried = MAX_OF(tried, s->cell[i].lr_tried);
-    char *count = plot_count_text(s),
+    char *count = plot_count_text(s, false),
          *what = xasprintf("%s (%s is better) at %s, %s", s->metric, s->maximize ? "higher" : "lower",
                            tried > 1 ? "each cell's best learning rate" : "the learning rate of each panel",
                            count);

@@ -118,8 +118,8 @@ const char *plot_method_color(const char *method);
 double plot_tic_step(double span, int most);
 /* Place i of n on the sequential palette. */
 void plot_shade(char out[8], int i, int n);
-char *
-plot_count_text(const struct plot_set *s); /* "mean and 95 % interval over 3 seeds", "1 seed"; caller frees */
+/* "mean over 3 seeds, 95 % interval" (intervals: they are drawn), "1 seed"; caller frees. */
+char *plot_count_text(const struct plot_set *s, bool intervals);
 /* title (sweep, model, task, data), base, base_known, metric, goal words. */
 void plot_head(struct plot_figure *f, const struct plot_set *s, const char *what);
 

@@ -101,7 +101,7 @@ int plot_time(struct plot_figure *f, const struct plot_set *s, struct err *e) {
             rc = line_add(&x, &s->point[s->cell[cell[i]].best], runs[i].s, e);
     if (!rc) rc = plot_xy_finish(f, &x, "no run has evaluations and a training time yet (bench status)", e);
     if (!rc) {
-        char *count = plot_count_text(s),
+        char *count = plot_count_text(s, true),
              *what = xasprintf("each method at its best configuration; %s", count);
         plot_head(f, s, what);
         free(count), free(what);

@@ -110,8 +110,10 @@ static bool tics_values(struct tics *t, const struct plot_xy *x, int panel) {
 /* Powers of ten (bytes: of four), at most five; of two where that is too few; plain steps on a linear axis.
  */
 static void tics_number(struct tics *t, const struct plot_xy_panel *p, int panel) {
-    if (!p->log) {
-        double step = plot_tic_step(p->hi - p->lo, 5);
+    if (!p->log || p->hi / p->lo < 6) { /* over a short stretch of a logarithmic axis too */
+        double unit = 1;
+        while (p->kind == TABLE_BYTES && unit * 1024 <= p->hi) unit *= 1024;
+        double step = plot_tic_step((p->hi - p->lo) / unit, p->log ? 4 : 5) * unit;
         for (double v = ceil(p->lo / step) * step; v <= p->hi * (1 + 1e-12); v += step)
             tic_add(t, p, panel, fabs(v) < step / 2 ? 0 : v);
         return;

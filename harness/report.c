@@ -156,6 +156,7 @@ int report_write(struct db *db, const struct report_job *job, struct strbuf *out
         rc = report_sweep(db, s.id[i], i + 1, job->plots, out, e);
         if (!rc) rc = report_curves(db, s.id[i], &curves, &first, e);
     }
+    if (!rc) rc = report_claims(db, out, e);
     if (!rc) {
         strbuf_adds(out, "<div id=\"curve\"></div>\n<script type=\"application/json\" id=\"curves\">{");
         strbuf_add(out, curves.s ? curves.s : "", curves.len);

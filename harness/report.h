@@ -32,6 +32,8 @@ int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct st
 int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e);
 /* Members of the object of learning curves: "12": {...}. */
 int report_curves(struct db *db, int64_t sweep, struct strbuf *out, bool *first, struct err *e);
+/* Verdicts on claims of papers, of all sweeps of the record. */
+int report_claims(struct db *db, struct strbuf *out, struct err *e);
 /* Plots as figures. Remarks stand in the page; an error is returned only where the record cannot be read. */
 int report_plots(struct db *db, const char *sweep, int number, struct strbuf *out, struct err *e);
 

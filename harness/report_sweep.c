@@ -46,7 +46,7 @@ static const struct fact {
     const char *title, *sep, *sql;
 } facts[] = {
     {"model", "<br>",
-     "SELECT DISTINCT m.name || ', ' || coalesce(round(m.bytes / 1e6) || ' MB, ', '') || 'SHA-256 ' || substr(m.digest, 1, 16)" OF_SWEEP
+     "SELECT DISTINCT m.name || ', ' || coalesce(CASE WHEN m.bytes < 1e7 THEN round(m.bytes / 1e3, 1) || ' kB, ' ELSE round(m.bytes / 1e6, 1) || ' MB, ' END, '') || 'SHA-256 ' || substr(m.digest, 1, 16)" OF_SWEEP
      " JOIN model m ON m.id = p.model WHERE c.sweep_id = ?1"},
     {"data", "<br>",
      "SELECT DISTINCT d.name || coalesce(', task ' || p.task, '') || ', SHA-256 ' || substr(d.digest, 1, 16)" OF_SWEEP

@@ -204,7 +204,11 @@ static void maker_run(struct maker *m, const char *method, int r, const char *ta
     if (!ok) snprintf(res.error, sizeof res.error, "the loss is not a number");
     maker_memory(m, &res, method, r, all);
     if (!none) res.checkpoint_bytes = 4 * res.trainable + 4096;
-    maker_ok(db_run_new(m->db, &(struct db_run){m->sweep, point, m->env, (uint64_t)seed, 1, false}, &run, &e),
+    maker_ok(db_run_new(
+                 m->db,
+                 &(struct db_run){
+                     .sweep = m->sweep, .point = point, .env = m->env, .seed = (uint64_t)seed, .threads = 1},
+                 &run, &e),
              &e);
     if (ok || diverged) maker_curves(m, run, base, loss, diverged, !none);
     maker_ok(db_run_finish(m->db, run, &res, 0, &e), &e);

@@ -147,7 +147,8 @@ function draw(row) {
 }
 
 const hide = () => { box.style.display = 'none'; };
-for (const section of document.querySelectorAll('section')) {
+for (const table of document.querySelectorAll('.runs table')) {
+  const section = table.closest('section');
   const runs = new Runs(section), body = runs.body;
   const of = e => e.target.closest('tr');
   body.addEventListener('mouseover', e => { if (of(e)) draw(of(e)); });

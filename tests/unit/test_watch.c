@@ -35,7 +35,10 @@ static void a_sweep_under_way_shows_what_runs_and_what_ended(void **state) {
     maker_run(&m, "vera", 64, "all-linear", 1e-2, 0, NULL);
     int64_t point = maker_point(&m, "lora", 64, "all-linear", 1e-3), run;
     assert_int_equal(db_cell(m.db, m.sweep, point, 0, m.order++, &e), 0);
-    assert_int_equal(db_run_new(m.db, &(struct db_run){m.sweep, point, m.env, 0, 1, false}, &run, &e), 0);
+    assert_int_equal(
+        db_run_new(m.db, &(struct db_run){.sweep = m.sweep, .point = point, .env = m.env, .threads = 1}, &run,
+                   &e),
+        0);
     for (int i = 1; i <= 30; i++)
         assert_int_equal(db_metric(m.db, run, "train/loss", i, 5 - 0.05 * i, &e), 0);
     assert_int_equal(db_sweep_ready(m.db, &e), 0);
