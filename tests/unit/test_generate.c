@@ -158,6 +158,27 @@ static void top_k_and_top_p_leave_the_rest_out(void **state) {
     assert_true(p[1] && p[3] && !p[5] && !p[0] && !p[2] && !p[4]);
 }
 
+static void many_logits_are_ranked_ties_by_id(void **state) {
+    (void)state;
+    enum { V = 5000 };
+    float *l = malloc(V * sizeof *l), *copy = malloc(V * sizeof *l);
+    for (int i = 0; i < V; i++) l[i] = roundf(20 * (rng_uniform(rng_make(9, "rank", 0), (uint64_t)i) - 0.5f)); /* many ties, both signs */
+    l[1234] = 11, l[77] = 11, l[4000] = -0.0f;
+    for (int k = 1; k < 4; k++) { /* top_k leaves the first k, which draws then show */
+        bool seen[V] = {false};
+        for (uint64_t i = 0; i < 60; i++) {
+            memcpy(copy, l, V * sizeof *l);
+            seen[generate_pick(copy, V, &(struct generate_options){.temperature = 50, .top_p = 1, .top_k = k}, i)] = true;
+        }
+        int third = 0, n = 0;
+        while (l[third] != 10) third++;
+        for (int i = 0; i < V; i++) n += seen[i];
+        assert_int_equal(n, k);
+        assert_true(seen[77] && seen[1234] == (k >= 2) && seen[third] == (k >= 3));
+    }
+    free(l), free(copy);
+}
+
 static void a_seed_fixes_the_draws(void **state) {
     (void)state;
     struct generate_options a = {.temperature = 3, .top_p = 1, .seed = 1}, b = a;
@@ -281,6 +302,7 @@ int main(void) {
         cmocka_unit_test(greedy_takes_the_lowest_id_among_equals),
         cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(top_k_and_top_p_leave_the_rest_out),
+        cmocka_unit_test(many_logits_are_ranked_ties_by_id),
         cmocka_unit_test(a_seed_fixes_the_draws),
         cmocka_unit_test(logits_that_are_no_numbers_still_give_a_token),
         cmocka_unit_test(characters_come_whole_however_they_are_cut),
