@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "harness/net.h"
+#include "harness/nn/gguf_write.h"
 #include "harness/nn/modelfile.h"
 
 /* Arrays have 32*np entries; those of padding tokens are zero. Owned by whoever made the batch. */
@@ -41,6 +42,10 @@ struct model {
     /* The model as a config.json of `transformers`, but for the type of its weights: for files that hold none. NULL hook: this architecture has no
      * such form. Caller decrefs. */
     json_t *(*hf_config)(const void *state);
+    /* The model in llama.cpp's terms. gguf_meta: its metadata, general.architecture first, without the tokenizer; an error names what GGUF cannot say. gguf_name: what the parameter of this name is
+     * called there, in name[size], and the order of its rows (weight.h; 0: as here); false: there is no such tensor. NULL hooks: no such form. */
+    int (*gguf_meta)(const void *state, struct gguf_out *o, struct err *e);
+    bool (*gguf_name)(const void *state, const char *param, char *name, size_t size, int *rope_heads);
     /* Once after net_bind: what must be kept follows from what trains. */
     void (*bound)(void *state, struct net *net);
     /* Reserve the memory of one pass on net->tape: kept for backward (train) or not. Touches nothing. */

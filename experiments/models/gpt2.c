@@ -1,4 +1,5 @@
-/* gpt2.c - GPT-2 (Radford et al., 2019): tensor names and options of Hugging Face folders (model_type "gpt2").
+/* gpt2.c - GPT-2 (Radford et al., 2019): tensor names and options of Hugging Face folders (model_type "gpt2")
+ * and of GGUF files (general.architecture "gpt2").
  *
  * LayerNorm, learned positions, biases, a plain MLP with the tanh form of GELU, a tied head. Its linear layers are of the class Conv1D: the
  * file has [d_in, d_out], which weight.h reads as W [d_out, d_in] in place. c_attn makes q, k and v at once and is one site, as in PEFT.
@@ -46,16 +47,61 @@ static void check_options(struct reader *r, struct transformer_options *o) {
     if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "n_positions");
 }
 
+static void gguf_options(struct reader *r, struct transformer_options *o) {
+    o->layers = reader_int(r, "gpt2.block_count", -1);
+    o->hidden = reader_int(r, "gpt2.embedding_length", -1);
+    o->heads = o->kv_heads = reader_int(r, "gpt2.attention.head_count", -1);
+    o->max_positions = reader_int(r, "gpt2.context_length", 1024);
+    o->ff = reader_int(r, "gpt2.feed_forward_length", o->hidden > 0 ? 4 * o->hidden : 1);
+    o->norm_eps = (float)reader_num(r, "gpt2.attention.layer_norm_epsilon", 1e-5);
+    o->tied = !modelfile_find(r->f, "output.weight");
+    o->bos_id = reader_id(r, "tokenizer.ggml.bos_token_id");
+    o->eos_id = reader_id(r, "tokenizer.ggml.eos_token_id");
+    o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
+    const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
+    o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
+    if (!embed) reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
+}
+
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 
 #define PREFIX "transformer."
+
+/* The same for weights and biases. */
+static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t size, int *rope_heads) {
+    static const char *const top[][2] = {
+        {PREFIX "wte", "token_embd"}, {PREFIX "wpe", "position_embd"}, {PREFIX "ln_f", "output_norm"}, {"lm_head", "output"}};
+    static const char *const below[][2] = {{"ln_1", "attn_norm"},          {"attn.c_attn", "attn_qkv"}, {"attn.c_proj", "attn_output"},
+                                           {"ln_2", "ffn_norm"},           {"mlp.c_fc", "ffn_up"},      {"mlp.c_proj", "ffn_down"}};
+    const char *dot = strrchr(hf, '.');
+    int l, at = 0;
+    (void)state;
+    *rope_heads = 0;
+    for (size_t i = 0; i < ARRAY_LEN(top); i++)
+        if (dot && strlen(top[i][0]) == (size_t)(dot - hf) && !strncmp(hf, top[i][0], (size_t)(dot - hf)))
+            return snprintf(name, size, "%s%s", top[i][1], dot) > 0;
+    if (sscanf(hf, PREFIX "h.%d.%n", &l, &at) != 1 || !at) return false;
+    for (size_t i = 0; i < ARRAY_LEN(below); i++)
+        if (strlen(below[i][0]) == (size_t)(dot - hf - at) && !strncmp(hf + at, below[i][0], (size_t)(dot - hf - at)))
+            return snprintf(name, size, "blk.%d.%s%s", l, below[i][1], dot) > 0;
+    return false;
+}
 
 /* `name` begins with PREFIX; rows 0: a vector. */
 static struct param *take(struct reader *r, struct net *net, const char *name, int rows, int cols, bool conv1d) {
     const char *bare = name + strlen(PREFIX);
     struct reader_tensor t = {.file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d};
-    if (!modelfile_find(r->f, name) && modelfile_find(r->f, bare)) t.file = bare;
-    return reader_param(r, net, &t);
+    char gguf[64];
+    int order;
+    if (modelfile_is_gguf(r->f) && gpt2_gguf_name(NULL, name, gguf, sizeof gguf, &order)) {
+        t.file = gguf;
+        t.transposed = false; /* llama.cpp's converter turned it */
+    } else if (!modelfile_find(r->f, name) && modelfile_find(r->f, bare)) {
+        t.file = bare;
+    }
+    struct param *p = reader_param(r, net, &t);
+    if (p) p->transposed = conv1d; /* what a Hugging Face folder has */
+    return p;
 }
 
 static void take_norm(struct reader *r, struct net *net, const char *module, int d, struct param **gamma, struct param **beta) {
@@ -93,7 +139,7 @@ static void take_layer(struct reader *r, struct net *net, struct transformer *t,
 }
 
 static struct param *take_head(struct reader *r, struct net *net, const struct transformer *t) {
-    struct reader_tensor head = {.file = "lm_head.weight", .name = "lm_head.weight", .rows = t->o.vocab, .cols = t->o.hidden};
+    struct reader_tensor head = {.file = modelfile_is_gguf(r->f) ? "output.weight" : "lm_head.weight", .name = "lm_head.weight", .rows = t->o.vocab, .cols = t->o.hidden};
     return t->o.tied ? t->embed : reader_param(r, net, &head);
 }
 
@@ -102,8 +148,9 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
     struct reader r = {f, modelfile_config(f), e ? e : &local, false};
     struct transformer_options o = {0};
     if (modelfile_is_gguf(f))
-        return err_set(r.e, ERR_USER, "%s: GPT-2 in GGUF is not implemented: use its Hugging Face folder", modelfile_path(f));
-    read_options(&r, &o);
+        gguf_options(&r, &o);
+    else
+        read_options(&r, &o);
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -121,6 +168,31 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
     return 0;
 }
 
+static int gpt2_gguf_meta(const void *state, struct gguf_out *o, struct err *e) {
+    const struct transformer_options *x = &((const struct transformer *)state)->o;
+    if (x->unscaled || x->scale_by_layer)
+        return err_set(e, ERR_USER, "GGUF cannot say '%s'", x->unscaled ? "scale_attn_weights: false" : "scale_attn_by_inverse_layer_idx");
+    gguf_put_str(o, "general.architecture", "gpt2");
+    gguf_put_u32(o, "gpt2.block_count", (uint32_t)x->layers);
+    gguf_put_u32(o, "gpt2.context_length", (uint32_t)x->max_positions);
+    gguf_put_u32(o, "gpt2.embedding_length", (uint32_t)x->hidden);
+    gguf_put_u32(o, "gpt2.feed_forward_length", (uint32_t)x->ff);
+    gguf_put_u32(o, "gpt2.attention.head_count", (uint32_t)x->heads);
+    gguf_put_f32(o, "gpt2.attention.layer_norm_epsilon", x->norm_eps);
+    return 0;
+}
+
+static json_t *gpt2_hf_config(const void *state) {
+    const struct transformer_options *o = &((const struct transformer *)state)->o;
+    json_t *c = json_pack("{s[s],ss,ss,si,si,si,si,si,si,sb}", "architectures", "GPT2LMHeadModel", "model_type", "gpt2", "activation_function",
+                          "gelu_new", "n_layer", o->layers, "n_embd", o->hidden, "n_head", o->heads, "n_positions", o->max_positions, "n_inner",
+                          o->ff, "vocab_size", o->vocab, "tie_word_embeddings", o->tied);
+    json_object_set_new(c, "layer_norm_epsilon", reader_float(o->norm_eps));
+    json_object_set_new(c, "bos_token_id", o->bos_id < 0 ? json_null() : json_integer(o->bos_id));
+    json_object_set_new(c, "eos_token_id", o->eos_id < 0 ? json_null() : json_integer(o->eos_id));
+    return c;
+}
+
 static bool gpt2_match(const struct modelfile *f) {
     const json_t *c = modelfile_config(f);
     const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
@@ -134,6 +206,9 @@ const struct model model_gpt2 = {
     .build = gpt2_build,
     .free = transformer_free,
     .facts = transformer_facts,
+    .hf_config = gpt2_hf_config,
+    .gguf_meta = gpt2_gguf_meta,
+    .gguf_name = gpt2_gguf_name,
     .bound = transformer_bound,
     .layout = transformer_layout,
     .forward = transformer_forward,

@@ -106,20 +106,47 @@ static const struct {
     [NORM_MLP] = {"post_attention_layernorm", "ffn_norm"},
 };
 
-/* Declare the tensor as parameter `hf`, with the shape that the options demand; rows 0: a vector. */
-static struct param *take(struct reader *r, struct net *net, const char *hf, const char *gguf, int rows, int cols, int rope_heads) {
-    bool of_gguf = modelfile_is_gguf(r->f);
-    struct reader_tensor t = {.file = of_gguf ? gguf : hf, .name = hf, .rows = rows, .cols = cols, .rope_heads = of_gguf ? rope_heads : 0};
-    return reader_param(r, net, &t);
+/* Is `hf`, up to its ".weight", this one? */
+static bool is_tensor(const char *hf, const char *module) {
+    size_t n = strlen(module);
+    return !strncmp(hf, module, n) && !strcmp(hf + n, ".weight");
 }
 
-static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out, int d_in, int rope_heads) {
-    char name[64], module[96], hf[128], gguf[64];
+static bool llama_gguf_name(const void *state, const char *hf, char *name, size_t size, int *rope_heads) {
+    static const char *const top[][2] = {{"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
+    const struct transformer_options *o = &((const struct transformer *)state)->o;
+    const char *below = NULL;
+    int l, at = 0;
+    *rope_heads = 0;
+    for (size_t i = 0; i < ARRAY_LEN(top); i++)
+        if (is_tensor(hf, top[i][0])) return snprintf(name, size, "%s.weight", top[i][1]) > 0;
+    if (sscanf(hf, "model.layers.%d.%n", &l, &at) != 1 || !at) return false;
+    for (int i = 0; i < LAYER_SITES; i++)
+        if (is_tensor(hf + at, site_names[i].hf)) {
+            below = site_names[i].gguf;
+            *rope_heads = i == SITE_Q ? o->heads : i == SITE_K ? o->kv_heads : 0;
+        }
+    for (int i = 0; i < LAYER_NORMS; i++)
+        if (is_tensor(hf + at, norm_names[i].hf)) below = norm_names[i].gguf;
+    return below && snprintf(name, size, "blk.%d.%s.weight", l, below) > 0;
+}
+
+/* Declare the tensor as parameter `hf`, with the shape that the options demand; rows 0: a vector. */
+static struct param *take(struct reader *r, struct net *net, const struct transformer *t, const char *hf, int rows, int cols) {
+    char gguf[64];
+    int rope_heads;
+    bool known = llama_gguf_name(t, hf, gguf, sizeof gguf, &rope_heads), of_gguf = modelfile_is_gguf(r->f);
+    BUG_ON(!known, "%s", hf);
+    struct reader_tensor want = {.file = of_gguf ? gguf : hf, .name = hf, .rows = rows, .cols = cols, .rope_heads = of_gguf ? rope_heads : 0};
+    return reader_param(r, net, &want);
+}
+
+static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out, int d_in) {
+    char name[64], module[96], hf[128];
     snprintf(name, sizeof name, "layers.%d.%s", l, site_names[i].kind);
     snprintf(module, sizeof module, "model.layers.%d.%s", l, site_names[i].hf);
     snprintf(hf, sizeof hf, "%s.weight", module);
-    snprintf(gguf, sizeof gguf, "blk.%d.%s.weight", l, site_names[i].gguf);
-    struct param *W = take(r, net, hf, gguf, d_out, d_in, rope_heads);
+    struct param *W = take(r, net, t, hf, d_out, d_in);
     if (W) t->layer[l].site[i] = net_site(net, name, module, site_names[i].kind, l, W, NULL);
 }
 
@@ -127,18 +154,17 @@ static void take_layer(struct reader *r, struct net *net, struct transformer *t,
     const struct transformer_options *o = &t->o;
     int dq = o->heads * o->head_dim, dkv = o->kv_heads * o->head_dim;
     for (int i = 0; i < LAYER_NORMS; i++) {
-        char hf[128], gguf[64];
+        char hf[128];
         snprintf(hf, sizeof hf, "model.layers.%d.%s.weight", l, norm_names[i].hf);
-        snprintf(gguf, sizeof gguf, "blk.%d.%s.weight", l, norm_names[i].gguf);
-        t->layer[l].norm[i] = take(r, net, hf, gguf, 0, o->hidden, 0);
+        t->layer[l].norm[i] = take(r, net, t, hf, 0, o->hidden);
     }
-    take_site(r, net, t, l, SITE_Q, dq, o->hidden, o->heads);
-    take_site(r, net, t, l, SITE_K, dkv, o->hidden, o->kv_heads);
-    take_site(r, net, t, l, SITE_V, dkv, o->hidden, 0);
-    take_site(r, net, t, l, SITE_O, o->hidden, dq, 0);
-    take_site(r, net, t, l, SITE_GATE, o->ff, o->hidden, 0);
-    take_site(r, net, t, l, SITE_UP, o->ff, o->hidden, 0);
-    take_site(r, net, t, l, SITE_DOWN, o->hidden, o->ff, 0);
+    take_site(r, net, t, l, SITE_Q, dq, o->hidden);
+    take_site(r, net, t, l, SITE_K, dkv, o->hidden);
+    take_site(r, net, t, l, SITE_V, dkv, o->hidden);
+    take_site(r, net, t, l, SITE_O, o->hidden, dq);
+    take_site(r, net, t, l, SITE_GATE, o->ff, o->hidden);
+    take_site(r, net, t, l, SITE_UP, o->ff, o->hidden);
+    take_site(r, net, t, l, SITE_DOWN, o->hidden, o->ff);
 }
 
 static int llama_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
@@ -153,26 +179,16 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
     net->backbone = "model.";
-    t->embed = take(&r, net, "model.embed_tokens.weight", "token_embd.weight", o.vocab, o.hidden, 0);
+    t->embed = take(&r, net, t, "model.embed_tokens.weight", o.vocab, o.hidden);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
-    t->final_norm = take(&r, net, "model.norm.weight", "output_norm.weight", 0, o.hidden, 0);
-    t->head = o.tied ? t->embed : take(&r, net, "lm_head.weight", "output.weight", o.vocab, o.hidden, 0);
+    t->final_norm = take(&r, net, t, "model.norm.weight", 0, o.hidden);
+    t->head = o.tied ? t->embed : take(&r, net, t, "lm_head.weight", o.vocab, o.hidden);
     if (r.failed) {
         transformer_free(t);
         return r.e->code;
     }
     *ret = t;
     return 0;
-}
-
-/* A float32 as the shortest decimal that reads back as it: 1e-05, not 9.99999975e-06. */
-static json_t *float_json(float x) {
-    char text[32];
-    for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)x);
-        if ((float)strtod(text, NULL) == x) break;
-    }
-    return json_real(strtod(text, NULL));
 }
 
 static json_t *id_json(int id) { return id < 0 ? json_null() : json_integer(id); }
@@ -190,12 +206,35 @@ static json_t *llama_hf_config(const void *state) {
                  {"num_key_value_heads", o->kv_heads}, {"head_dim", o->head_dim}, {"intermediate_size", o->ff},
                  {"vocab_size", o->vocab}, {"max_position_embeddings", o->max_positions}};
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) json_object_set_new(c, sizes[i].key, json_integer(sizes[i].value));
-    json_object_set_new(c, "rms_norm_eps", float_json(o->norm_eps));
-    json_object_set_new(c, "rope_theta", float_json(o->rope_theta));
-    json_object_set_new(c, "rope_parameters", json_pack("{ss,so}", "rope_type", "default", "rope_theta", float_json(o->rope_theta)));
+    json_object_set_new(c, "rms_norm_eps", reader_float(o->norm_eps));
+    json_object_set_new(c, "rope_theta", reader_float(o->rope_theta));
+    json_object_set_new(c, "rope_parameters", json_pack("{ss,so}", "rope_type", "default", "rope_theta", reader_float(o->rope_theta)));
     json_object_set_new(c, "bos_token_id", id_json(o->bos_id));
     json_object_set_new(c, "eos_token_id", id_json(o->eos_id));
     return c;
+}
+
+static int llama_gguf_meta(const void *state, struct gguf_out *o, struct err *e) {
+    const struct transformer_options *x = &((const struct transformer *)state)->o;
+    gguf_put_str(o, "general.architecture", "llama");
+    const struct {
+        const char *key;
+        int value;
+    } sizes[] = {{"llama.block_count", x->layers},
+                 {"llama.context_length", x->max_positions},
+                 {"llama.embedding_length", x->hidden},
+                 {"llama.feed_forward_length", x->ff},
+                 {"llama.attention.head_count", x->heads},
+                 {"llama.attention.head_count_kv", x->kv_heads},
+                 {"llama.attention.key_length", x->head_dim},
+                 {"llama.attention.value_length", x->head_dim},
+                 {"llama.rope.dimension_count", x->head_dim},
+                 {"llama.vocab_size", x->vocab}};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) gguf_put_u32(o, sizes[i].key, (uint32_t)sizes[i].value);
+    gguf_put_f32(o, "llama.attention.layer_norm_rms_epsilon", x->norm_eps);
+    gguf_put_f32(o, "llama.rope.freq_base", x->rope_theta);
+    (void)e;
+    return 0;
 }
 
 static bool llama_match(const struct modelfile *f) {
@@ -212,6 +251,8 @@ const struct model model_llama = {
     .free = transformer_free,
     .facts = transformer_facts,
     .hf_config = llama_hf_config,
+    .gguf_meta = llama_gguf_meta,
+    .gguf_name = llama_gguf_name,
     .bound = transformer_bound,
     .layout = transformer_layout,
     .forward = transformer_forward,

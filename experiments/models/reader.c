@@ -1,6 +1,9 @@
 /* reader.c - see reader.h. */
 #include "experiments/models/reader.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 void reader_fail(struct reader *r, const char *what, const char *key) {
     if (!r->failed) err_set(r->e, ERR_USER, "%s: %s '%s'", modelfile_path(r->f), what, key);
     r->failed = true;
@@ -75,4 +78,13 @@ struct param *reader_param(struct reader *r, struct net *net, const struct reade
     }
     w.rope_heads = want->rope_heads;
     return net_base_param(net, want->name, ndim, &w);
+}
+
+json_t *reader_float(float x) {
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)x);
+        if ((float)strtod(text, NULL) == x) break;
+    }
+    return json_real(strtod(text, NULL));
 }

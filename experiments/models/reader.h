@@ -29,6 +29,9 @@ int reader_id(const struct reader *r, const char *key);
 /* Is the field there, and neither null nor false? */
 bool reader_has(const struct reader *r, const char *key);
 
+/* A float32 as the shortest decimal that reads back as it: 1e-05, not 9.99999975e-06. For configs that are written. */
+json_t *reader_float(float x);
+
 /* A tensor of the file as a parameter. rows 0: a vector of `cols`. */
 struct reader_tensor {
     const char *file; /* its name there */

@@ -27,6 +27,8 @@ static const struct gguf_pre pres[] = {
     {.name = "qwen2", .nfc = true, .splits = {QWEN2}},
 };
 
+const struct gguf_pre *gguf_pre_at(size_t i) { return i < ARRAY_LEN(pres) ? &pres[i] : NULL; }
+
 const struct gguf_pre *gguf_pre_find(const char *name) {
     if (!name) name = "default";
     for (size_t i = 0; i < ARRAY_LEN(pres); i++)

@@ -71,6 +71,12 @@ struct gguf_pre {
 /* NULL: not implemented. A NULL name means "default". */
 const struct gguf_pre *gguf_pre_find(const char *name);
 
+/* The i-th of those known, NULL behind the last. */
+const struct gguf_pre *gguf_pre_at(size_t i);
+/* Its rule as a tokenizer.json's pre_tokenizer, for text that gets a space before it or not. NULL with e filled: no chain of components says that.
+ * Caller decrefs. */
+struct json_t *gguf_pre_json(const struct gguf_pre *pre, bool prefix_space, struct err *e);
+
 /* llama.cpp's token_type. */
 enum { TOKEN_NORMAL = 1, TOKEN_UNKNOWN = 2, TOKEN_CONTROL = 3, TOKEN_USER_DEFINED = 4 };
 /* The type of a token; without a list of types the start and end tokens are control tokens. */

@@ -90,7 +90,7 @@ static json_t *byte_level(bool prefix_space, bool use_regex) {
                      true, "use_regex", use_regex);
 }
 
-static json_t *pre_json(const struct gguf_pre *pre, bool prefix_space, struct err *e) {
+json_t *gguf_pre_json(const struct gguf_pre *pre, bool prefix_space, struct err *e) {
     json_t *steps = json_array();
     if (pre->digits)
         json_array_append_new(steps, json_pack("{ss,sb}", "type", "Digits", "individual_digits", true));
@@ -156,7 +156,7 @@ static char *dump(json_t *j) {
 char *tokenizer_gguf_json(const struct tokenizer_gguf *g, const char *where, struct err *e) {
     const struct gguf_pre *pre = gguf_pre_find(g->pre);
     BUG_ON(!pre, "the pre-tokenizer '%s'", g->pre);
-    json_t *model = model_json(g, pre, e), *steps = model ? pre_json(pre, g->add_space_prefix, e) : NULL;
+    json_t *model = model_json(g, pre, e), *steps = model ? gguf_pre_json(pre, g->add_space_prefix, e) : NULL;
     if (!steps) {
         json_decref(model);
         err_wrap(e, "%s", where);
