@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values of every method from PyTorch, transformers and PEFT (float32, CPU), on small random models.
 
-    python3 tests/golden/make_golden.py [--out DIR] [--seed N] [--model FOLDER] [kind ...]
+    python3 tests/golden/make_golden.py [--out DIR] [--seed N] [--model FOLDER] [kind ...] [--case NAME ...]
 
 needs torch, transformers, peft, safetensors and numpy. Writes into DIR (default: beside itself; the committed files are those of seed 0, and
 running it again gives the same bytes)
@@ -360,8 +360,8 @@ def case(kind, folder, name, out_dir, seed):
     return {"kind": kind, "case": name, "folder": os.path.relpath(folder, out_dir), "method": method, "config": {"target_modules": targets, "train.lr": lr} | options}
 
 
-def make(out_dir, seed, kinds, model=None):
-    torch.set_num_threads(1 if model is None else os.cpu_count())
+def make(out_dir, seed, kinds, model=None, only=None):
+    torch.set_num_threads(1 if model is None else int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
     transformers.utils.logging.disable_progress_bar()
     os.makedirs(out_dir, exist_ok=True)
     path = os.path.join(out_dir, "cases.json")
@@ -370,7 +370,7 @@ def make(out_dir, seed, kinds, model=None):
         folder = model if kind == "model" else os.path.join(out_dir, FOLDERS[kind])
         if kind != "model":
             write(kind, folder, 1000 * seed)
-        listed += [case(kind, folder, name, out_dir, 1000 * seed) for name in cases(kind)]
+        listed += [case(kind, folder, name, out_dir, 1000 * seed) for name in cases(kind) if name in (only or CASES)]
     if os.path.exists(path):
         with open(path) as f:
             listed = [c for c in json.load(f) if c["kind"] not in kinds] + listed
@@ -383,9 +383,10 @@ def main():
     p.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--model", help="a model's folder or GGUF file")
+    p.add_argument("--case", nargs="*", choices=CASES, help="these alone")
     p.add_argument("kind", nargs="*", choices=[[], *FOLDERS], default=[])
     a = p.parse_args()
-    make(os.path.abspath(a.out), a.seed, ["model"] if a.model else a.kind or list(FOLDERS), a.model and os.path.abspath(a.model))
+    make(os.path.abspath(a.out), a.seed, ["model"] if a.model else a.kind or list(FOLDERS), a.model and os.path.abspath(a.model), a.case)
 
 
 if __name__ == "__main__":
