@@ -13,16 +13,18 @@
 
 struct arch {
     const char *name, *golden; /* a tiny model: vocabulary 97, two layers, no tokenizer */
+    const char *task;          /* of whole runs */
     const char *task_type;     /* PEFT's */
-    char *folder; /* for whole runs: one with the smoke model's tokenizer; NULL: no task of a run takes it */
+    char *folder;              /* for whole runs: one with the smoke model's tokenizer */
 };
 #define SMOKE "build/share/models/smoke"
 static char made_untied[] = "/tmp/bench-battery-XXXXXX", made_gpt2[] = "/tmp/bench-battery-XXXXXX",
-            smoke[] = SMOKE;
-static const struct arch archs[] = {{"llama", "tests/golden/llama_tied", "CAUSAL_LM", smoke},
-                                    {"untied llama", "tests/golden/llama_untied", "CAUSAL_LM", made_untied},
-                                    {"gpt2", "tests/golden/gpt2_tiny", "CAUSAL_LM", made_gpt2},
-                                    {"bert", "tests/golden/bert_tiny", "FEATURE_EXTRACTION", NULL}};
+            made_bert[] = "/tmp/bench-battery-XXXXXX", smoke[] = SMOKE;
+static const struct arch archs[] = {
+    {"llama", "tests/golden/llama_tied", "lm", "CAUSAL_LM", smoke},
+    {"untied llama", "tests/golden/llama_untied", "lm", "CAUSAL_LM", made_untied},
+    {"gpt2", "tests/golden/gpt2_tiny", "lm", "CAUSAL_LM", made_gpt2},
+    {"bert", "tests/golden/bert_tiny", "classify", "FEATURE_EXTRACTION", made_bert}};
 static const struct arch *arch = archs; /* the one at work */
 
 /* ---- arms: a method and its options
@@ -82,7 +84,6 @@ static inline const char *label(const struct arm *a) {
     for (arch = archs; arch < archs + ARRAY_LEN(archs); arch++)                                              \
         for (const struct arm *a = arm_list(); a->m; a++)                                                    \
             if (fits(a))
-#define EACH_RUN(a) EACH_ARM(a) if (arch->folder)
 
 /* ---- passes
  * -------------------------------------------------------------------------------------------------------- */

@@ -102,8 +102,9 @@ static const struct {
     {"lora_plus", "\"loraplus_lr_ratio\": 16, \"lora_alpha\": 4", "\"lora_alpha\": 64"},
     {"delta_lora", "\"delta_lambda\": 2, \"delta_start\": 0, \"lora_alpha\": 4", "\"lora_alpha\": 12"}};
 
-/* Where they hold, and what breaks them: the gap in the losses must be in these bounds, and is told. Delta-LoRA's A and B and
- * their moments are LoRA's, all gradients over 1 + lambda: neither decay nor clipping at every step tells the two apart. */
+/* Where they hold, and what breaks them: the gap in the losses must be in these bounds, and is told.
+ * Delta-LoRA's A and B and their moments are LoRA's, all gradients over 1 + lambda: neither decay nor
+ * clipping at every step tells the two apart. */
 #define NO_DECAY "\"train.weight_decay\": 0, "
 #define DECAY    "\"train.weight_decay\": 0.5, \"train.lr\": 0.02, "
 #define TINY     "\"train.adam_eps\": 1e-30"
@@ -132,8 +133,7 @@ static void two_theorems_hold_and_break_where_they_should(void **state) {
         for (int t = 0; t < 2; t++) {
             char own[256], lora[256];
             if (!(settings[i].of >> t & 1)) continue;
-            snprintf(own, sizeof own, "{%s, %s%s}", settings[i].setting, theorems[t].over,
-                     settings[i].more);
+            snprintf(own, sizeof own, "{%s, %s%s}", settings[i].setting, theorems[t].over, settings[i].more);
             snprintf(lora, sizeof lora, "{%s, %s}", settings[i].setting, theorems[t].as);
             double d = gap(theorems[t].method, own, "lora", lora);
             printf("# %s against LoRA with %s, %s: losses differ by %.1e\n", theorems[t].method,
