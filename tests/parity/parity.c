@@ -9,8 +9,7 @@
  */
 #include "tests/golden/golden.h"
 
-#define NOISE 5 /* seen: up to 3; sums here run in one order, PyTorch's in several partial sums */
-                  */
+#define NOISE 5 /* seen: up to 3. Sums run in one order here, in several partial sums in PyTorch */
 
 static double bound_of(const struct modelfile *f, const char *what) {
     char key[32];
