@@ -137,8 +137,8 @@ test:
 	$(DEPS_IF_MISSING)
 	@$(MAKE) test-built
 
-tests-bin: $(TEST_BIN)
-test-built: all $(BIN) $(TEST_BIN)
+tests-bin: $(TEST_BIN) $(PARITY_BIN)
+test-built: all $(BIN) $(TEST_BIN) $(PARITY_BIN)
 	@BUILD=$(BUILD) BENCH=$(abspath $(BIN)) tests/run.sh $(TESTS)
 
 check:
