@@ -9,7 +9,7 @@ setup() {
 }
 
 browse() { # ARGUMENTS: the page after its scripts ran
-    timeout 60 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars "$@" 2>/dev/null
+    timeout 60 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$D/browser" "$@" 2>/dev/null 3>&-
 }
 
 @test "a page holds everything: facts, comparison, plots, runs, failures, provenance; nothing from elsewhere" {
