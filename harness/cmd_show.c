@@ -122,7 +122,10 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
 static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out, struct err *e) {
     struct control_set c;
     int rc = control_read(&c, db, sweep, e);
-    if (rc || !c.n) return rc;
+    if (rc || !c.n) {
+        control_release(&c);
+        return rc;
+    }
     struct table *t = control_table(&c);
     strbuf_adds(out, "\n");
     table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, out);

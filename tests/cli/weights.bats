@@ -5,7 +5,7 @@ load ../run_helper
 
 # The smoke model with its matrices in bfloat16, in ./half.
 half() {
-    cp -r "$(dirname "$BENCH")/build/share/models/smoke" half
+    cp -r "$BATS_TEST_DIRNAME/../../build/share/models/smoke" half
     python3 - <<'PY'
 import json, struct
 path = "half/model.safetensors"

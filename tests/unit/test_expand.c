@@ -21,7 +21,7 @@ static char *make_half(const char *golden, const char *name) {
         const struct tensor *x = modelfile_at(f, i);
         t[i] = (struct tensor_out){.name = x->name, .dtype = x->dtype, .ndim = x->ndim, .data = x->data};
         memcpy(t[i].shape, x->shape, sizeof x->shape);
-        if (x->ndim != 2) continue;
+        if (x->ndim != 2 || x->dtype != DT_F32) continue;
         size_t count = x->bytes / sizeof(float);
         half[i] = xcalloc(count, sizeof **half);
         for (size_t k = 0; k < count; k++)
