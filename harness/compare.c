@@ -174,6 +174,8 @@ static void pair_measure(const struct compare *c, struct compare_pair *p, const 
     p->seeds = paired ? na : 0;
     p->rows = n;
     p->boot = stats_bootstrap(d, n, draws, 0);
+    p->noise = isnan(seeds.se) && c->noise_df > 0;
+    if (p->noise) seeds.se = c->noise_sd * sqrt(1.0 / na + 1.0 / nb), seeds.df = c->noise_df;
     p->d = stats_combine(seeds.diff, p->boot.se, n - 1, seeds.se, seeds.df);
     free(d), free(use_a), free(use_b), free(va), free(vb);
 }
@@ -203,6 +205,29 @@ static bool same_setting(const struct compare *c, const struct compare_arm *a, c
 /* Has a number and is no base: takes part in the ranking. */
 static bool arm_ranked(const struct compare *c, const struct compare_arm *a) {
     return a->config >= 0 && !c->config[a->config].untouched && c->config[a->config].score.n > 0;
+}
+
+static void noise_measure(struct compare *c) {
+    double *all = xmalloc((size_t)(c->nrun + 1) * sizeof *all);
+    const double **group = xmalloc((size_t)(c->nconfig + 1) * sizeof *group);
+    int *n = xcalloc((size_t)c->nconfig + 1, sizeof *n), used = 0;
+    for (int i = 0; i < c->nconfig; i++) {
+        const struct compare_config *g = &c->config[i];
+        group[i] = all + used;
+        for (int k = g->first; k < g->first + g->nrun; k++)
+            if (counts(c, &c->run[k]) && !g->diverged) all[used++] = score_of(c, &c->run[k]), n[i]++;
+    }
+    c->noise_sd = stats_pooled_sd(group, n, c->nconfig, &c->noise_df);
+    c->noise_seeds = 0;
+    for (int i = 0; i < c->narm; i++)
+        if (arm_ranked(c, &c->arm[i])) {
+            int seeds = c->config[c->arm[i].config].score.n;
+            c->noise_seeds = c->noise_seeds ? MIN_OF(c->noise_seeds, seeds) : seeds;
+        }
+    c->noise_difference = c->noise_df && c->noise_seeds ? stats_t_quantile(0.975, c->noise_df) * c->noise_sd *
+                                                              sqrt(2.0 / c->noise_seeds)
+                                                        : NAN;
+    free(all), free(group), free(n);
 }
 
 static void pairs_collect(struct compare *c) {
@@ -293,31 +318,6 @@ static void ranks_assign(struct compare *c) {
                 c->arm[i].tied = true;
 }
 
-/* ---- noise --------------------------------------------------------------------------------------------- */
-
-static void noise_measure(struct compare *c) {
-    double *all = xmalloc((size_t)(c->nrun + 1) * sizeof *all);
-    const double **group = xmalloc((size_t)(c->nconfig + 1) * sizeof *group);
-    int *n = xcalloc((size_t)c->nconfig + 1, sizeof *n), used = 0;
-    for (int i = 0; i < c->nconfig; i++) {
-        const struct compare_config *g = &c->config[i];
-        group[i] = all + used;
-        for (int k = g->first; k < g->first + g->nrun; k++)
-            if (counts(c, &c->run[k]) && !g->diverged) all[used++] = score_of(c, &c->run[k]), n[i]++;
-    }
-    c->noise_sd = stats_pooled_sd(group, n, c->nconfig, &c->noise_df);
-    c->noise_seeds = 0;
-    for (int i = 0; i < c->narm; i++)
-        if (arm_ranked(c, &c->arm[i])) {
-            int seeds = c->config[c->arm[i].config].score.n;
-            c->noise_seeds = c->noise_seeds ? MIN_OF(c->noise_seeds, seeds) : seeds;
-        }
-    c->noise_difference = c->noise_df && c->noise_seeds ? stats_t_quantile(0.975, c->noise_df) * c->noise_sd *
-                                                              sqrt(2.0 / c->noise_seeds)
-                                                        : NAN;
-    free(all), free(group), free(n);
-}
-
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
 int compare_arms(struct compare *c, struct db *db, struct err *e) {
@@ -334,12 +334,11 @@ int compare_arms(struct compare *c, struct db *db, struct err *e) {
     arms_collect(c);
     sorting = c;
     qsort(c->arm, (size_t)c->narm, sizeof *c->arm, arm_compare);
+    noise_measure(c);
     pairs_collect(c);
     int rc = pairs_measure(c, db, e);
-    if (rc) return rc;
-    ranks_assign(c);
-    noise_measure(c);
-    return 0;
+    if (!rc) ranks_assign(c);
+    return rc;
 }
 
 int compare_read(struct compare *c, struct db *db, const struct compare_job *job, struct err *e) {

@@ -69,6 +69,7 @@ struct compare_pair {
     struct stats_diff d;    /* score of b - a; p NaN: one seed and no rows, undecided */
     struct stats_boot boot; /* of the rows alone */
     double holm;            /* p, corrected */
+    bool noise;             /* one seed: its spread is that of the sweep's equal configurations */
 };
 
 struct compare_front { /* a configuration as a compromise: its group's best (method, rank and modules) */

@@ -54,7 +54,7 @@ static void diff_shown(struct table *t, const struct stats_diff *d) {
 }
 
 static const char *verdict_of(const struct compare *c, const struct compare_pair *p) {
-    if (isnan(p->holm)) return "undecided: one seed, no rows";
+    if (isnan(p->holm)) return "undecided";
     if (p->holm > 0.05) return "within the noise";
     return compare_better(c, p->d.diff, 0) ? "better" : "worse";
 }
@@ -244,9 +244,23 @@ static void note_noise(const struct compare *c, struct strbuf *out) {
                 sd, c->noise_df, c->noise_seeds == 1 ? "single runs" : "means", d);
 }
 
+static void note_differences(const struct compare *c, struct strbuf *out) {
+    bool rows = false, noise = false, open = false, paired = false;
+    for (int i = 0; i < c->npair; i++) {
+        const struct compare_pair *p = &c->pair[i];
+        rows |= p->rows > 1, noise |= p->noise, paired |= p->seeds > 1, open |= isnan(p->d.p);
+    }
+    if (!c->npair) return;
+    strbuf_addf(out, "differences: %s%s%s, 95 %% interval\n", paired ? "paired by seed" : "one seed",
+                rows ? (paired ? " and by row" : ", paired by row") : "",
+                noise ? "; where only one seed is shared, its spread is taken from the noise floor" : "");
+    if (open) strbuf_adds(out, "undecided: one seed, no scores per row, and no noise floor to judge by\n");
+    if (rows && !paired && !noise)
+        strbuf_adds(
+            out, "one seed: the intervals know which rows were scored, not what another seed would give\n");
+}
+
 void compare_notes(const struct compare *c, struct strbuf *out) {
-    bool rows = false, one = c->noise_seeds == 1;
-    for (int i = 0; i < c->npair; i++) rows |= c->pair[i].rows > 1;
     if (c->has_test)
         strbuf_addf(out, "chosen by %s, judged by %s\n", c->metric, c->reported);
     else
@@ -258,10 +272,6 @@ void compare_notes(const struct compare *c, struct strbuf *out) {
     strbuf_adds(
         out,
         "rank: 1 + the arms that are better with p <= 0.05 (Holm, over all pairs); =: cannot be told apart\n");
-    strbuf_addf(out, "differences: %s%s%s, 95 %% interval\n", one ? "one seed" : "paired by seed",
-                rows ? " and by row" : "", one && !rows ? ", no scores per row: undecided" : "");
-    if (one && rows)
-        strbuf_adds(
-            out, "one seed: the intervals know which rows were scored, not what another seed would give\n");
+    note_differences(c, out);
     note_noise(c, out);
 }

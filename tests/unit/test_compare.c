@@ -200,6 +200,22 @@ static void one_seed_is_judged_by_its_rows(void **state) {
     compare_release(&c);
 }
 
+/* vera has one seed: what seeds do is known from lora's configurations. */
+static void a_single_seed_borrows_the_noise_of_the_others(void **state) {
+    (void)state;
+    for (int seed = 0; seed < 4; seed++)
+        for (int k = 0; k < 3; k++)
+            add((struct cell){"lora", 8, 1e-3 * (k + 1), seed, .eval = 1 + k + 0.01 * (seed % 2)});
+    add((struct cell){"vera", 8, 1e-3, 0, .eval = 1.1});
+    add((struct cell){"bitfit", 8, 1e-3, 0, .eval = 1.015});
+    struct compare c = read_as(NULL, NULL);
+    assert_int_equal(arm(&c, "vera")->rank, 3);
+    assert_int_equal(arm(&c, "lora")->rank, 1);
+    assert_true(arm(&c, "bitfit")->rank == 1 && arm(&c, "bitfit")->tied);
+    for (int i = 0; i < c.npair; i++) assert_true(c.pair[i].noise && c.pair[i].d.df == 9);
+    compare_release(&c);
+}
+
 static void keys_of_the_configuration_make_arms(void **state) {
     (void)state;
     add((struct cell){"lora", 8, 1e-3, 0, .eval = 1.0});
@@ -271,6 +287,7 @@ int main(void) {
         WITH_DB(a_rate_at_which_a_seed_diverged_is_chosen_last),
         WITH_DB(differences_are_paired_by_seed),
         WITH_DB(one_seed_is_judged_by_its_rows),
+        WITH_DB(a_single_seed_borrows_the_noise_of_the_others),
         WITH_DB(keys_of_the_configuration_make_arms),
         WITH_DB(another_metric_is_better_its_own_way),
         WITH_DB(fronts_name_who_dominates),
