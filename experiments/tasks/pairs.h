@@ -67,6 +67,12 @@ struct pairs_batch {
  * a number, or outside. */
 int pairs_gold(struct pairs *p, enum split s, long row, float *ret, struct err *e);
 
+/* pairs_batch.c: the hooks of struct task. */
+struct task_batch *pairs_batch(void *state, const long *rows, int n, struct err *e);
+void pairs_batch_free(void *state, struct task_batch *tb);
+void pairs_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train);
+double pairs_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale);
+
 /* pairs_score.c: the hooks of struct task. */
 extern const char *const pairs_metrics[];
 const char *pairs_metric_goal(const char *name);
