@@ -2,6 +2,7 @@
  * battery.h: a new method is tested by being in methods.def. Gradients are test_gradients.c's, whole runs
  * test_battery_runs.c's. */
 #include "harness/adapter.h"
+#include "harness/merge.h"
 #include "tests/methods/battery.h"
 
 /* A fixed batch: three sequences, 61 tokens. */
@@ -56,11 +57,10 @@ static void merged_weights_give_the_same_output(void **state) {
         steps(&g, &b, 5);
         float *want = logits_of(&g, &b);
         open_base(&base, false);
-        for (int i = 0; i < g.net.nsites; i++) {
-            struct site *s = g.net.sites[i], *to = base.net.sites[i];
-            param_privatise(&base.net, to->W, MEM_PARAM);
-            weight_expand(&s->W->w, 0, s->d_out, 0, s->d_in, to->W->value, s->d_in);
-            a->m->merge(&g.net, s, to->W->value, to->b ? to->b->value : NULL);
+        for (int i = 0; i < base.net.nparams; i++) { /* as `bench merge` makes them */
+            struct param *to = base.net.params[i];
+            param_privatise(&base.net, to, MEM_PARAM);
+            merge_values(&g.net, net_find_param(&g.net, to->name), to->value);
         }
         float *got = logits_of(&base, &b);
         double d = worst(got, want, (size_t)b.b.n * 97);
