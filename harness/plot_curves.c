@@ -12,6 +12,7 @@
 
 #include "harness/stats.h"
 
+#define FULL_DASH  4   /* dash and dot: black is close to the darkest rank */
 #define POINTS_MAX 150 /* per line; longer runs are thinned */
 
 struct curve {
@@ -242,7 +243,7 @@ static void lines_write(struct curves *c) {
         color_of(c, p, color[i]);
         text[i] = color[i];
         panel[i] = p->full ? 0 : method_index(c, p->method) + 1; /* 0: all */
-        dash[i] = dash_of(c, p->target);
+        dash[i] = p->full ? FULL_DASH : dash_of(c, p->target);
     }
     plot_texts(c->f, "line_color", text, c->n);
     plot_nums(c->f, "line_panel", panel, c->n);
@@ -281,7 +282,7 @@ static void legend_write(struct curves *c) {
         text[n] = s->target[i].label, color[n] = i % 2 ? "#555555" : "#565656", dash[n] = dash_of(c, i);
     for (int i = 0; i < c->n; i++)
         if (s->point[c->curve[i].point].full && c->curve[i].n[0] + c->curve[i].n[1] > 0) {
-            text[n] = "full", color[n] = "#000000", dash[n++] = 1;
+            text[n] = "full", color[n] = "#000000", dash[n++] = FULL_DASH;
             break;
         }
     plot_texts(c->f, "legend", text, n);
