@@ -165,7 +165,7 @@ VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel%
 # replays it.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
-FUZZ_READERS := $(wildcard $(addprefix harness/nn/,berttext.c bpe.c gguf.c modelfile.c pretok*.c safetensors.c tokenizer*.c uniclass.c wordpiece.c) \
+FUZZ_READERS := $(wildcard $(addprefix harness/nn/,berttext.c bpe.c gguf.c modelfile.c pickle.c pretok*.c safetensors.c tokenizer*.c torchfile.c uniclass.c wordpiece.c) \
                   $(addprefix harness/,cfg.c err.c expr.c ident.c opt.c sweep*.c target.c util.c yaml.c) \
                   $(addprefix experiments/data/,data.c jsonrow.c rows.c template.c textrows.c))
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -33,6 +33,7 @@ const struct cmd cmd_table[] = {
     {"merge", cmd_merge, "a model with an adapter in its weights, as a Hugging Face folder", CMD_COMPUTES},
     {"inspect", cmd_inspect, "what training changed, layer by layer; how alike two runs are", CMD_COMPUTES},
     {"export", cmd_export, "a model or an adapter as a GGUF file, for llama.cpp", CMD_COMPUTES},
+    {"import", cmd_import, "a checkpoint of the original loralib as an adapter", CMD_COMPUTES},
     {"pull", cmd_pull, "fetch a pretrained model", CMD_TALKS},
     {"doctor", cmd_doctor, "what this machine offers, what is missing, and the remedy", CMD_COMPUTES},
     {"help", cmd_help, "the list of commands, the help of one, the manual page", CMD_TALKS},

@@ -7,7 +7,9 @@ Everything is written here but the sweeps, which are those of experiments/sweeps
 import json
 import os
 import struct
+import subprocess
 import sys
+import tempfile
 
 out = sys.argv[1] if len(sys.argv) > 1 else "tests/fuzz/corpus"
 
@@ -106,8 +108,21 @@ put("gguf", "k-quant", gguf(plain[:1], [("k", 12, [256], 144)]))
 put("gguf", "counts", b"GGUF" + struct.pack("<IQQ", 3, 1 << 63, 1 << 63))
 put("gguf", "cut", gguf(plain, tensors)[:300])
 
-for target in ("gguf", "safetensors", "tokenizer", "sweep"):
+for target in ("gguf", "safetensors", "tokenizer", "sweep", "torch"):
     put(target, "empty", b"")
+
+# ---- torch.save ----
+
+with tempfile.TemporaryDirectory() as tmp:
+    for kind in ("good", "evil", "evil_old", "ring", "outside", "huge", "cut"):
+        path = os.path.join(tmp, kind)
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli", "torch_file.py")
+        subprocess.run([sys.executable, script, kind, path, "a.lora_A=2x3", "a.lora_B=3x2"], check=True)
+        with open(path, "rb") as f:
+            put("torch", kind, f.read())
+for name in ("llama_old.pt", "gpt2.pt"):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "loralib", name), "rb") as f:
+        put("torch", name, f.read())
 
 # ---- tokenizer.json ----
 
