@@ -16,6 +16,7 @@
 #include "harness/cfg.h"
 #include "harness/expr.h"
 #include "harness/method.h"
+#include "harness/table.h"
 #include "harness/target.h"
 #include "harness/util.h"
 #include "harness/yaml.h"
@@ -25,7 +26,7 @@
 static const char *const keys[] = {"title",     "paper",  "row",       "column",  "printed", "arch",
                                    "with",      "method", "set",       "targets", "formula", "unit",
                                    "tolerance", "binary", "confirmed", "skip",    "note",    "cells",
-                                   "arm",       "sweep",  "value"};
+                                   "arm",       "sweep",  "value",     "as"};
 
 struct chain { /* a cell and what it is in */
     const struct ynode *node;
@@ -240,7 +241,8 @@ static char *describe(const struct chain *c) {
     }
     if (method) strbuf_adds(&b, method);
     add_map(&b, say(c, "set"));
-    if (targets && method) {
+    const struct method *m = method ? method_find(method) : NULL;
+    if (targets && m && !(m->flags & METHOD_NO_SITES)) {
         json_t *spec = ynode_json(targets);
         char *name = target_name(spec);
         strbuf_addf(&b, " %s", name);
@@ -255,10 +257,14 @@ static char *describe(const struct chain *c) {
 
 static void judge(struct paper_cell *x, const struct paper_value *v) {
     struct paper_value whole = {.number = x->computed, .unit = 1};
+    char text[TABLE_FORMAT_MAX];
     x->verdict = !x->printed          ? PAPER_SILENT
                  : isnan(x->computed) ? PAPER_NOT_RUN
                                       : paper_judge(v, x->computed);
     paper_value_format(x->printed ? v : &whole, x->computed, x->shown);
+    if (x->printed || !x->bytes || isnan(x->computed)) return;
+    table_format_num(text, TABLE_BYTES, x->computed);
+    snprintf(x->shown, sizeof x->shown, "%s", text);
 }
 
 /* A cell that runs fill. */
@@ -292,6 +298,9 @@ static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
                              .computed = NAN,
                              .line = c->node->line};
     struct paper_value v;
+    const char *as = say_text(c, "as"), *value = say_text(c, "value");
+    x->bytes = (as && !strcmp(as, "bytes")) ||
+               (value && strlen(value) > 6 && !strcmp(value + strlen(value) - 6, "_bytes"));
     bool plain = x->printed && !say(c, "arm"); /* beside a measurement anything may be printed: "87.5±.3" */
     int rc = paper_value_parse(plain ? x->printed : "0", say_bool(c, "binary", false), &v, e);
     if (!rc && !skip && say(c, "arm")) rc = measure(r, c, x, e);

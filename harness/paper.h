@@ -60,10 +60,10 @@ struct paper_cell {
     char *row, *column, *printed; /* printed NULL: nothing */
     char *how;                    /* "lora r=8 query,value of roberta-base", "2 * layers * d" */
     char *note;                   /* or NULL; for PAPER_NOT_RUN why */
-    bool confirmed;
-    double computed;            /* base units; NaN: not computed */
-    char shown[PAPER_TEXT_MAX]; /* in the printed unit; a measurement with its interval and seeds */
-    struct arm *arm;            /* a measurement: what it is the mean of; NULL: computed */
+    bool confirmed, bytes;        /* bytes: shown as such */
+    double computed;              /* base units; NaN: not computed */
+    char shown[PAPER_TEXT_MAX];   /* in the printed unit; a measurement with its interval and seeds */
+    struct arm *arm;              /* a measurement: what it is the mean of; NULL: computed */
     struct stats_mean measured;
     enum paper_verdict verdict;
     int line; /* in the file */

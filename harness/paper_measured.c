@@ -19,14 +19,21 @@ static const char *const names[FIELDS] = {"row", "column", "mean",      "ci",  "
 
 void paper_measured_show(struct paper_cell *x) {
     const struct stats_mean *m = &x->measured;
+    char mean[TABLE_FORMAT_MAX], ci[TABLE_FORMAT_MAX];
     x->verdict = m->n ? PAPER_MEASURED : PAPER_NOT_RUN;
     x->computed = m->n ? m->mean : NAN;
+    snprintf(mean, sizeof mean, "%.5g", m->mean);
+    snprintf(ci, sizeof ci, "%.2g", m->ci);
+    if (x->bytes && m->n) {
+        table_format_num(mean, TABLE_BYTES, m->mean);
+        table_format_num(ci, TABLE_BYTES, m->ci);
+    }
     if (m->n == 0)
         snprintf(x->shown, sizeof x->shown, x->arm->diverged ? "diverged" : "-");
     else if (isnan(m->ci))
-        snprintf(x->shown, sizeof x->shown, "%.5g (one seed)", m->mean);
+        snprintf(x->shown, sizeof x->shown, "%.20s (one seed)", mean);
     else
-        snprintf(x->shown, sizeof x->shown, "%.5g ± %.2g (%d seeds)", m->mean, m->ci, m->n);
+        snprintf(x->shown, sizeof x->shown, "%.16s ± %.12s (%d seeds)", mean, ci, m->n);
 }
 
 void paper_measured_write(const struct paper *p, struct strbuf *out) {
