@@ -487,6 +487,16 @@ static void the_other_delivered_sweeps_load(void **state) {
     assert_string_equal(cfg_str(s->points[0]->config, "model"), "smoke");
     has_the_compared_methods(s);
     sweep_free(s);
+    s = delivered("embedding");
+    assert_int_equal(s->nseeds, 3);
+    assert_int_equal(s->nruns, 1 + 3 * 2 * 6); /* two rates for each method and rank */
+    assert_string_equal(s->metric, "eval/ndcg@10");
+    assert_string_equal(s->goal, "maximize");
+    sweep_free(s);
+    s = delivered("classify");
+    assert_string_equal(s->metric, "eval/accuracy");
+    assert_true(count_runs(s, "full") >= 1 && count_runs(s, "lora") >= 2);
+    sweep_free(s);
 }
 
 static void a_sweep_that_is_not_there_is_suggested(void **state) {
