@@ -123,13 +123,13 @@ m.gguf blk.1.attn_v.weight
 CASES
 }
 
-@test "a tokenizer.json that is missing, empty, broken or not BPE is refused" {
+@test "a tokenizer.json that is missing, empty, broken or of a kind that is not read is refused" {
     sweep_of m
     cp -r "$SMOKE" m
     echo '{"model": {"type": "Unigram", "vocab": [["a", 0.0]]}}' >m/tokenizer.json
     refused "m/tokenizer.json" "'Unigram' is not implemented: use a model with a byte-level BPE"
     echo '{"model": {"type": "WordPiece", "vocab": {"a": 0}}}' >m/tokenizer.json
-    refused "m/tokenizer.json" "'WordPiece' is not implemented"
+    refused "m/tokenizer.json" "WordPiece with the pre_tokenizer '' is not implemented" # it is read as BERT's only
     echo '{"model": {"type": "BP' >m/tokenizer.json
     refused "m/tokenizer.json:" "not valid JSON" "fetch it again"
     : >m/tokenizer.json
