@@ -149,7 +149,7 @@ void attention_backward(struct team *t, const struct attention *a, float *dq, in
  * gradient; this takes one more pass over the vocabulary. dE needs dh. */
 void xent(struct team *t, float *nll, int32_t *top1, float *dh, int lddh, float *dE, float *dbias, const struct weight *E,
           const float *bias, const float *h, int ldh, int n, const int32_t *target, float scale);
-/* Rows of logits [n, V] row-major, for `bench logits` and sampling. */
+/* Rows of logits [n, V] row-major, for `bench logits` and sampling. One token (n = 1) is summed in another order than many: 1e-6 apart. */
 void logits_rows(struct team *t, float *rows, const struct weight *E, const float *bias, const float *h, int ldh, int n);
 
 /* ---- vectors (optimizers, norms), parallel over fixed chunks: bit-identical for any number of threads -------------------- */

@@ -41,14 +41,16 @@ static double worst(const float *a, const float *b, size_t n) {
     return d / m;
 }
 
-static void open_model(struct engine *g, const char *folder, int threads) {
-    engine_open(g, folder, "lora", "{\"train.max_length\": 120}", threads, 3, false);
+static void open_method(struct engine *g, const char *folder, const char *method, int threads) {
+    engine_open(g, folder, method, "{\"train.max_length\": 120}", threads, 3, false);
     for (int i = 0; i < g->net.nparams; i++) { /* an adapter that does something */
         struct param *p = g->net.params[i];
         for (size_t k = 0; p->site && k < param_size(p); k++)
             p->value[k] += 0.05f * (rng_uniform(rng_make(1, p->name, 0), k) - 0.5f);
     }
 }
+
+static void open_model(struct engine *g, const char *folder, int threads) { open_method(g, folder, "lora", threads); }
 
 /* Pieces of one length, the last one shorter. */
 static void check_pieces(struct engine *g, const int32_t *ids, int n, int piece, const float *want) {
@@ -77,6 +79,23 @@ static void the_cache_gives_the_logits_of_a_full_pass(void **state) {
             ids_of(ids, n, g.facts.vocab, (int)f);
             float *want = full_pass(&g, ids, n);
             for (size_t i = 0; i < ARRAY_LEN(pieces); i++) check_pieces(&g, ids, n, pieces[i], want);
+            free(want);
+            engine_close(&g);
+        }
+}
+
+static void every_method_passes_token_by_token_as_at_once(void **state) {
+    (void)state;
+    for (size_t f = 0; f < ARRAY_LEN(folders); f += 2)
+        for (int i = 0; method_list[i]; i++) {
+            if (f == 0 && !strcmp(method_list[i]->name, "bitfit")) continue; /* a Llama has no biases */
+            struct engine g;
+            int32_t ids[40];
+            open_method(&g, folders[f], method_list[i]->name, 2);
+            int n = MIN_OF(40, g.facts.max_positions);
+            ids_of(ids, n, g.facts.vocab, i);
+            float *want = full_pass(&g, ids, n);
+            check_pieces(&g, ids, n, 1, want);
             free(want);
             engine_close(&g);
         }
@@ -297,6 +316,7 @@ static void a_chat_prompt_is_chatml_around_plain_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_method_passes_token_by_token_as_at_once),
         cmocka_unit_test(the_cache_gives_the_logits_of_a_full_pass),
         cmocka_unit_test(greedy_with_the_cache_is_greedy_without),
         cmocka_unit_test(greedy_takes_the_lowest_id_among_equals),

@@ -158,6 +158,12 @@ static void shared_weights_count_once(void **state) {
     for (int i = 0; i < 4; i++) other.jobs[i].base_key = keys[i];
     play(&other);
     assert_int_equal(other.most, 1);
+    /* as stored and as float32 are two */
+    struct play mixed = {.room = {.cores = 4, .memory = 1024 * MIB}};
+    jobs_of(&mixed, 4, 10 * MIB, 500 * MIB);
+    for (int i = 0; i < 4; i++) mixed.jobs[i].base_f32 = i % 2;
+    play(&mixed);
+    assert_int_equal(mixed.most, 2);
 }
 
 static void a_small_run_passes_one_that_does_not_fit(void **state) {
