@@ -37,10 +37,11 @@ struct ia3_site {
 
 static int ia3_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
     (void)warn, (void)warn_size;
-    struct err why = {0};
     const json_t *spec = cfg_get(cfg, "feedforward_modules");
-    if (json_is_array(spec) && !json_array_size(spec)) return 0;
-    return target_check(spec, &why) ? err_set(e, ERR_USER, "feedforward_modules: %s", why.msg) : 0;
+    struct err why;
+    if ((json_is_array(spec) && !json_array_size(spec)) || !target_check(spec, &why)) return 0;
+    const char *text = strchr(why.msg, ':');
+    return err_set(e, ERR_USER, "feedforward_modules%s", text ? text : " is no choice of layers");
 }
 
 /* Which side of a site is scaled goes by its name, which shapes do not have: a closed form there is only for
