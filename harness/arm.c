@@ -1,5 +1,4 @@
-/* arm.c - see arm.h. Keys become conditions on the table `param`; values are bound, never put into the SQL.
- */
+/* arm.c - see arm.h. Keys become conditions on the table `param`; values are bound, never put into the SQL. */
 #include "harness/arm.h"
 
 #include <math.h>

@@ -41,6 +41,34 @@ static enum claim_verdict together(const struct claim *c) {
     return missing ? CLAIM_NOT_RUN : undecided ? CLAIM_UNDECIDED : CLAIM_SUPPORTED;
 }
 
+/* Runs of its sweep that are missing, and values that were overridden on the command line. */
+static int read_sweep(struct claim *c, struct db *db, struct err *e) {
+    struct db_query *q;
+    struct strbuf b = {0};
+    int rc = db_query(db, &q,
+                      "SELECT count(*), sum(r.state IS NULL OR r.state NOT IN ('complete', 'nan')),"
+                      " (SELECT overrides FROM sweep WHERE id = c.sweep_id)"
+                      " FROM sweep_runs c LEFT JOIN run r ON r.id = c.run_id WHERE c.sweep = ?1",
+                      e);
+    if (rc) return rc;
+    db_query_bind_text(q, 1, c->sweep);
+    rc = db_query_next(q, e);
+    if (rc == 1) {
+        int64_t all = db_query_int(q, 0), missing = db_query_int(q, 1);
+        const char *sets = db_query_text(q, 2);
+        if (missing)
+            strbuf_addf(&b, "so far: %lld of %lld runs are not done", (long long)missing, (long long)all);
+        if (sets) strbuf_addf(&b, "%srun with --set %s", b.len ? "; " : "", sets);
+        for (size_t i = 0; i < b.len; i++)
+            if (b.s[i] == '\n') b.s[i] = ' ';
+        c->partial = missing > 0;
+        c->note = b.len ? strbuf_detach(&b) : NULL;
+    }
+    strbuf_release(&b);
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
 static void turn(struct stats_diff *d, int sign) {
     if (sign > 0) return;
     double lo = d->lo;
@@ -167,7 +195,9 @@ static int read_claim(struct claims *all, struct db *db, const struct ynode *n, 
     if (!rc) rc = read_compare(c, db, ynode_get(n, "compare"), e);
     if (rc) return wrong(all, n, e);
     c->verdict = together(c);
-    return 0;
+    if (db) rc = read_sweep(c, db, e);
+    if (c->partial && c->verdict != CLAIM_NOT_RUN) c->verdict = CLAIM_UNDECIDED;
+    return rc;
 }
 
 int claims_load(struct claims **ret, const char *path, struct db *db, struct err *e) {
@@ -197,7 +227,7 @@ void claims_free(struct claims *all) {
         for (int k = 0; k < c->npairs; k++) free(c->pairs[k].a), free(c->pairs[k].b);
         free(c->pairs);
         free(c->name), free(c->paper), free(c->statement), free(c->printed);
-        free(c->sweep), free(c->control), free(c->value), free(c->why);
+        free(c->sweep), free(c->control), free(c->value), free(c->why), free(c->note);
     }
     free(all->v);
     free(all->path);

@@ -1,17 +1,22 @@
 /* claim.h - what papers say, and whether runs of the record bear it out.
  *
- * tables/claims.yaml below share_dir() lists them. Of a claim:
- *   name, paper, statement   its short name, where it stands, what it says
- *   printed                  the numbers it rests on, of the paper's own models
- *   sweep                    the table whose sweep decides (tables/SWEEP.sweep.yaml); absent: no recipe,
- * `skip` says why control                  which arm makes the comparison fair value                    what
- * is compared (arm.h); default: metric rule                     better: b improves on a; equal: b is within
- * `margin` of a; not worse: b is at most `margin` worse margin                   in units of the value;
- * default 0. With `relative: true` a share of a's mean compare                  a list of {a: ARM, b: ARM}:
- * all must hold skip                     why nothing here can decide it Each comparison is the paired
- * difference over seeds with its 95 % t interval: a claim is supported when the interval lies wholly where
- * the rule wants it, not supported when it lies wholly outside, else undecided. Values that no seed changes
- * (bytes, counts) need no interval. */
+ * tables/claims.yaml below share_dir() lists them. Keys of a claim:
+ *
+ *   name, paper, statement  its short name, where it stands, what it says
+ *   printed   the numbers it rests on, of the paper's own models
+ *   sweep     the table whose sweep decides, tables/SWEEP.sweep.yaml; absent where `skip` says why
+ *   control   which arm makes the comparison fair
+ *   value     what is compared (arm.h); default: metric
+ *   rule      better: b improves on a by more than `margin`; equal: b is within `margin` of a;
+ *             not worse: b is at most `margin` worse
+ *   margin    in units of the value, default 0; with `relative: true` a share of a's mean
+ *   compare   a list of {a: ARM, b: ARM}: all must hold
+ *   skip      why nothing here can decide it
+ *
+ * Each comparison is the paired difference over seeds with its 95 % t interval: a claim is supported when the
+ * interval lies wholly where the rule wants it, not supported when it lies wholly outside, else undecided; and
+ * undecided while runs of its sweep are missing. Values that no seed changes (bytes, counts) need no interval.
+ */
 #ifndef BENCH_CLAIM_H
 #define BENCH_CLAIM_H
 
@@ -32,11 +37,13 @@ struct claim_pair {
 };
 
 struct claim {
-    char *name, *paper, *statement, *printed, *sweep, *control, *value,
-        *why; /* any but name may be NULL; why: not run because */
+    char *name, *paper, *statement, *printed, *sweep, *control, *value;
+    char *why;  /* nothing decides it because; NULL: something does */
+    char *note; /* what to know of the runs: how many are missing, what was overridden; NULL: nothing. Any but
+                   name may be NULL */
     enum claim_rule rule;
     double margin;
-    bool relative;
+    bool relative, partial; /* partial: runs of the sweep are missing */
     struct claim_pair *pairs;
     int npairs, line;
     enum claim_verdict verdict;

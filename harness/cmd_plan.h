@@ -1,5 +1,4 @@
-/* cmd_plan.h - the two halves of `bench plan`: of a sweep (cmd_plan.c), of an architecture (cmd_plan_arch.c).
- */
+/* cmd_plan.h - the part of `bench plan` that stands in a file of its own, cmd_plan_arch.c. */
 #ifndef BENCH_CMD_PLAN_H
 #define BENCH_CMD_PLAN_H
 

@@ -32,6 +32,7 @@ static void add_claim(struct strbuf *b, const struct claim *c) {
         strbuf_addf(b, ", margin %g%s", c->relative ? 100 * c->margin : c->margin, c->relative ? " %" : "");
     if (c->sweep) strbuf_adds(b, ")\n");
     if (c->control) strbuf_addf(b, "  fair because: %s\n", c->control);
+    if (c->note) strbuf_addf(b, "  %s\n", c->note);
     for (int i = 0; i < c->npairs; i++) {
         strbuf_addf(b, "    %s against %s: ", c->pairs[i].b, c->pairs[i].a);
         add_interval(b, &c->pairs[i]);
@@ -84,6 +85,7 @@ static void add_row(struct table *t, const struct claim *c, const struct claim_p
     add_num(t, p ? p->margin : NAN);
     table_int(t, p ? p->d.n : 0);
     table_text(t, c->why);
+    table_text(t, c->note);
 }
 
 static struct table *claims_table(const struct claims *all) {
@@ -108,7 +110,8 @@ static struct table *claims_table(const struct claims *all) {
                    {"hi", "to", TABLE_BOTH},
                    {"margin", "margin", TABLE_BOTH},
                    {"seeds", "seeds", TABLE_BOTH},
-                   {"why", "why not run", TABLE_DATA}};
+                   {"why", "why not run", TABLE_DATA},
+                   {"note", "note", TABLE_DATA}};
     struct table *t = table_new();
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         table_column(t, columns[i].key, columns[i].title, TABLE_PLAIN, columns[i].where);

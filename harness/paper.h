@@ -1,21 +1,32 @@
 /* paper.h - tables of papers: the cells as printed, ours beside them, and whether they agree.
  *
  * A table is a YAML file in tables/ below share_dir(): data, so that a reader can check what was printed and
- * how each cell is computed. Keys of the file, of a group (an entry of `cells` that has `cells` itself) and
- * of a cell; a cell inherits those of its groups and of the file: title, paper   of the file: what it is, the
- * arXiv id row, column    where the cell stands in the paper printed        as printed: "0.3M", "144KB",
- * "9,175,040", "+2.2%"; absent: the paper prints nothing, ours is shown alone arch, with     an architecture
- * (arch.h), numbers put in place of its own method, set    a method and its options (the others have their
- * defaults); without a method, `set` are numbers for the formula targets        which layers the method
- * adapts, as target_modules formula        what is computed from: trainable and stored (the method's counts),
- * params (of the architecture), `set`, `with` and the architecture's numbers; default: trainable unit what
- * one printed unit is worth, an expression: default by the suffix (K M B G T, with B for bytes; x % none) in
- * powers of 1000, or of 1024 where `binary` is true tolerance      in printed units, an expression: for a
- * printed value that was one random draw; the note says why. Default 0 confirmed      false: the printed
- * value is from memory, not from a text; it is computed but not counted skip           why the cell cannot be
- * computed (the paper does not say enough): verdict `not run` note           a remark for the reader Verdicts
- * compare at the printed precision: rounded correctly `reproduces`, cut off `rounds differently`, else `does
- * not reproduce`. */
+ * how each cell is computed. A group is an entry of `cells` that has `cells` itself; a cell inherits the keys
+ * of its groups and of the file:
+ *
+ *   title, paper  of the file: what it is, where it was printed
+ *   row, column   where the cell stands in the paper
+ *   printed       as printed: "0.3M", "144KB", "9,175,040", "+2.2%"; absent: ours is shown alone
+ *   arch, with    an architecture (arch.h), and numbers put in place of its own
+ *   method, set   a method and its options (the others have their defaults); without a method, `set` are
+ *                 numbers for the formula
+ *   targets       which layers the method adapts, as target_modules
+ *   formula       what is computed, of: trainable and stored (the method's counts), params (of the
+ *                 architecture), `set`, `with` and the architecture's numbers; default: trainable
+ *   unit          what one printed unit is worth, an expression; default: by the suffix (K M B G T, with B
+ *                 for bytes; x and % for none), in powers of 1000, or of 1024 where `binary` is true
+ *   as            bytes: a value without a printed one is shown in KiB, MiB, ...
+ *   tolerance     in printed units, for a printed value that was one random draw; the note says why
+ *   confirmed     false: the printed value was not seen in a text; it is computed but not counted
+ *   arm           in place of a formula: the runs that give ours (arm.h)
+ *   sweep, value  of which sweep, tables/SWEEP.sweep.yaml, and what of its runs (default: metric)
+ *   skip          why the cell cannot be computed: verdict `not run`
+ *   note          a remark for the reader
+ *
+ * Verdicts compare at the printed precision: rounded correctly `reproduces`, cut off `rounds differently`,
+ * else `does not reproduce`. A measured cell is of another model than the paper's and has no verdict of its
+ * own (claim.h judges what papers conclude). It comes from the record, else from TABLE.measured.csv beside
+ * the table's file, where a measurement is kept with build, processor and date. */
 #ifndef BENCH_PAPER_H
 #define BENCH_PAPER_H
 

@@ -1,11 +1,14 @@
-/* text_metrics.c - see text_metrics.h.
+/* text_metrics.c - see text_metrics.h. c, r: words of the texts, of the references.
  *
- * BLEU   = min(1, e^(1 - r/c)) exp(1/4 sum_n log p_n), p_n the clipped precision of n-grams over the corpus;
- * an order without a match counts as 1/(2^k total), k the how-manieth such order. NIST   = sum_n [sum of the
- * information of matched n-grams / n-grams of the texts] exp(b ln^2 min(1, c/r)), r the mean reference
- * length, b so that 2/3 of the length gives 1/2; information = log2(count(w1..wn-1) / count(w1..wn)) over all
- * references. CIDEr-D = 10 mean_n cos(min(g, h), h) e^(-(l_g - l_h)^2 / 2 sigma^2) with tf-idf vectors g, h;
- * the lengths are in bigrams, as the scorers have it. */
+ * BLEU = min(1, e^(1 - r/c)) exp(1/4 sum_n log p_n), p_n the clipped precision of n-grams over the corpus; an
+ * order without a match counts as 1/(2^k total), where k numbers such orders from 1.
+ *
+ * NIST = sum_n [information of the matched n-grams / n-grams of the texts] exp(b ln^2 min(1, c/r)), r the mean
+ * length of the references, b so that 2/3 of it gives 1/2. The information of w1..wn is
+ * log2(count(w1..wn-1) / count(w1..wn)) over all references.
+ *
+ * CIDEr-D = 10 mean_n cos(min(g, h), h) e^(-(l_g - l_h)^2 / 2 sigma^2) with tf-idf vectors g of the text and h
+ * of a reference; the lengths are in bigrams, as the scorers have it. */
 #include "harness/text_metrics.h"
 
 #include <math.h>

@@ -214,6 +214,32 @@ static void claims_are_judged_by_the_record(void **state) {
     end(&r);
 }
 
+static void nothing_is_decided_while_runs_are_missing(void **state) {
+    (void)state;
+    struct record r;
+    struct err e = {0};
+    begin(&r, "minimize");
+    for (int seed = 0; seed < 3; seed++) {
+        add(&r, LORA(8, 0.001), seed, 2.0 + 0.1 * seed, 100);
+        add(&r, LORA(64, 0.001), seed, 1.9 + 0.1 * seed + 0.001 * seed, 200);
+    }
+    json_t *c = json_loads(LORA(64, 0.004), 0, NULL);
+    int64_t point;
+    struct db_point p = {.hash = "x", .base_hash = "base", .config = c, .model = r.model, .dataset = r.data};
+    ok(db_point(r.db, &p, &point, &e), &e);
+    ok(db_cell(r.db, r.sweep, point, 0, 99, &e), &e);
+    ok(db_sweep_ready(r.db, &e), &e);
+    struct claims *all = load_text(
+        &r, "claims:\n  - {name: x, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n", &e);
+    if (!all) fail_msg("%s", e.msg);
+    assert_int_equal(all->v[0].verdict, CLAIM_UNDECIDED);
+    assert_int_equal(all->v[0].pairs[0].verdict, CLAIM_SUPPORTED);
+    assert_string_equal(all->v[0].note, "so far: 1 of 7 runs are not done");
+    claims_free(all);
+    json_decref(c);
+    end(&r);
+}
+
 static void mistakes_in_claims_name_their_line(void **state) {
     (void)state;
     static const char *const bad[][2] = {
@@ -312,6 +338,7 @@ int main(void) {
         cmocka_unit_test(an_arm_that_always_diverged_says_so),
         cmocka_unit_test(rules_ask_where_the_interval_lies),
         cmocka_unit_test(claims_are_judged_by_the_record),
+        cmocka_unit_test(nothing_is_decided_while_runs_are_missing),
         cmocka_unit_test(mistakes_in_claims_name_their_line),
         cmocka_unit_test(the_delivered_claims_have_recipes),
         cmocka_unit_test(measured_cells_come_from_the_record_else_from_the_file_beside),
