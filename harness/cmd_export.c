@@ -55,15 +55,6 @@ static int write_files(const struct options *o, const char *model, const char *a
     return rc;
 }
 
-/* A folder with a model and no adapter: the model itself. */
-static bool is_model(const char *dir) {
-    char *adapter = path_join(dir, "adapter_config.json"), *config = path_join(dir, "config.json");
-    bool model = !file_exists(adapter) && file_exists(config);
-    free(adapter);
-    free(config);
-    return model;
-}
-
 static int run(const struct options *o, struct err *e) {
     json_t *recorded = NULL;
     char *adapter = NULL, *model = NULL;
@@ -72,10 +63,14 @@ static int run(const struct options *o, struct err *e) {
     for (int i = 0; i < 2; i++)
         if (outs[i] && (file_exists(outs[i]) || dir_exists(outs[i])))
             return err_set(e, ERR_USER, "%s: exists already: give another file, or remove it", outs[i]);
-    if (o->adapter && !o->lora && is_model(o->adapter))
-        model = xstrdup(o->adapter);
-    else if (o->adapter && !(adapter = infer_adapter(o->adapter, o->db, &recorded, e)))
-        rc = e->code;
+    bool whole = false;
+    if (o->adapter && !(adapter = infer_checkpoint(o->adapter, o->db, &recorded, &whole, e))) rc = e->code;
+    if (!rc && whole && o->lora)
+        rc = err_set(e, ERR_USER, "%s: this is a whole model: --gguf-lora wants an adapter", o->adapter);
+    if (!rc && whole) {
+        model = adapter;
+        adapter = NULL;
+    }
     if (!rc && !model && !(model = infer_model(o->model, recorded, adapter, e))) rc = e->code;
     if (!rc) rc = write_files(o, model, adapter, e);
     json_decref(recorded);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/hub.h"
+#include "harness/catalog.h"
 #include "harness/nn/torchfile.h"
 #include "harness/util.h"
 
@@ -219,7 +219,7 @@ static int write_config(const struct import *x, const char *dir, const char *bas
                         const struct import_result *ret) {
     json_t *modules = json_array();
     for (int i = 0; i < x->n; i++) json_array_append_new(modules, json_string(x->v[i].s->module));
-    char *base = hub_repo_of(base_model);
+    char *base = catalog_origin(base_model, modelfile_path(x->m->file)); /* as PEFT would look for it */
     json_t *c =
         json_pack("{ss,ss,ss,sb,sb,ss,si,sf,sf,so}", "peft_type", "LORA", "base_model_name_or_path", base,
                   "task_type", x->m->facts.head ? "CAUSAL_LM" : "FEATURE_EXTRACTION", "inference_mode", true,

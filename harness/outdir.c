@@ -54,7 +54,10 @@ void outdir_abort(const char *tmp) {
     DIR *d = opendir(tmp);
     for (const struct dirent *x; d && (x = readdir(d));) {
         char *file = path_join(tmp, x->d_name);
-        if (!is_dot(x->d_name)) unlink(file);
+        if (!is_dot(x->d_name) && dir_exists(file))
+            outdir_abort(file);
+        else if (!is_dot(x->d_name))
+            unlink(file);
         free(file);
     }
     if (d) closedir(d);

@@ -12,7 +12,7 @@
 char *outdir_begin(const char *path, struct err *e);
 /* Give it its name. */
 int outdir_commit(const char *tmp, const char *path, struct err *e);
-/* Remove it with the files in it. */
+/* Remove it with what is in it. */
 void outdir_abort(const char *tmp);
 
 #endif

@@ -127,7 +127,10 @@ P
     sed -i 's/"base"/"save": "all", "base"/' x.yaml
     "$BENCH" run x.yaml --new >/dev/null
     path=$(q "select checkpoint_path from runs where method = 'full' and checkpoint_path is not null")
-    "$BENCH" export "$path" --gguf full.gguf --type f32
+    run "$BENCH" export "$path" --gguf-lora lora.gguf
+    is "$status" 2
+    has "$output" "this is a whole model"
+    "$BENCH" export "$(q "select run_id from runs where checkpoint_path = '$path'")" --gguf full.gguf --type f32
     close "$(loss_of --model full.gguf)" "$(q "select eval_loss from runs where method = 'full' limit 1")" 1e-5
     before=$(sha256sum full.gguf)
     run "$BENCH" export "$path" --gguf full.gguf

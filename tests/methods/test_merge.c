@@ -7,7 +7,7 @@
 #include "tests/engine.h"
 
 static const char *const models[] = {"tests/golden/llama_tied", "tests/golden/llama_untied",
-                                     "tests/golden/gpt2_tiny"};
+                                     "tests/golden/gpt2_tiny", "tests/golden/bert_tiny"};
 enum { TOKENS = 41, VOCAB = 97 };
 static char dir[] = "/tmp/bench-merge-XXXXXX";
 
