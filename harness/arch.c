@@ -16,6 +16,7 @@
 
 #define MAX_DEPTH  16      /* of defaults that ask for each other */
 #define MAX_REPEAT 10000.0 /* layers */
+#define MAX_PARAMS 1e14    /* a config.json may say anything: sums must stay numbers */
 
 struct archs {
     char *path;
@@ -197,7 +198,8 @@ struct walk {
     const struct arch *a;
     struct net *net;
     enum dtype dtype;
-    bool gate; /* through net_base_param; else bare outlines */
+    bool gate;     /* through net_base_param; else bare outlines */
+    double params; /* so far */
 };
 
 static struct param *add_param(struct walk *w, const char *name, const char *suffix, int ndim, int rows,
@@ -280,6 +282,10 @@ static int add_row(struct walk *w, const struct ynode *row, int layer, struct er
     if (k == 1) rc = size_of(w, row, "rows", &rows, e);
     if (!rc) rc = size_of(w, row, k == 0 ? "in" : k == 1 ? "cols" : "size", &cols, e);
     if (rc) return rc;
+    w->params += (double)rows * cols;
+    if (w->params > MAX_PARAMS)
+        return err_set(e, ERR_USER, "%s: more than %.0e parameters: is a size wrong?", w->a->name,
+                       MAX_PARAMS);
     const char *star = strchr(pattern, '*');
     char *name = star && layer >= 0 ? xasprintf("%.*s%d%s", (int)(star - pattern), pattern, layer, star + 1)
                                     : xstrdup(pattern);

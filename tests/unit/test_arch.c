@@ -91,6 +91,15 @@ static void a_config_json_is_an_architecture(void **state) {
     assert_int_equal(file_write(path, text, strlen(text), &e), 0);
     assert_int_equal(total(dir, NULL), 134515008);
     assert_int_equal(total(path, NULL), 134515008);
+    text =
+        "{\"model_type\": \"gpt2\", \"n_embd\": 500000000, \"n_layer\": 9999, \"n_head\": 1, \"n_inner\": 1, \"vocab_size\": 1000, \"n_positions\": 1}";
+    struct net net = {0};
+    assert_int_equal(file_write(path, text, strlen(text), &e), 0);
+    assert_int_equal(arch_open(&a, book, dir, NULL, &e), 0);
+    assert_int_equal(arch_outline(&a, NULL, &net, &e), ERR_USER);
+    assert_non_null(strstr(e.msg, "is a size wrong?"));
+    arch_outline_release(&net);
+    arch_release(&a);
     text = "{\"model_type\": \"mamba\"}";
     assert_int_equal(file_write(path, text, strlen(text), &e), 0);
     assert_int_equal(arch_open(&a, book, dir, NULL, &e), ERR_USER);
