@@ -191,8 +191,9 @@ static void corrected_lora_fa_moves_as_the_whole_matrix_would(void **state) {
             const float *G = full.net.sites[i]->W->grad;
             float *moved = calloc(param_size(s->W), sizeof *moved);
             fa.net.method->merge(&fa.net, fa.net.sites[i], moved, NULL); /* s B A = -lr G A^+ A */
-            const struct param *A =
-                net_find_param(&fa.net, xasprintf("base_model.model.%s.lora_A.weight", s->module));
+            char *name = xasprintf("base_model.model.%s.lora_A.weight", s->module);
+            const struct param *A = net_find_param(&fa.net, name);
+            free(name);
             double worst = 0, top = 0; /* the rest of G is orthogonal to the rows of A: (G + moved) A^T = 0 */
             for (int o = 0; o < s->d_out; o++)
                 for (int q = 0; q < A->rows; q++) {
