@@ -9,9 +9,8 @@
  */
 #include "tests/golden/golden.h"
 
-#define NOISE                                                                                                \
-    10 /* seen: gradients up to 3, losses 4.5. Sums run in one order here, in several partial sums in        \
-          PyTorch */
+/* Seen: gradients up to 3, losses 4.5. Sums run in one order here, in several partial sums in PyTorch. */
+#define NOISE 10
 
 static double bound_of(const struct modelfile *f, const char *what) {
     char key[32];
