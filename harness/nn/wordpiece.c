@@ -46,9 +46,9 @@ static int longest_piece(struct wordpiece *w, const char *word, size_t at, size_
     strbuf_reset(&w->piece);
     if (at) strbuf_add(&w->piece, w->prefix, w->n_prefix);
     size_t head = w->piece.len;
-    strbuf_add(&w->piece, word + at, n - at);
     size_t stop = MIN_OF(n, at + w->longest);
     while (stop < n && stop > at && is_inside(word[stop])) stop--;
+    strbuf_add(&w->piece, word + at, stop - at);
     while (stop > at) {
         int id = bpe_model_id(w->vocab, w->piece.s, head + stop - at);
         *end = stop;
