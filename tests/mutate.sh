@@ -24,8 +24,8 @@ build() { # test: the program under test
 }
 passes() {
     case $1 in
-    *.c) timeout 300 "build/${1%.c}" ;;
-    *.bats) BENCH=$work/bench timeout 300 bats "$1" ;;
+    *.c) timeout 600 "build/${1%.c}" ;;
+    *.bats) BENCH=$work/bench timeout 600 bats "$1" ;;
     esac >"$log" 2>&1 </dev/null
 }
 wanted() { # name

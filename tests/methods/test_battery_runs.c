@@ -9,14 +9,14 @@
 
 enum { VOCAB = 480, POSITIONS = 512 };
 
-/* 400 short texts of two classes: what there is for a model without a language head. */
-static int make_classes(const char *folder) {
+/* Short texts of two classes: what there is for a model without a language head. */
+static int make_classes(const char *folder, const char *name, int n) {
     struct strbuf text = {0};
     struct err e = {0};
-    for (int i = 0; i < 400; i++)
+    for (int i = 0; i < n; i++)
         strbuf_addf(&text, "{\"text\": \"%s number %d of %d\", \"label\": \"%s\"}\n",
                     i % 2 ? "a stone" : "the horse", i * 37 % 100, i, i % 2 ? "thing" : "animal");
-    char *path = path_join(folder, "classes.jsonl");
+    char *path = path_join(folder, name);
     int rc = file_write(path, text.s, text.len, &e);
     strbuf_release(&text);
     free(path);
@@ -53,7 +53,7 @@ static int make_folder(const struct arch *a) {
     char *config = path_join(a->folder, "config.json"), *weights = path_join(a->folder, "model.safetensors");
     char *copy = xasprintf("cp " SMOKE "/tokenizer*.json %s", a->folder);
     int rc = json_dump_file(c, config, 0) || safetensors_write(weights, t, n, NULL, &e) || system(copy) ||
-             make_classes(a->folder);
+             make_classes(a->folder, "classes.jsonl", 400) || make_classes(a->folder, "few.jsonl", 4);
     for (int i = 0; i < n; i++) free(rows[i]);
     free(t), free(rows), free(config), free(weights), free(copy);
     json_decref(c);
@@ -81,6 +81,18 @@ static int remove_folders(void **state) {
     return rc;
 }
 
+/* Rows from a file that make_classes wrote. */
+static void use_file(json_t *c, const char *name) {
+    char *path = path_join(made_bert, name);
+    bool lm = !strcmp(arch->task, "lm");
+    cfg_set(c, "data.name", json_null());
+    cfg_set(c, "data.train", json_string(path));
+    cfg_set(c, "data.eval", json_string(path));
+    cfg_set(c, lm ? "data.prompt" : "data.text", json_string("{text}"));
+    cfg_set(c, lm ? "data.completion" : "data.label", json_string("{label}"));
+    free(path);
+}
+
 /* A run with everything else at its default. */
 static json_t *config_of(const struct arm *a, int steps_, int rows) {
     json_t *c = infer_config(arch->task, a->m->name), *v;
@@ -89,14 +101,8 @@ static json_t *config_of(const struct arm *a, int steps_, int rows) {
     cfg_set(c, "model_path", json_string(arch->folder));
     if (!strcmp(arch->task, "lm"))
         cfg_set(c, "data.name", json_string("smoke"));
-    else {
-        char *path = path_join(arch->folder, "classes.jsonl");
-        cfg_set(c, "data.train", json_string(path));
-        cfg_set(c, "data.eval", json_string(path));
-        cfg_set(c, "data.text", json_string("{text}"));
-        cfg_set(c, "data.label", json_string("{label}"));
-        free(path);
-    }
+    else
+        use_file(c, "classes.jsonl");
     cfg_set(c, "train.steps", json_integer(steps_));
     cfg_set(c, "eval.rows", json_integer(rows));
     if (cfg_get(c, "delta_start")) cfg_set(c, "delta_start", json_integer(steps_ / 3));
@@ -172,7 +178,8 @@ static void any_allocation_may_be_refused(void **state) {
     EACH_ARM(a) {
         json_t *c = config_of(a, 1, 1);
         cfg_set(c, "train.batch_size", json_integer(1));
-        cfg_set(c, "train.max_length", json_integer(16));
+        cfg_set(c, "train.max_length", json_integer(32));
+        use_file(c, "few.jsonl"); /* reading many rows is most of such a run */
         struct train_job job = {.config = c, .seed = 3, .threads = 1, .save = "none"};
         struct train_result res;
         struct err e = {0};
