@@ -142,16 +142,24 @@ static void unshare_base(struct command *c, int job) {
     j->job.base_fd = 0;
 }
 
+/* checkpoints/<run> beside the record. What another record of that folder left under this number stays as it is. */
+static char *checkpoint_dir(const struct command *c, int64_t run) {
+    for (int i = 1;; i++) {
+        char name[64], again[16] = "";
+        if (i > 1) snprintf(again, sizeof again, "-%d", i);
+        snprintf(name, sizeof name, "checkpoints/%lld%s", (long long)run, again);
+        char *dir = beside_db(c, name);
+        if (!file_exists(dir) && !dir_exists(dir)) return dir;
+        free(dir);
+    }
+}
+
 static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
     struct command *c = arg;
     int item = c->items[job], rc = open_run(c, item, threads, e);
     c->threads[item] = threads;
     if (rc) return rc;
-    if (strcmp(c->sweep->save, "none") != 0) {
-        char name[64];
-        snprintf(name, sizeof name, "checkpoints/%lld", (long long)c->run_ids[item]);
-        *out_dir = beside_db(c, name);
-    }
+    if (strcmp(c->sweep->save, "none") != 0) *out_dir = checkpoint_dir(c, c->run_ids[item]);
     share_base(c, job);
     progress_start(&c->progress, job, c->todo.v[item].label, now_seconds());
     if (c->tty) redraw(c, NULL, true);

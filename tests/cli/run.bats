@@ -151,6 +151,18 @@ load ../run_helper
     [ -e "else where/my.db" ] && [ -d "else where/checkpoints" ] && [ ! -e results ]
 }
 
+@test "two records in one folder keep their adapters apart" {
+    "$BENCH" run t.yaml --db r/a.db --set method=lora --set seeds=0
+    sums=$(cd r/checkpoints && sha256sum */adapter_model.safetensors)
+    "$BENCH" run t.yaml --db r/b.db --set method=lora --set seeds=1
+    (cd r/checkpoints && sha256sum --check --quiet <<<"$sums")
+    q "select checkpoint_path from runs where checkpoint_path is not null" r/a.db >paths
+    q "select checkpoint_path from runs where checkpoint_path is not null" r/b.db >>paths
+    is "$(sort -u paths | wc -l)" "$(wc -l <paths)"
+    is "$(wc -l <paths)" 4
+    while read -r path; do [ -e "$path/adapter_model.safetensors" ]; done <paths
+}
+
 @test "save: none keeps no checkpoint" {
     echo "save: none" >>t.yaml
     "$BENCH" run t.yaml
