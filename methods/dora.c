@@ -5,8 +5,7 @@
  * m [d_out] starts as ||W_i|| and trains beside A and B. The paper's column norm is one magnitude per output feature, as PEFT has it. As in
  * section 4.3 n is a constant in backward: it is taken after each optimizer step and then fixed until the next. With v = W x + s B A x, G =
  * dL/dh: dm_i = sum_t G_i v_i / n_i, and through v as LoRA with g * G for G. n^2 = ||W_i||^2 + 2 s B_i (A W_i^T) + s^2 B_i (A A^T) B_i^T:
- * two thin products with A's rows as tokens, instead of the d_out x d_in sum. v is kept for backward, d_out wide: DoRA's price in memory.
- */
+ * two thin products with A's rows as tokens, instead of the d_out x d_in sum. v is kept for backward, d_out wide: DoRA's price. */
 #include <math.h>
 #include <stdlib.h>
 
