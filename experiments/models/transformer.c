@@ -126,8 +126,9 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
     t->hidden = net_keep(net, MEM_SCRATCH, np, o->hidden);
     if (t->types) t->type_ids = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)np * PANEL * sizeof *t->type_ids);
     if (!train) return;
+    /* What forward only passed through is free again in backward. */
     t->dx = net_keep(net, MEM_SCRATCH, np, o->hidden);
-    t->dn = net_keep(net, MEM_SCRATCH, np, o->hidden);
+    t->dn = buffer(net, false, &shared.n2, np, o->hidden);
     t->dq = net_keep(net, MEM_SCRATCH, np, ld_q(t));
     if (o->fused_qkv)
         slice_qkv(t, t->dq, &t->dk, &t->dv);
@@ -136,8 +137,8 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
         t->dv = net_keep(net, MEM_SCRATCH, np, ld_kv(t));
     }
     t->delta = net_keep(net, MEM_SCRATCH, np, o->heads);
-    t->dao = net_keep(net, MEM_SCRATCH, np, width_q(t));
-    t->dh = net_keep(net, MEM_SCRATCH, np, o->ff);
+    t->dao = buffer(net, false, &shared.ao, np, width_q(t));
+    t->dh = buffer(net, false, &shared.h, np, o->ff);
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------- */
