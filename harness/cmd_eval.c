@@ -97,7 +97,7 @@ static int set_key(json_t *c, const char *arg, struct err *e) {
     json_t *v = NULL;
     int rc = o ? 0 : err_set(e, ERR_USER, "--set %s: task %s knows no such key", key, cfg_str(c, "task"));
     if (!rc && data_is_path(key) && !full) rc = err_set(e, ERR_USER, "--set %s: there is no file '%s'", key, eq + 1);
-    if (!rc && !full) rc = ynode_parse(&n, eq + 1, strlen(eq + 1), "value", e);
+    if (!rc && !full) rc = ynode_parse_value(&n, eq + 1, e);
     if (!rc && !full) rc = opt_parse(o, n, &v, e);
     if (!rc) cfg_set(c, key, full ? json_string(full) : v);
     ynode_free(n);

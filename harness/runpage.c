@@ -261,7 +261,8 @@ static void add_results(const json_t *page, int width, struct strbuf *out) {
     table_column(t, "", "base", TABLE_LOSS, TABLE_SHOWN);
     table_column(t, "", "this run", TABLE_LOSS, TABLE_SHOWN);
     table_column(t, "", "change", TABLE_LOSS, TABLE_SHOWN);
-    add_result(t, "eval loss", page, "eval_loss", "base_eval_loss");
+    if (has(page, "eval_loss") || has(page, "base_eval_loss") || !strcmp(metric, "eval/loss"))
+        add_result(t, "eval loss", page, "eval_loss", "base_eval_loss");
     if (strcmp(metric, "eval/loss")) add_result(t, metric, page, "metric", "base_metric");
     if (has(page, "best_metric")) {
         char *name = xasprintf("best %s, step %s", metric, SHOWN("best_step", TABLE_PLAIN));
@@ -312,13 +313,14 @@ struct curve {
     size_t n, cap;
 };
 
-static void curve_read(struct curve *c, const json_t *metrics) {
+/* The metric itself, or all others. */
+static void curve_read(struct curve *c, const json_t *metrics, const char *metric, bool others) {
     json_t *m;
     size_t i;
     json_array_foreach(metrics, i, m) { /* ordered by key, then step */
         const char *key = cfg_str(m, "key");
         long step = cfg_int(m, "step");
-        if (strncmp(key, "eval/", 5)) continue;
+        if (strncmp(key, "eval/", 5) || (strcmp(key, metric) != 0) != others) continue;
         if (!c->nkey || strcmp(c->key[c->nkey - 1], key)) {
             if (c->nkey == CURVE_KEYS) continue;
             c->key[c->nkey++] = key;
@@ -365,7 +367,8 @@ static void add_curve(const json_t *page, int width, struct strbuf *out) {
     json_t *metrics = json_object_get(page, "metrics");
     struct curve c = {0};
     struct table *t = table_new();
-    curve_read(&c, metrics);
+    curve_read(&c, metrics, cfg_str(page, "metric_name"), false); /* never behind the last column */
+    curve_read(&c, metrics, cfg_str(page, "metric_name"), true);
     table_column(t, "", "step", TABLE_PLAIN, TABLE_SHOWN);
     for (int k = 0; k < c.nkey; k++) table_column(t, "", c.key[k], TABLE_LOSS, TABLE_SHOWN);
     table_column(t, "", "train/loss (mean since)", TABLE_LOSS, TABLE_SHOWN);

@@ -148,13 +148,20 @@ static bool wants_controls(struct load *l) {
     return yes;
 }
 
+/* What a sweep is judged by that does not say it. */
+static const char *default_metric(struct load *l, const struct task *task) {
+    const struct setting *other = task && task->other_key ? settings_find(&l->base, task->other_key) : NULL;
+    if (other && !ynode_is_null(other->value)) return task->other_metric;
+    return task ? task->default_metric : "eval/loss";
+}
+
 static void read_top(struct load *l) {
     struct sweep *s = l->s;
     const struct setting *t = settings_find(&l->base, "task");
     const struct task *task = t && t->value->kind == YNODE_SCALAR ? task_find(t->value->text) : NULL;
     char *stem = file_stem(s->path);
     s->name = top_text(l, "name", stem);
-    s->metric = top_text(l, "metric.name", task ? task->default_metric : "eval/loss");
+    s->metric = top_text(l, "metric.name", default_metric(l, task));
     const char *goal = sweep_metric_goal(task, s->metric);
     s->goal = top_text(l, "metric.goal", goal ? goal : task ? task->default_goal : "minimize");
     s->save = top_text(l, "save", "adapter");

@@ -498,8 +498,7 @@ static void apply_set(struct load *l, int i) {
     struct err e;
     struct settings flat = {0};
     if (!eq || eq == arg) return load_fail(l, line, "write key=value, for example --set train.lr=1e-3");
-    if (ynode_parse(&l->set_docs[i], eq + 1, strlen(eq + 1), "value", &e))
-        return load_fail(l, line, "%s", e.msg);
+    if (ynode_parse_value(&l->set_docs[i], eq + 1, &e)) return load_fail(l, line, "%s", e.msg);
     set_lines(l->set_docs[i], line);
     char *key = xstrndup(arg, (size_t)(eq - arg));
     bool top = keyset_find(&l->top_keys, key) || keyset_prefix(&l->top_keys, key);

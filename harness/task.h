@@ -42,6 +42,7 @@ struct task {
     const struct opt *opts;      /* its keys: data.*, ... */
     const char *default_metric;  /* "eval/loss" */
     const char *default_goal;    /* "minimize" */
+    const char *other_key, *other_metric; /* where this key is given, this is the metric instead; NULL: none */
     const char *const *metrics;  /* what a score tells, for messages: "loss", "perplexity", ..., NULL; of a family one example each ("ndcg@10") */
     /* Which way a metric (its name without the split) is better: "minimize" or "maximize"; NULL: no score of this task tells it. */
     const char *(*metric_goal)(const char *name);

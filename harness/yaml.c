@@ -262,6 +262,22 @@ int ynode_parse(struct ynode **ret, const char *text, size_t size, const char *n
     return rc;
 }
 
+/* "{name}..." */
+static bool is_template(const char *s) {
+    size_t n = *s == '{' ? strcspn(s + 1, "{}[]:,\"'\n") : 0;
+    return n && s[n + 1] == '}';
+}
+
+int ynode_parse_value(struct ynode **ret, const char *text, struct err *e) {
+    json_t *plain = is_template(text) ? json_string(text) : NULL; /* NULL too: not UTF-8, which YAML refuses */
+    char *quoted = plain ? json_dumps(plain, JSON_ENCODE_ANY) : NULL;
+    const char *doc = quoted ? quoted : text;
+    int rc = ynode_parse(ret, doc, strlen(doc), "value", e);
+    free(quoted);
+    json_decref(plain);
+    return rc;
+}
+
 int ynode_load(struct ynode **ret, const char *path, struct err *e) {
     struct strbuf text = {0};
     *ret = NULL;

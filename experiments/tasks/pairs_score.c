@@ -43,6 +43,17 @@ const char *pairs_metric_goal(const char *name) {
 
 /* ---- begin --------------------------------------------------------------------------------------------- */
 
+/* Correlation with scores that are all the same is not defined: the data's fault, not a run's. */
+static int check_differ(const struct pairs_score *x, struct err *e) {
+    for (long i = 1; i < x->queries; i++)
+        if (x->gold[i] != x->gold[0]) return 0;
+    return x->queries
+               ? err_set(e, ERR_USER,
+                         "the scores of the %ld %s rows are all %g: a correlation wants different ones",
+                         x->queries, split_name(x->split), x->gold[0])
+               : 0;
+}
+
 static int similarity_begin(struct pairs *p, enum split s, long rows, struct err *e) {
     struct pairs_score *x = &p->score;
     struct texts *t = &p->split[s];
@@ -64,7 +75,7 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
         x->gold[x->queries] = (double)gold;
         x->item[x->queries++] = i;
     }
-    return 0;
+    return check_differ(x, e);
 }
 
 typedef void block_fn(struct pairs *p, enum mem_cat cat, void **block, size_t bytes);

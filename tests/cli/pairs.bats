@@ -202,3 +202,40 @@ refused() { # what, command...
     cmp 1.txt 2.txt
     cmp 1.txt 4.txt
 }
+
+@test "a sweep over scores is judged by their correlation unless it says otherwise, and its pages show that" {
+    files
+    printf 'data: %s\n%s}\neval: {every: 1}\n' "$SCORES" "$TRAIN" | one
+    "$BENCH" run one.yaml
+    is "$(q "SELECT DISTINCT metric_name FROM runs WHERE metric IS NOT NULL")" eval/spearman
+    run "$BENCH" compare one
+    is "$status" 0
+    run "$BENCH" show "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
+    has "$output" "step  eval/spearman"
+    lacks "$output" "eval loss"
+}
+
+@test "the page of a search shows the sweep's metric beside the first of the others" {
+    files
+    printf 'data: %s\n%s}\n' "$PAIRS" "$TRAIN" | one
+    "$BENCH" run one.yaml
+    run "$BENCH" show "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
+    has "$output" "step  eval/ndcg@10  eval/accuracy@1"
+}
+
+@test "scores that are all the same are refused before anything runs: nothing correlates with them" {
+    printf 'a dog\ta hound\t3\na cat\ta stone\t3\n' >s.tsv
+    printf 'data: %s\n%s}\n' "$SCORES" "$TRAIN" | one
+    refused "the scores of the 2 eval rows are all" "$BENCH" run one.yaml
+}
+
+@test "a template in --set needs no second quotes" {
+    files
+    run "$BENCH" eval --model smoke --task pairs --data p.jsonl --set data.anchor='{q}' --set data.positive='{a} {n}'
+    is "$status" 0
+    printf 'data: %s\n%s}\n' "$PAIRS" "$TRAIN" | one
+    run "$BENCH" run one.yaml --set data.negative='{n}' --set eval.rows=2 --dry-run
+    is "$status" 0
+    run "$BENCH" run one.yaml --set 'data={name: glosses}' --dry-run # a map is one still
+    is "$status" 0
+}
