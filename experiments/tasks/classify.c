@@ -50,7 +50,6 @@ struct classify {
     struct labels labels;
     struct texts split[SPLIT_COUNT];
     struct template *label[SPLIT_COUNT];
-    long left_out[SPLIT_COUNT];
     bool causal;
     struct param *weight, *bias; /* bias NULL: none */
     struct score score;
@@ -172,10 +171,7 @@ static int add_row(struct classify *c, enum split s, long row, struct class_batc
                    const struct embed_text **text, int64_t *key, struct err *e) {
     int full = texts_row(&c->split[s], row, e), label;
     if (full < 0) return ERR_USER;
-    if (!full) {
-        c->left_out[s]++;
-        return 0;
-    }
+    if (!full) return 0;
     if ((label = labels_of(&c->labels, c->label[s], c->split[s].rows, row, e)) < 0) return ERR_USER;
     text[b->n] = texts_whole(&c->split[s], row, e);
     key[b->n] = row;
@@ -278,7 +274,6 @@ static int classify_score_begin(void *state, struct task_net *tn, enum split s, 
     x->right = mem_alloc(c->mem, MEM_DATA, (size_t)x->cap * sizeof *x->right);
     x->table = mem_alloc(c->mem, MEM_DATA, (size_t)c->labels.n * (size_t)c->labels.n * sizeof *x->table);
     for (long i = 0; i < x->cap && !c->mem->counting; i++) x->loss[i] = -1;
-    c->left_out[s] = 0;
     return 0;
 }
 
@@ -324,8 +319,8 @@ static void classify_remarks(void *state, void (*say)(void *arg, const char *kin
     for (int s = 0; s < SPLIT_COUNT; s++) {
         char text[160];
         const char *name = split_name((enum split)s);
-        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->left_out[s], name);
-        if (c->left_out[s]) say(arg, "skipped", text);
+        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->split[s].left_out, name);
+        if (c->split[s].left_out) say(arg, "skipped", text);
         snprintf(text, sizeof text, "%ld %s texts are longer than %d tokens and were cut", c->split[s].cut,
                  name, embedder_max_length(c->E));
         if (c->split[s].cut) say(arg, "cut", text);

@@ -47,7 +47,6 @@ struct pairs {
     struct texts split[SPLIT_COUNT]; /* a collection's eval and test: queries */
     struct texts documents;          /* a collection's */
     struct template *gold[SPLIT_COUNT];
-    long left_out[SPLIT_COUNT];
     struct pairs_score score;
 };
 

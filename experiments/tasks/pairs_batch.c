@@ -37,10 +37,7 @@ static int usable_rows(struct pairs *p, const long *rows, int n, long *out, stru
     for (int i = 0; i < n; i++) {
         int full = texts_row(&p->split[SPLIT_TRAIN], rows[i], e);
         if (full < 0) return -1;
-        if (full)
-            out[kept++] = rows[i];
-        else
-            p->left_out[SPLIT_TRAIN]++;
+        if (full) out[kept++] = rows[i];
     }
     return kept;
 }

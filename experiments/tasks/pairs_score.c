@@ -64,10 +64,7 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
         float gold;
         int full = texts_row(t, i, e);
         if (full < 0 || pairs_gold(p, s, i, &gold, e)) return ERR_USER;
-        if (!full) {
-            p->left_out[s]++;
-            continue;
-        }
+        if (!full) continue;
         for (int k = 0; k < 2; k++) {
             GROW(x->ref, x->items, x->refs_cap);
             x->ref[x->items++] = (struct pairs_ref){t, i, k};
@@ -109,7 +106,6 @@ int pairs_score_begin(void *state, struct task_net *tn, enum split s, long rows,
     struct pairs *p = state;
     struct pairs_score *x = &p->score;
     *x = (struct pairs_score){.split = s, .finite = true};
-    p->left_out[s] = s == SPLIT_TRAIN ? p->left_out[s] : 0; /* of one score, not of all of them */
     int rc = p->similarity     ? similarity_begin(p, s, rows, e)
              : p->data->corpus ? pairs_search_collection(p, s, rows, e)
                                : pairs_search_rows(p, s, rows, e);

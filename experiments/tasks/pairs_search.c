@@ -31,10 +31,7 @@ int pairs_search_collection(struct pairs *p, enum split s, long rows, struct err
     for (long i = 0; i < n; i++) {
         int full = texts_row(queries, i, e);
         if (full < 0) return ERR_USER;
-        if (!full) {
-            p->left_out[s]++;
-            continue;
-        }
+        if (!full) continue;
         add_ref(x, queries, i, 0);
         x->item[x->queries++] = i;
         for (long k = all->from[i]; k < all->from[i + 1]; k++) {
@@ -144,7 +141,6 @@ int pairs_search_rows(struct pairs *p, enum split s, long rows, struct err *e) {
         int full = texts_row(g.t, i, e);
         if (full < 0) rc = ERR_USER;
         if (full > 0) gather_row(&g, i);
-        if (full == 0) p->left_out[s]++;
     }
     x->documents = x->items;
     if (!rc) relate(&g);

@@ -28,6 +28,7 @@ void texts_release(struct texts *x) {
     free(x->joined);
     free(x->text);
     free(x->blank);
+    free(x->left);
     memset(x, 0, sizeof *x);
 }
 
@@ -43,6 +44,7 @@ const struct embed_text *texts_get(struct texts *x, long row, int column, struct
     if (!x->text) {
         x->text = xcalloc(n, sizeof(struct embed_text *));
         x->blank = xcalloc(n, sizeof *x->blank);
+        x->left = xcalloc((size_t)texts_rows(x), sizeof *x->left);
     }
     if (x->text[at]) return x->text[at];
     struct strbuf b = {0};
@@ -65,6 +67,10 @@ int texts_row(struct texts *x, long row, struct err *e) {
         const struct embed_text *t = texts_get(x, row, k, e);
         if (!t) return ERR_USER;
         full &= t->n > 0 && !x->blank[(size_t)row * (size_t)x->columns + (size_t)k];
+    }
+    if (!full && !x->left[row]) {
+        x->left[row] = true;
+        x->left_out++;
     }
     return full;
 }

@@ -157,7 +157,7 @@ refused() { # what, command...
     printf 'data: %s\ntrain: {steps: 4, batch_size: 6, max_length: 16}\n' "$PAIRS" | one
     run "$BENCH" run one.yaml
     is "$status" 0
-    has "$output" "4 train rows have a blank text and were left out"
+    has "$output" "1 train rows have a blank text and were left out"
     has "$output" "1 eval rows have a blank text and were left out"
     has "$output" "longer than 16 tokens and were cut"
     printf '{"_id":"4","title":"","text":""}\n' >>set/corpus.jsonl
@@ -227,6 +227,21 @@ refused() { # what, command...
     printf 'a dog\ta hound\t3\na cat\ta stone\t3\n' >s.tsv
     printf 'data: %s\n%s}\n' "$SCORES" "$TRAIN" | one
     refused "the scores of the 2 eval rows are all" "$BENCH" run one.yaml
+}
+
+@test "judgements without a header and data.where on a collection are refused: neither is a wrong score" {
+    files
+    refused "the queries of its judgements" "$BENCH" eval --model smoke --task pairs --data set --set data.where=_id=b
+    sed -i 1d set/qrels/test.tsv
+    refused "test.tsv:1: a judgement where the header stands" "$BENCH" eval --model smoke --task pairs --data set
+}
+
+@test "a training row that is left out counts once, however often the steps come by" {
+    files
+    echo '{"q":"","a":"a dog","n":"a cat"}' >>p.jsonl
+    printf 'data: %s\ntrain: {steps: 12, batch_size: 5, max_length: 32}\n' "$PAIRS" | one
+    run "$BENCH" run one.yaml
+    has "$output" "skipped: 1 train rows have a blank text"
 }
 
 @test "a template in --set needs no second quotes" {
