@@ -191,6 +191,9 @@ static int run(const struct options *o, struct err *e) {
                             .save = "none"};
     metrics = json_object();
     struct train_report report = {.arg = metrics, .metric = take_metric};
+    if (!rc && !adapter && !strcmp(task_find(cfg_str(config, "task"))->task_type, "SEQ_CLS"))
+        fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's own files is not read)\n",
+              stderr);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, metrics);
     if (!rc && strcmp(res.state, "complete") != 0) rc = err_set(e, ERR_USER, "%s", res.error);

@@ -110,9 +110,10 @@ static int read_judgements(struct judgements *j, const struct rows *qrels, const
     char *end;
     const char *third = rows_column_name(qrels, 2);
     if (strtod(third, &end), end > third && !*end)
-        return err_set(e, ERR_USER,
-                       "%s:1: a judgement where the header stands: put the line query-id, corpus-id, score (between tabs) in front",
-                       rows_source(qrels, -1));
+        return err_set(
+            e, ERR_USER,
+            "%s:1: a judgement where the header stands: put the line query-id, corpus-id, score (between tabs) in front",
+            rows_source(qrels, -1));
     for (long i = 0; i < rows_count(qrels); i++) {
         struct judgement x;
         if (find_row(queries, qrels, i, 0, "query", &x.query, e)) return ERR_USER;

@@ -272,9 +272,10 @@ static int filter(struct dataset *d, const char *where, struct err *e) {
     if (!eq || eq == where)
         return err_set(e, ERR_USER, "data.where: '%.100s' is not of the form column=value", where);
     if (d->corpus) /* its judgements count by place */
-        return err_set(e, ERR_USER,
-                       "data.where: a retrieval collection asks the queries of its judgements: leave rows out "
-                       "of data.qrels instead");
+        return err_set(
+            e, ERR_USER,
+            "data.where: a retrieval collection asks the queries of its judgements: leave rows out "
+            "of data.qrels instead");
     char *column = xstrndup(where, (size_t)(eq - where));
     int code = 0;
     for (int s = 0; s < SPLITS && !code; s++)

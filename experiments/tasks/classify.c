@@ -319,7 +319,8 @@ static void classify_remarks(void *state, void (*say)(void *arg, const char *kin
     for (int s = 0; s < SPLIT_COUNT; s++) {
         char text[160];
         const char *name = split_name((enum split)s);
-        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->split[s].left_out, name);
+        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->split[s].left_out,
+                 name);
         if (c->split[s].left_out) say(arg, "skipped", text);
         snprintf(text, sizeof text, "%ld %s texts are longer than %d tokens and were cut", c->split[s].cut,
                  name, embedder_max_length(c->E));

@@ -250,8 +250,8 @@ static void pairs_remarks(void *state, void (*say)(void *arg, const char *kind, 
     int limit = embedder_max_length(p->E);
     for (int s = 0; s < SPLIT_COUNT; s++) {
         const char *name = split_name((enum split)s);
-        say_count(say, arg, "skipped", p->split[s].left_out, "%ld %s rows have a blank text and were left out",
-                  name, 0);
+        say_count(say, arg, "skipped", p->split[s].left_out,
+                  "%ld %s rows have a blank text and were left out", name, 0);
         say_count(say, arg, "cut", p->split[s].cut, "%ld %s texts are longer than %d tokens and were cut",
                   name, limit);
     }

@@ -244,6 +244,20 @@ refused() { # what, command...
     has "$output" "skipped: 1 train rows have a blank text"
 }
 
+@test "bench eval says that a head without an adapter is untrained" {
+    printf 't,l\ncat,A\ndog,B\n' >c.csv
+    run "$BENCH" eval --model smoke --task classify --data c.csv --set data.text='{t}' --set data.label='{l}' --set 'data.labels=[A, B]'
+    is "$status" 0
+    has "$output" "drawn at random"
+}
+
+@test "bench embed passes over a byte order mark" {
+    printf '\xef\xbb\xbfa dog\r\n' >bom.txt
+    printf 'a dog\n' >plain.txt
+    for f in bom plain; do "$BENCH" embed --model smoke -i $f.txt -o $f.npy; done
+    cmp bom.npy plain.npy
+}
+
 @test "a template in --set needs no second quotes" {
     files
     run "$BENCH" eval --model smoke --task pairs --data p.jsonl --set data.anchor='{q}' --set data.positive='{a} {n}'
