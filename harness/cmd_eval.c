@@ -33,7 +33,7 @@ static const char help[] =
     "                   (BEIR: corpus.jsonl, queries.jsonl, qrels/test.tsv; the test queries are scored)\n"
     "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} references\n"
     "  --set key=value  any key of a sweep file's `base`: --set data.anchor='{question}'\n"
-    "  --rows N         how many rows, from the start (default: all)\n"
+    "  --rows N         how many rows, from the start (default, and 0: all)\n"
     "  --max-length N   tokens at which a row is cut (default 256)\n"
     "\n"
     "examples:\n"
@@ -230,7 +230,7 @@ int cmd_eval(int argc, char **argv) {
         case 'd': o.data = optarg; break;
         case 'p': o.prompt = optarg; break;
         case 'c': o.completion = optarg; break;
-        case 'r': o.rows = positive(optarg); break;
+        case 'r': o.rows = strcmp(optarg, "0") ? positive(optarg) : 0; break; /* 0, as of eval.rows: all */
         case 'l': o.max_length = positive(optarg); break;
         case 's':
             GROW(o.sets, o.nsets, o.sets_cap);

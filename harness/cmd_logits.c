@@ -34,7 +34,7 @@ static int parse_ids(const char *text, const char *file, struct token_ids *ids, 
         errno = 0;
         long id = strtol(p, &end, 10);
         if (end == p || errno || id < 0 || id > INT32_MAX)
-            return err_set(e, ERR_USER, "%s: '%.20s' is no token id", file, p);
+            return err_set(e, ERR_USER, "%s: '%.*s' is no token id", file, (int)MIN_OF(strcspn(p, " \t\r\n"), (size_t)20), p);
         GROW(ids->v, ids->n, ids->cap);
         ids->v[ids->n++] = (int32_t)id;
         p = end;

@@ -97,15 +97,19 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     struct db_query *q;
     char *path = NULL;
     if (db_query(db, &q,
-                 "SELECT r.checkpoint_path, r.state, p.config FROM runs r JOIN point p ON p.id = r.point_id WHERE r.run_id = ?1", e))
+                 "SELECT r.checkpoint_path, r.state, p.config, r.method FROM runs r JOIN point p ON p.id = r.point_id WHERE r.run_id = ?1", e))
         return NULL;
     db_query_bind_int(q, 1, atoll(run));
     int got = db_query_next(q, e);
     if (got == 0) err_set(e, ERR_USER, "there is no run %s in %s: `bench ls runs` lists them", run, db_path(db));
-    if (got == 1 && !db_query_text(q, 0))
-        err_set(e, ERR_USER, "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`", run,
-                db_query_text(q, 1));
-    else if (got == 1) {
+    if (got == 1 && !db_query_text(q, 0)) {
+        const char *method = db_query_text(q, 3);
+        err_set(e, ERR_USER,
+                !strcmp(method, "none")   ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
+                : !strcmp(method, "full") ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
+                                          : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
+                run, db_query_text(q, 1));
+    } else if (got == 1) {
         path = xstrdup(db_query_text(q, 0));
         if (config) *config = json_loads(db_query_text(q, 2), 0, NULL);
     }

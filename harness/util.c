@@ -270,22 +270,25 @@ static int write_all(int fd, const char *p, size_t n) {
 
 int file_write(const char *path, const void *bytes, size_t n, struct err *e) {
     static atomic_uint serial; /* two threads, one path: two temporary files */
-    char *tmp = xasprintf("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), code = 0;
+    struct stat st;
+    /* Renaming would put a file in the place of a device, a pipe or a link: those are written into, and the file that a link names is replaced. */
+    char *real = realpath(path, NULL);
+    bool there = stat(path, &st) == 0 && !S_ISDIR(st.st_mode), into = there && (!S_ISREG(st.st_mode) || !real);
+    const char *target = there && !into ? real : path;
+    char *tmp = into ? NULL : xasprintf("%s.tmp.%ld.%u", target, (long)getpid(), atomic_fetch_add(&serial, 1));
+    int fd = into ? open(path, O_WRONLY | O_CLOEXEC) : open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), code = 0;
     if (fd < 0) {
         code = err_set(e, ERR_RESOURCE, "%s: cannot create: %s", path, strerror(errno));
-        free(tmp);
-        return code;
-    }
-    bool bad = write_all(fd, bytes, n) < 0 || fsync(fd) < 0;
-    int why = errno;
-    if (close(fd) < 0 && !bad) bad = true, why = errno;
-    if (!bad && rename(tmp, path) < 0) bad = true, why = errno;
-    if (bad) {
-        code = err_set(e, ERR_RESOURCE, "%s: cannot write %zu bytes: %s", path, n, strerror(why));
-        unlink(tmp);
+    } else {
+        bool bad = write_all(fd, bytes, n) < 0 || (!into && fsync(fd) < 0);
+        int why = errno;
+        if (close(fd) < 0 && !bad) bad = true, why = errno;
+        if (!bad && !into && rename(tmp, target) < 0) bad = true, why = errno;
+        if (bad) code = err_set(e, ERR_RESOURCE, "%s: cannot write %zu bytes: %s", path, n, strerror(why));
+        if (bad && !into) unlink(tmp);
     }
     free(tmp);
+    free(real);
     return code;
 }
 

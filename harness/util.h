@@ -56,7 +56,7 @@ void map_explain_faults(void);
 
 /* Read a whole file of at most `limit` bytes into b (appended). Errors name the path. */
 int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
-/* Write atomically: temporary file in the same folder, fsync, rename. */
+/* Write atomically: temporary file in the same folder, fsync, rename. Through a link its file is replaced; a device or a pipe is written into. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *e);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);

@@ -59,6 +59,9 @@ shape() { head -c 128 "$1" | tr -d '\0' | grep -ao "'shape': ([0-9, ]*)"; }
     run "$BENCH" eval --model smoke --data "$TMP/t.tsv" --prompt 'The opposite of {q} is ' --completion '{a}' --json
     [ "$status" -eq 0 ]
     python3 -c 'import json,sys; assert json.loads(sys.argv[1])["eval/loss"] > 0' "$output"
+    # all rows: the default, and 0 as `eval.rows` of a sweep has it
+    whole=$("$BENCH" eval --model smoke --data smoke | grep eval/loss)
+    [ "$("$BENCH" eval --model smoke --data smoke --rows 0 | grep eval/loss)" = "$whole" ]
 }
 
 @test "eval names what is missing: a column, the data, the model" {
@@ -75,6 +78,22 @@ shape() { head -c 128 "$1" | tr -d '\0' | grep -ao "'shape': ([0-9, ]*)"; }
     run "$BENCH" eval --model smok --data smoke
     [ "$status" -eq 2 ]
     [[ "$output" == *"did you mean 'smoke'"* ]]
+}
+
+@test "a run that saved nothing says what to do instead" {
+    cat >"$TMP/n.yaml" <<'Y'
+name: nothing
+base: {model: smoke, task: lm, data: {name: smoke}, train: {steps: 1}, eval: {rows: 2}}
+variants:
+  - {method: [none, full]}
+Y
+    "$BENCH" run "$TMP/n.yaml" --db "$TMP/n/bench.db" >/dev/null
+    run "$BENCH" eval --adapter 1 --db "$TMP/n/bench.db"
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"run 1 (complete) is the untouched model"* ]]
+    run "$BENCH" merge 2 --db "$TMP/n/bench.db" -o "$TMP/n/m"
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"save: all"*"--new"* ]]
 }
 
 @test "a run's adapter gives eval the loss that the run recorded" {

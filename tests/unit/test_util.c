@@ -114,6 +114,38 @@ static void file_write_then_read_gives_the_same_bytes(void **state) {
     free(path);
 }
 
+static void file_write_leaves_links_and_pipes_what_they_are(void **state) {
+    (void)state;
+    struct err e = {0};
+    struct stat st;
+    char *path = path_join(dir, "linked"), *link = path_join(dir, "link"), *pipe_path, got[4] = "";
+    int fd[2];
+    assert_int_equal(file_write(path, "old", 3, &e), 0);
+    assert_int_equal(symlink("linked", link), 0);
+    assert_int_equal(file_write(link, "new", 3, &e), 0);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    struct strbuf b = {0};
+    assert_int_equal(file_read(path, 10, &b, &e), 0);
+    assert_string_equal(b.s, "new");
+    assert_int_equal(pipe(fd), 0);
+    pipe_path = xasprintf("/proc/self/fd/%d", fd[1]);
+    assert_int_equal(file_write(pipe_path, "abc", 3, &e), 0);
+    assert_int_equal(read(fd[0], got, 3), 3);
+    assert_string_equal(got, "abc");
+    /* a named pipe stays one: nobody writes a file in its place */
+    char *fifo = path_join(dir, "fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(file_write(fifo, "abc", 3, &e), 0);
+    assert_int_equal(lstat(fifo, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    close(reader), close(fd[0]), close(fd[1]);
+    unlink(fifo), unlink(link), unlink(path);
+    strbuf_release(&b);
+    free(path), free(link), free(pipe_path), free(fifo);
+}
+
 static void file_read_refuses_what_is_longer_than_the_limit(void **state) {
     (void)state;
     struct err e = {0};
@@ -327,6 +359,7 @@ int main(void) {
         cmocka_unit_test(strbuf_detach_of_nothing_is_an_empty_string),
         cmocka_unit_test(grow_keeps_elements),
         cmocka_unit_test(file_write_then_read_gives_the_same_bytes),
+        cmocka_unit_test(file_write_leaves_links_and_pipes_what_they_are),
         cmocka_unit_test(file_read_refuses_what_is_longer_than_the_limit),
         cmocka_unit_test(missing_files_and_folders_are_named),
         cmocka_unit_test(named_pipes_are_refused_at_once_by_what_needs_a_file),
