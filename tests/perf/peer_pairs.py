@@ -68,7 +68,7 @@ def peer(args, folder):
     tok = AutoTokenizer.from_pretrained(MODEL)
     model = get_peft_model(AutoModel.from_pretrained(MODEL, dtype=torch.float32), LoraConfig(r=8, lora_alpha=16, target_modules=["query", "value"]))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.0)
-    model.eval()  # no dropout: nor has bench any here
+    model.train(args.dropout)  # bench has no dropout here
     rows = [json.loads(line) for line in open(os.path.join(folder, "pairs.jsonl"))]
     seconds = tokens = 0
     for i in range(args.steps):
@@ -93,6 +93,7 @@ def main():
     p.add_argument("--steps", type=int, default=12)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--dropout", action="store_true", help="PyTorch with the model's own dropout of 0.1, as sentence-transformers trains")
     p.add_argument("--peer", help=argparse.SUPPRESS)
     args = p.parse_args()
     if args.peer:
@@ -105,7 +106,7 @@ def main():
         sides = {"bench": [], "PyTorch + PEFT": []}
         for _ in range(args.runs):
             sides["bench"].append(ours(args, folder))
-            out = subprocess.run([sys.executable, __file__, "--peer", folder, "--steps", str(args.steps), "--threads", str(args.threads)], check=True, capture_output=True, text=True)
+            out = subprocess.run([sys.executable, __file__, "--peer", folder, "--steps", str(args.steps), "--threads", str(args.threads)] + ["--dropout"] * args.dropout, check=True, capture_output=True, text=True)
             sides["PyTorch + PEFT"].append(tuple(json.loads(out.stdout.strip().splitlines()[-1])))
         for name, runs in sides.items():
             print(f"{name:15} tokens/s {' '.join(f'{t:.0f}' for t, _ in runs)}   peak RSS MiB {' '.join(f'{r / 2**20:.0f}' for _, r in runs)}")
