@@ -273,18 +273,39 @@ static int refuse_fields(const json_t *c, const struct method *m, struct err *e)
     return 0;
 }
 
+/* What stands for layers: a name, or a list of nothing but names. */
+static bool names_layers(const json_t *targets) {
+    size_t n = json_array_size(targets);
+    for (size_t i = 0; i < n; i++)
+        if (!json_is_string(json_array_get(targets, i))) return false;
+    return json_is_array(targets) || json_is_string(targets);
+}
+
+/* Sizes come from a file that may be damaged: within the range that the method's options have. */
+static int check_sizes(const json_t *config, const struct method *m, struct err *e) {
+    for (const struct opt *o = m->opts; o && o->key; o++) {
+        const json_t *v = o->type == OPT_INT ? json_object_get(config, o->key) : NULL;
+        json_t *same = NULL;
+        int rc = json_is_number(v) ? opt_number(o, json_number_value(v), &same, e) : 0;
+        json_decref(same);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
 /* The file as a configuration of method `m`, or NULL. */
 static json_t *config_as(const json_t *c, const struct method *m, struct err *e) {
     json_t *out = json_pack("{s:s, s:n}", "method", m->name, "target_modules"),
            *targets = json_object_get(c, "target_modules");
     int rc = refuse_fields(c, m, e);
     if (!rc && !(m->flags & METHOD_NO_SITES)) {
-        if (json_is_array(targets) || json_is_string(targets))
+        if (names_layers(targets))
             json_object_set(out, "target_modules", targets);
         else
-            rc = err_set(e, ERR_USER, "target_modules is neither a list nor a name");
+            rc = err_set(e, ERR_USER, "target_modules is neither a name nor a list of names");
     }
     if (!rc && m->read_config) rc = m->read_config(c, out, e);
+    if (!rc) rc = check_sizes(out, m, e);
     if (!rc) return out;
     json_decref(out);
     return NULL;
@@ -312,7 +333,7 @@ json_t *adapter_config(const char *dir, const struct method *as, struct err *e) 
         err_set(&first, ERR_USER, "%s '%.40s' is no start for method %s", type ? "peft_type" : "method",
                 type ? type : named ? named : "", as->name);
     else if (!tried)
-        err_set(&first, ERR_USER, "peft_type %.40s is not implemented", type ? type : "is missing");
+        err_set(&first, ERR_USER, type ? "peft_type %.40s is not implemented" : "peft_type is missing", type);
     if (!out) err_set(e, ERR_USER, "%s/adapter_config.json: %s", dir, first.msg);
     json_decref(c);
     return out;

@@ -121,6 +121,13 @@ Y
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 2 ]
     [[ "$output" == *"use_qalora"*"not implemented"* ]]
+    for bad in '-3, "target_modules": ["q_proj"]' '1e18, "target_modules": ["q_proj"]' '2.5, "target_modules": ["q_proj"]' \
+        '4, "target_modules": [null, {}]' '4, "target_modules": 7'; do
+        echo "{\"peft_type\": \"LORA\", \"r\": $bad}" >"$TMP/ad/adapter_config.json"
+        run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
+        [ "$status" -eq 2 ]
+        [[ "$output" == *"adapter_config.json: "* ]]
+    done
     echo '{"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]' >"$TMP/ad/adapter_config.json"
     run "$BENCH" eval --model smoke --adapter "$TMP/ad" --data smoke
     [ "$status" -eq 2 ]
