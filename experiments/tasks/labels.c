@@ -103,8 +103,7 @@ int labels_of(const struct labels *l, const struct template *t, const struct row
     const char *s;
     int at = render(t, rows, row, &b, &s, e) ? -2 : find(l, s);
     if (at == -1)
-        rows_error(rows, row, e,
-                   "the label '%.60s' is none of the %d of the training rows (%.40s, %.40s, ...)", s, l->n,
+        rows_error(rows, row, e, "the label '%.60s' is none of the %d classes (%.40s, %.40s, ...)", s, l->n,
                    l->name[0], l->name[1]);
     strbuf_release(&b);
     return at < 0 ? -1 : at;

@@ -98,7 +98,7 @@ PY
     files
     printf 'a thing\tunknown\n' >>eval.tsv
     one lora "data: $DATA" "eval: {rows: 0}"
-    refused "eval.tsv:13: the label 'unknown' is none of the 3 of the training rows (animal, plant, ...)" "$BENCH" run one.yaml
+    refused "eval.tsv:13: the label 'unknown' is none of the 3 classes (animal, plant, ...)" "$BENCH" run one.yaml
     files
     printf 'a thing\t \n' >>train.tsv
     refused "train.tsv:61: the label is blank" "$BENCH" run one.yaml

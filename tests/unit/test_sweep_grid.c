@@ -489,7 +489,7 @@ static void the_other_delivered_sweeps_load(void **state) {
     sweep_free(s);
     s = delivered("embedding");
     assert_int_equal(s->nseeds, 3);
-    assert_int_equal(s->nruns, 1 + 3 * 2 * 6); /* two rates for each method and rank */
+    assert_int_equal(s->nruns, 1 + 3 * 2 * 13); /* two rates for each method and rank */
     assert_string_equal(s->metric, "eval/ndcg@10");
     assert_string_equal(s->goal, "maximize");
     sweep_free(s);
