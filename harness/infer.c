@@ -93,6 +93,22 @@ const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
 
 /* ---- adapters by run ------------------------------------------------------------------------------------- */
 
+/* The view has no such run: it never was, or a later attempt stands in its place. */
+static void explain_missing(struct db *db, const char *run, struct err *e) {
+    struct db_query *q;
+    if (db_query(db, &q,
+                 "SELECT max(b.id) FROM run a JOIN run b ON b.point = a.point AND b.seed = a.seed WHERE a.id = ?1 AND b.attempt > a.attempt", e))
+        return;
+    db_query_bind_int(q, 1, atoll(run));
+    int got = db_query_next(q, e);
+    const char *later = got == 1 ? db_query_text(q, 0) : NULL;
+    if (later)
+        err_set(e, ERR_USER, "run %s was tried again: take run %s", run, later);
+    else if (got >= 0)
+        err_set(e, ERR_USER, "there is no run %s in %s: `bench ls runs` lists them", run, db_path(db));
+    db_query_close(q);
+}
+
 static char *run_adapter(struct db *db, const char *run, json_t **config, struct err *e) {
     struct db_query *q;
     char *path = NULL;
@@ -101,7 +117,7 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
         return NULL;
     db_query_bind_int(q, 1, atoll(run));
     int got = db_query_next(q, e);
-    if (got == 0) err_set(e, ERR_USER, "there is no run %s in %s: `bench ls runs` lists them", run, db_path(db));
+    if (got == 0) explain_missing(db, run, e);
     if (got == 1 && !db_query_text(q, 0)) {
         const char *method = db_query_text(q, 3);
         err_set(e, ERR_USER,

@@ -94,6 +94,14 @@ Y
     run "$BENCH" merge 2 --db "$TMP/n/bench.db" -o "$TMP/n/m"
     [ "$status" -eq 2 ]
     [[ "$output" == *"save: all"*"--new"* ]]
+    # a number that a later attempt has replaced
+    "$BENCH" run "$TMP/n.yaml" --db "$TMP/n/bench.db" --new >/dev/null
+    run "$BENCH" eval --adapter 2 --db "$TMP/n/bench.db"
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"run 2 was tried again: take run 4"* ]]
+    run "$BENCH" eval --adapter 99 --db "$TMP/n/bench.db"
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"there is no run 99"* ]]
 }
 
 @test "a run's adapter gives eval the loss that the run recorded" {
