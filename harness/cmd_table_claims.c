@@ -58,13 +58,6 @@ static void print_text(const struct claims *all) {
 
 /* ---- tables: a row for each comparison ----------------------------------------------------------------- */
 
-static void add_num(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 static void add_row(struct table *t, const struct claim *c, const struct claim_pair *p) {
     table_text(t, c->name);
     table_text(t, claim_verdict_name(c->verdict));
@@ -77,12 +70,12 @@ static void add_row(struct table *t, const struct claim *c, const struct claim_p
     table_text(t, c->why ? NULL : rule_name(c->rule));
     table_text(t, p ? p->a : NULL);
     table_text(t, p ? p->b : NULL);
-    add_num(t, p ? p->mean_a : NAN);
-    add_num(t, p ? p->mean_b : NAN);
-    add_num(t, p && p->d.n ? p->d.diff : NAN);
-    add_num(t, p ? p->d.lo : NAN);
-    add_num(t, p ? p->d.hi : NAN);
-    add_num(t, p ? p->margin : NAN);
+    table_num_or_null(t, p ? p->mean_a : NAN);
+    table_num_or_null(t, p ? p->mean_b : NAN);
+    table_num_or_null(t, p && p->d.n ? p->d.diff : NAN);
+    table_num_or_null(t, p ? p->d.lo : NAN);
+    table_num_or_null(t, p ? p->d.hi : NAN);
+    table_num_or_null(t, p ? p->margin : NAN);
     table_int(t, p ? p->d.n : 0);
     table_text(t, c->why);
     table_text(t, c->note);

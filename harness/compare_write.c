@@ -12,13 +12,6 @@ static void num_add(struct table *t, double v) {
         table_null(t);
 }
 
-static void int_add(struct table *t, int64_t v) {
-    if (v < 0)
-        table_null(t);
-    else
-        table_int(t, v);
-}
-
 static bool several_settings(const struct compare *c) {
     for (int i = 1; i < c->nconfig; i++)
         if (strcmp(c->config[i].setting, c->config[0].setting)) return true;
@@ -66,14 +59,14 @@ static void arm_row(const struct compare *c, const struct compare_arm *a, struct
     const struct compare_pair *p = a->pair < 0 ? NULL : &c->pair[a->pair];
     static const struct stats_mean none = {0, NAN, NAN, NAN};
     if (settings) table_text(t, any->setting);
-    int_add(t, a->rank ? a->rank : -1);
+    table_int_or_null(t, a->rank ? a->rank : -1);
     if (a->rank) table_shown(t, "%d%s", a->rank, a->tied ? "=" : "");
     table_text(t, any->arm);
     table_text(t, g ? g->label : "no finished run");
     if (g && !strcmp(c->key[0], "method")) /* stands in the column before */
         table_shown(t, "%s", g->label[strlen(g->method)] ? g->label + strlen(g->method) + 1 : "-");
     table_int(t, a->tried);
-    int_add(t, g && !g->untouched ? g->point : -1);
+    table_int_or_null(t, g && !g->untouched ? g->point : -1);
     if (c->has_test) mean_add(t, g ? &g->eval : &none);
     mean_add(t, g ? &g->score : &none);
     num_add(t, g ? g->score.sd : NAN);
@@ -180,8 +173,8 @@ struct table *compare_front_table(const struct compare *c) {
         table_int(t, i + 1);
         table_text(t, g->label);
         num_add(t, g->score.mean);
-        int_add(t, g->bytes);
-        int_add(t, g->peak);
+        table_int_or_null(t, g->bytes);
+        table_int_or_null(t, g->peak);
         num_add(t, g->train_s);
         if (isfinite(g->train_s) && g->concurrent) {
             char text[TABLE_FORMAT_MAX];

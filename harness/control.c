@@ -351,20 +351,6 @@ void control_release(struct control_set *c) {
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
-static void add_int(struct table *t, int64_t v) {
-    if (v < 0)
-        table_null(t);
-    else
-        table_int(t, v);
-}
-
-static void add_num(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 /* "r=8 alpha=16": in a row of text both arms are told by what they have. */
 static void add_name(struct table *t, const struct control_arm *a) {
     struct strbuf b = {0};
@@ -378,13 +364,13 @@ static void add_name(struct table *t, const struct control_arm *a) {
 
 /* The mean, or what became of the runs. */
 static void add_metric(struct table *t, const struct control_arm *a) {
-    add_num(t, a->metric.mean);
+    table_num_or_null(t, a->metric.mean);
     if (!a->metric.n) table_shown(t, "%d/%d complete", a->complete, a->runs);
 }
 
 /* Signed, with the interval; "better" where it leaves no room for zero. */
 static void add_difference(struct table *t, const struct control_set *c, const struct stats_diff *d) {
-    add_num(t, d->n ? d->diff : NAN);
+    table_num_or_null(t, d->n ? d->diff : NAN);
     if (!d->n) return;
     bool sure = !isnan(d->lo) && (d->lo > 0 || d->hi < 0), better = (d->diff > 0) == c->maximize;
     if (isnan(d->lo))
@@ -452,17 +438,17 @@ static void show_both(struct table *t, enum table_kind kind, double a, double b)
 
 static void add_arm(struct table *t, const struct control_arm *a, const struct control_arm *other) {
     add_name(t, a);
-    add_int(t, a->r);
-    add_num(t, a->alpha);
+    table_int_or_null(t, a->r);
+    table_num_or_null(t, a->alpha);
     table_text(t, a->target_modules);
-    add_int(t, a->trainable);
+    table_int_or_null(t, a->trainable);
     if (a->trainable >= 0 && other->trainable >= 0)
         show_both(t, TABLE_COUNT, (double)a->trainable, (double)other->trainable);
-    add_num(t, a->lr);
+    table_num_or_null(t, a->lr);
     show_both(t, TABLE_RATE, a->lr, other->lr);
     table_int(t, a->rates);
     add_metric(t, a);
-    add_num(t, a->metric.ci);
+    table_num_or_null(t, a->metric.ci);
     table_int(t, a->metric.n);
     table_int(t, a->point);
 }
@@ -477,9 +463,9 @@ struct table *control_table(const struct control_set *c) {
         add_arm(t, &r->of, &r->control);
         add_arm(t, &r->control, &r->of);
         add_difference(t, c, &r->diff);
-        add_num(t, r->diff.lo);
-        add_num(t, r->diff.hi);
-        add_num(t, r->diff.p);
+        table_num_or_null(t, r->diff.lo);
+        table_num_or_null(t, r->diff.hi);
+        table_num_or_null(t, r->diff.p);
         table_int(t, r->diff.n);
     }
     return t;

@@ -92,13 +92,6 @@ static void columns_add(struct table *t) {
     for (size_t i = 0; i < ARRAY_LEN(text); i++) table_column(t, text[i], text[i], TABLE_TEXT, TABLE_BOTH);
 }
 
-static void number_or_null(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 /* How many crosses of lines before this one stand at the same rate in its panel. */
 static int stack_of(const struct lr *l, int line, double lr) {
     int n = 0;
@@ -120,9 +113,9 @@ static void row_add(struct lr *l, int line, int point) {
     struct table *t = l->f->csv;
     table_int(t, line + 1);
     table_num(t, p->lr);
-    number_or_null(t, p->mean);
-    number_or_null(t, p->mean - p->ci);
-    number_or_null(t, p->mean + p->ci);
+    table_num_or_null(t, p->mean);
+    table_num_or_null(t, p->mean - p->ci);
+    table_num_or_null(t, p->mean + p->ci);
     table_int(t, p->nok);
     table_int(t, p->ndiverged);
     table_int(t, p->ndiverged ? stack_of(l, line, p->lr) : 0);

@@ -54,13 +54,6 @@ static void columns_add(struct table *t) {
     for (size_t i = 0; i < ARRAY_LEN(text); i++) table_column(t, text[i], text[i], TABLE_TEXT, TABLE_BOTH);
 }
 
-static void number_or_null(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 static void row_add(struct plane *p, int panel, int x, int y, const struct plot_cell *c) {
     static const int marks[] = {MARK_NONE, MARK_DIVERGED, MARK_FAILED, MARK_OPEN};
     struct table *t = p->f->csv;
@@ -70,18 +63,18 @@ static void row_add(struct plane *p, int panel, int x, int y, const struct plot_
     table_int(t, panel);
     table_int(t, x);
     table_int(t, y);
-    number_or_null(t, pt->mean);
-    number_or_null(t, pt->mean - pt->ci);
-    number_or_null(t, pt->mean + pt->ci);
+    table_num_or_null(t, pt->mean);
+    table_num_or_null(t, pt->mean - pt->ci);
+    table_num_or_null(t, pt->mean + pt->ci);
     table_int(t, pt->nok);
     table_int(t, mark);
-    number_or_null(t, pt->lr);
+    table_num_or_null(t, pt->lr);
     table_int(t, pt->untouched ? 0 : c->lr_tried);
     double adapted = pt->full          ? 1
                      : pt->untouched   ? 0
                      : pt->target >= 0 ? p->s->target[pt->target].adapted
                                        : NAN;
-    number_or_null(t, adapted);
+    table_num_or_null(t, adapted);
     if (pt->r >= 0 && !pt->full)
         table_int(t, pt->r);
     else

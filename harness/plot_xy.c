@@ -166,13 +166,6 @@ static void labels_choose(struct plot_xy *x, double lo, double hi) {
 
 /* ---- what is written ----------------------------------------------------------------------------------- */
 
-static void num_or_null(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 static void csv_write(struct plot_figure *f, const struct plot_xy *x) {
     static const char *const num[] = {"panel", "series", "role", "x", "y", "low", "high", "seeds", "r", "lr"};
     static const char *const text[] = {"label", "method", "target_modules"};
@@ -186,11 +179,11 @@ static void csv_write(struct plot_figure *f, const struct plot_xy *x) {
         table_int(t, (int)r->role);
         table_num(t, r->x);
         table_num(t, r->y);
-        num_or_null(t, r->y - r->ci);
-        num_or_null(t, r->y + r->ci);
+        table_num_or_null(t, r->y - r->ci);
+        table_num_or_null(t, r->y + r->ci);
         table_int(t, r->seeds);
-        num_or_null(t, r->point && r->point->r >= 0 && !r->point->full ? (double)r->point->r : NAN);
-        num_or_null(t, r->point ? r->point->lr : NAN);
+        table_num_or_null(t, r->point && r->point->r >= 0 && !r->point->full ? (double)r->point->r : NAN);
+        table_num_or_null(t, r->point ? r->point->lr : NAN);
         table_text(t, r->shown ? r->label : "");
         table_text(t, r->point ? r->point->method : "");
         table_text(t, r->point ? r->point->target_modules : "");

@@ -12,17 +12,7 @@
 
 void report_text(struct strbuf *out, const char *s) {
     char *clean = table_clean(s ? s : "-");
-    for (const char *p = clean; *p; p++) {
-        const char *as = *p == '&'   ? "&amp;"
-                         : *p == '<' ? "&lt;"
-                         : *p == '>' ? "&gt;"
-                         : *p == '"' ? "&quot;"
-                                     : NULL;
-        if (as)
-            strbuf_adds(out, as);
-        else
-            strbuf_addc(out, *p);
-    }
+    table_escape_html(out, clean);
     free(clean);
 }
 

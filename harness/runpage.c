@@ -234,23 +234,16 @@ static void add_costs(const json_t *page, struct strbuf *out) {
     strbuf_release(&b);
 }
 
-static void add_num(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 static void add_result(struct table *t, const char *name, const json_t *page, const char *key,
                        const char *base_key) {
     json_t *v = json_object_get(page, key), *base = base_key ? json_object_get(page, base_key) : NULL;
     double run = json_is_number(v) ? json_number_value(v) : NAN,
            before = json_is_number(base) ? json_number_value(base) : NAN;
     table_text(t, name);
-    add_num(t, before);
-    add_num(t, run);
+    table_num_or_null(t, before);
+    table_num_or_null(t, run);
     if (isnan(run) && !strcmp(cfg_str(page, "state"), "nan")) table_shown(t, "diverged");
-    add_num(t, run - before);
+    table_num_or_null(t, run - before);
     if (!isnan(run - before)) table_shown(t, "%+.4f", run - before);
 }
 

@@ -322,20 +322,6 @@ static void columns_add(struct load *l) {
     table_column(t, "control", "", TABLE_PLAIN, TABLE_DATA);
 }
 
-static void count_add(struct table *t, int64_t v) {
-    if (v < 0)
-        table_null(t);
-    else
-        table_int(t, v);
-}
-
-static void num_add(struct table *t, double v) {
-    if (isnan(v))
-        table_null(t);
-    else
-        table_num(t, v);
-}
-
 /* "3/3": complete of all; how many came to which end follows for data. */
 static void states_add(struct table *t, struct cell *const *c, size_t n) {
     int count[SUMMARY_NSTATE] = {0};
@@ -362,8 +348,8 @@ static void metric_add(struct table *t, const struct arm *a, struct cell *const 
         table_format_num(ci, TABLE_LOSS, a->ci);
         table_shown(t, "%s \xc2\xb1 %s", mean, ci);
     }
-    num_add(t, a->sd);
-    num_add(t, a->ci);
+    table_num_or_null(t, a->sd);
+    table_num_or_null(t, a->ci);
     table_int(t, a->n);
 }
 
@@ -382,11 +368,11 @@ static void costs_add(struct load *l, const struct arm *a, struct cell *const *c
         concurrent |= c[i]->concurrent;
         if (!isnan(c[i]->train_s)) train += c[i]->train_s, timed++;
     }
-    count_add(t, f ? f->trainable : -1);
-    num_add(t, f ? f->trainable_fraction : NAN);
-    num_add(t, f ? f->adapted_fraction : NAN);
-    count_add(t, peak);
-    count_add(t, f && !f->untouched ? f->checkpoint : -1);
+    table_int_or_null(t, f ? f->trainable : -1);
+    table_num_or_null(t, f ? f->trainable_fraction : NAN);
+    table_num_or_null(t, f ? f->adapted_fraction : NAN);
+    table_int_or_null(t, peak);
+    table_int_or_null(t, f && !f->untouched ? f->checkpoint : -1);
     if (timed && !f->untouched) {
         char text[TABLE_FORMAT_MAX];
         table_num(t, train / timed);
@@ -396,7 +382,7 @@ static void costs_add(struct load *l, const struct arm *a, struct cell *const *c
     } else
         table_null(t);
     table_int(t, concurrent);
-    count_add(t, f ? f->run : -1);
+    table_int_or_null(t, f ? f->run : -1);
 }
 
 /* Is this the untouched base, and the axis nothing that tells several of them apart? */
@@ -413,7 +399,7 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
     struct arm best = arm_best(c, n, !strcmp(l->s->goal, "maximize"), &narm);
     table_text(t, c[0]->method);
     if (c[0]->control) table_shown(t, "%s (control)", c[0]->method);
-    count_add(t, c[0]->r);
+    table_int_or_null(t, c[0]->r);
     table_text(t, c[0]->targets);
     for (int a = 0; a < l->naxis; a++) {
         const char *v = c[0]->extra[a], *slash = *v == '/' ? strrchr(v, '/') : NULL;
@@ -423,7 +409,7 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
         else if (slash)
             table_shown(t, "%s", slash + 1);
     }
-    num_add(t, best.lr);
+    table_num_or_null(t, best.lr);
     if (narm > 1) {
         char text[TABLE_FORMAT_MAX];
         table_format_num(text, TABLE_RATE, best.lr);

@@ -66,6 +66,18 @@ static struct cell *cell_add(struct table *t, enum db_type type) {
 void table_null(struct table *t) { cell_add(t, DB_NULL); }
 void table_int(struct table *t, int64_t v) { cell_add(t, DB_INT)->i = v; }
 void table_num(struct table *t, double v) { cell_add(t, DB_NUM)->d = v; }
+void table_num_or_null(struct table *t, double v) {
+    if (isnan(v))
+        table_null(t);
+    else
+        table_num(t, v);
+}
+void table_int_or_null(struct table *t, int64_t v) {
+    if (v < 0)
+        table_null(t);
+    else
+        table_int(t, v);
+}
 void table_text(struct table *t, const char *v) {
     if (v)
         cell_add(t, DB_TEXT)->s = xstrdup(v);

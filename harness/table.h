@@ -42,6 +42,8 @@ void table_column(struct table *t, const char *key, const char *title, enum tabl
 void table_null(struct table *t);
 void table_int(struct table *t, int64_t v);
 void table_num(struct table *t, double v);
+void table_num_or_null(struct table *t, double v);  /* null: NaN, nothing was measured */
+void table_int_or_null(struct table *t, int64_t v); /* null: negative, not known */
 void table_text(struct table *t, const char *v); /* copied; NULL: null */
 /* What people see instead of the value of the cell just added. */
 void table_shown(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -66,6 +68,8 @@ void table_format_num(char out[TABLE_FORMAT_MAX], enum table_kind kind, double v
 /* Text that is safe on a terminal and in a line: control characters become spaces, invalid UTF-8 '?'. Caller
  * frees. */
 char *table_clean(const char *s);
+/* s with &, <, > and " as HTML's entities, for text and for attributes in double quotes. */
+void table_escape_html(struct strbuf *out, const char *s);
 /* The width to give table_write for standard output: the terminal's, 100 where there is none. */
 int table_terminal(void);
 /* Columns that UTF-8 text takes on a terminal. */

@@ -41,7 +41,7 @@ void table_write_latex(const struct table *t, struct strbuf *out) {
     shown_release(&s);
 }
 
-static void add_html(struct strbuf *out, const char *s) {
+void table_escape_html(struct strbuf *out, const char *s) {
     for (; *s; s++) {
         const char *as = *s == '&'   ? "&amp;"
                          : *s == '<' ? "&lt;"
@@ -64,7 +64,7 @@ void table_write_html(const struct table *t, struct strbuf *out) {
         for (size_t c = 0; c < s.cols; c++) {
             const char *tag = r == 0 ? "th scope=\"col\"" : "td";
             strbuf_addf(out, s.left[c] ? "<%s>" : "<%s style=\"text-align:right\">", tag);
-            add_html(out, s.text[r * s.cols + c]);
+            table_escape_html(out, s.text[r * s.cols + c]);
             strbuf_addf(out, "</%.2s>", tag);
         }
         strbuf_adds(out, r == 0 ? "</tr>\n</thead>\n<tbody>\n" : "</tr>\n");
