@@ -136,7 +136,7 @@ static void advance(struct infer *m, struct kv *kv, const int32_t *ids, int n, f
     int D = m->facts.hidden;
     for (int at = 0; at < n; at += PIECE) {
         int len = MIN_OF(PIECE, n - at);
-        const float *hidden = m->model->extend(m->state, &m->net, kv, ids + at, len);
+        const float *hidden = m->model->extend(m->state, &m->net, kv, NULL, ids + at, len);
         if (at + len < n) continue;
         float *last = net_keep(&m->net, MEM_SCRATCH, 1, D);
         int32_t which = len - 1;
@@ -153,7 +153,7 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     int room = (int)MIN_OF((long)n + o->max_tokens, (long)m->facts.max_positions);
     size_t bytes = (size_t)m->facts.vocab * sizeof(float);
     float *logits = mem_alloc(&m->mem, MEM_SCRATCH, bytes);
-    struct kv *kv = m->model->kv_new(m->state, &m->net, room);
+    struct kv *kv = m->model->kv_new(m->state, &m->net, &room, 1);
     *end = GENERATE_LENGTH;
     advance(m, kv, prompt, n, logits);
     for (int i = 0; i < o->max_tokens; i++) {

@@ -19,7 +19,7 @@ struct batch {
     const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
 };
 
-/* What generation keeps of one sequence, so that a new token costs a pass over that token alone: the architecture's own. */
+/* What generation keeps of sequences, so that a new token costs a pass over that token alone: the architecture's own. */
 struct kv;
 
 struct model_facts {
@@ -54,13 +54,14 @@ struct model {
     const float *(*forward)(void *state, struct net *net, const struct batch *b);
     /* dh: gradient of those; used up. After a forward whose layout had train = true. */
     void (*backward)(void *state, struct net *net, const struct batch *b, float *dh);
-    /* Generation; NULL hooks: this architecture has none. kv_new: room for one sequence of at most `capacity` tokens (within max_positions and
-     * what the net was built for), counted as scratch. extend: ids[0..n) go on after the tokens that kv holds (n >= 1, room for all); resets
-     * net->tape and returns their hidden states as forward does, valid until the next pass. Forward passes only: net must not be
-     * between a forward and its backward. */
-    struct kv *(*kv_new)(void *state, struct net *net, int capacity);
+    /* Generation; NULL hooks: this architecture has none. kv_new: room for `sequences` sequences of at most capacity[s] tokens each (within
+     * max_positions and what the net was built for), counted as scratch. extend: ids[i], for i in [0, n), n >= 1, goes on after the tokens that kv
+     * holds of sequence[i] (NULL: of sequence 0); several of one sequence in their order. Resets net->tape and returns the hidden states as forward
+     * does, valid until the next pass; in counting mode it reserves the pass's memory and returns NULL. Forward passes only: net must not be between
+     * a forward and its backward. */
+    struct kv *(*kv_new)(void *state, struct net *net, const int *capacity, int sequences);
     void (*kv_free)(struct kv *kv); /* accepts NULL */
-    const float *(*extend)(void *state, struct net *net, struct kv *kv, const int32_t *ids, int n);
+    const float *(*extend)(void *state, struct net *net, struct kv *kv, const int *sequence, const int32_t *ids, int n);
 };
 
 /* The registry, in models.def order; NULL-terminated. */

@@ -68,9 +68,9 @@ const float *transformer_forward(void *t, struct net *net, const struct batch *b
 void transformer_backward(void *t, struct net *net, const struct batch *b, float *dh);
 
 /* Generation (transformer_cache.c); the hooks of struct model. */
-struct kv *transformer_kv_new(void *t, struct net *net, int capacity);
+struct kv *transformer_kv_new(void *t, struct net *net, const int *capacity, int sequences);
 void transformer_kv_free(struct kv *kv);
-const float *transformer_extend(void *t, struct net *net, struct kv *kv, const int32_t *ids, int n);
+const float *transformer_extend(void *t, struct net *net, struct kv *kv, const int *sequence, const int32_t *ids, int n);
 /* Attention of a pass that extends a cache: layer l's keys and values of the new tokens (after any rotation) are added, then the queries see the
  * whole cache. `a` describes the new tokens alone. */
 void transformer_kv_attention(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse, const float *q, int ldq,

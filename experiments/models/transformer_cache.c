@@ -1,12 +1,14 @@
-/* transformer_cache.c - keys and values of one sequence, kept while it grows.
+/* transformer_cache.c - keys and values of sequences, kept while they grow.
  *
- * Each layer has two panel buffers over the whole capacity; token t of the sequence is lane t % 32 of panel t
- * / 32, as in a packed batch, so that the kernel of attention_forward serves: the new tokens are the queries,
- * query i sees the keys [0, position of i + 1), which is what a causal mask over the whole sequence would
- * leave it. Everything else of a pass is transformer_forward over the new tokens.
+ * Each layer has two panel buffers over the capacity of all sequences; sequence s has the lanes from base[s] on, token t of them is lane
+ * t % 32 of panel t / 32, as in a packed batch, so that the kernel of attention_forward serves: the new tokens are the queries, query i
+ * sees the keys [base, its own place + 1), which is what a causal mask over the whole sequence would leave it. Everything else of a pass
+ * is transformer_forward over the new tokens.
  *
- * A pass over one new token multiplies matrices by a vector (team_one_token); one over a few costs as much as 32. Limits: one sequence. */
+ * A pass over one new token multiplies matrices by a vector (team_one_token); one over a few costs as much as 32, which is why many
+ * sequences go through together. Attention goes through the keys of every sequence from the first of a panel's queries to the last. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "experiments/models/transformer.h"
 #include "harness/util.h"
@@ -14,40 +16,45 @@
 struct kv {
     struct net *net;
     int layers, width; /* width: features of the keys, and of the values, of one token */
-    int n, capacity;   /* tokens held before this pass */
-    int added;         /* tokens of this pass */
-    size_t stride;     /* floats of one layer's keys */
-    float *k, *v;      /* [layers] of panels; lanes not yet written are zero */
+    int sequences;
+    int *base, *held;     /* [sequences + 1] first lane of each; [sequences] tokens of each before this pass */
+    const int32_t *place; /* [added] lanes of this pass's tokens */
+    int added;
+    size_t stride; /* floats of one layer's keys */
+    float *k, *v;  /* [layers] of panels; lanes not yet written are zero */
 };
 
-static size_t kv_bytes(const struct kv *kv) { return (size_t)kv->layers * kv->stride * sizeof(float); }
+static size_t kv_bytes(const struct kv *kv) { return 2 * (size_t)kv->layers * kv->stride * sizeof(float); }
 
-struct kv *transformer_kv_new(void *state, struct net *net, int capacity) {
+struct kv *transformer_kv_new(void *state, struct net *net, const int *capacity, int sequences) {
     const struct transformer *t = state;
-    struct kv *kv = xcalloc(1, sizeof *kv);
-    BUG_ON(capacity < 1 || capacity > t->table_positions, "capacity %d, positions %d", capacity,
-           t->table_positions);
-    kv->net = net;
-    kv->layers = t->o.layers;
-    kv->width = t->o.kv_heads * t->o.head_dim;
-    kv->capacity = capacity;
-    kv->stride = panel_floats(panels(capacity), kv->width);
-    kv->k = mem_alloc(net->mem, MEM_SCRATCH, kv_bytes(kv));
-    kv->v = mem_alloc(net->mem, MEM_SCRATCH, kv_bytes(kv));
-    return kv;
+    int total = 0, width = t->o.kv_heads * t->o.head_dim;
+    for (int s = 0; s < sequences; s++) {
+        BUG_ON(capacity[s] < 1 || capacity[s] > t->table_positions, "capacity %d, positions %d", capacity[s], t->table_positions);
+        total += capacity[s];
+    }
+    struct kv kv = {.net = net, .layers = t->o.layers, .width = width, .sequences = sequences, .stride = panel_floats(panels(total), width)};
+    kv.k = mem_alloc(net->mem, MEM_SCRATCH, kv_bytes(&kv)); /* first: a refusal does not come back */
+    kv.v = kv.k + (size_t)kv.layers * kv.stride;
+    kv.base = xcalloc(2 * (size_t)sequences + 1, sizeof *kv.base);
+    kv.held = kv.base + sequences + 1;
+    for (int s = 0; s < sequences; s++) kv.base[s + 1] = kv.base[s] + capacity[s];
+    struct kv *ret = xcalloc(1, sizeof *ret);
+    *ret = kv;
+    return ret;
 }
 
 void transformer_kv_free(struct kv *kv) {
     if (!kv) return;
     mem_free(kv->net->mem, MEM_SCRATCH, kv->k, kv_bytes(kv));
-    mem_free(kv->net->mem, MEM_SCRATCH, kv->v, kv_bytes(kv));
+    free(kv->base);
     free(kv);
 }
 
-/* Lanes of the new tokens to their places behind those that are held. */
+/* Lanes of the new tokens to their places. */
 static void add_tokens(const struct kv *kv, float *to, const float *from, int ld) {
     for (int i = 0; i < kv->added; i++) {
-        int at = kv->n + i;
+        int at = kv->place[i];
         float *y = to + (size_t)(at / PANEL) * (size_t)kv->width * PANEL + at % PANEL;
         const float *x = from + (size_t)(i / PANEL) * (size_t)ld * PANEL + i % PANEL;
         for (size_t f = 0; f < (size_t)kv->width; f++) y[f * PANEL] = x[f * PANEL];
@@ -64,27 +71,31 @@ void transformer_kv_attention(struct kv *kv, int l, const struct attention *a, f
     attention_forward(kv->net->team, &whole, o, ldo, lse, q, ldq, keys, kv->width, values, kv->width);
 }
 
-const float *transformer_extend(void *state, struct net *net, struct kv *kv, const int32_t *ids, int n) {
+const float *transformer_extend(void *state, struct net *net, struct kv *kv, const int *sequence, const int32_t *ids, int n) {
     struct transformer *t = state;
     int lanes = panels(n) * PANEL;
-    BUG_ON(n < 1 || n > kv->capacity - kv->n, "%d tokens after %d, room for %d", n, kv->n, kv->capacity);
     arena_reset(&net->tape);
-    int32_t *all = arena_alloc(&net->tape, MEM_DATA, 4 * (size_t)lanes * sizeof *all);
-    int32_t *id = all, *pos = id + lanes, *start = pos + lanes, *end = start + lanes;
-    for (int i = 0; i < lanes; i++) {
-        id[i] = i < n ? ids[i] : 0;
-        pos[i] = i < n ? kv->n + i : 0;
-        start[i] = 0;
-        end[i] = i < n ? kv->n + i + 1 : 0;
+    int32_t *all = arena_alloc(&net->tape, MEM_DATA, 5 * (size_t)lanes * sizeof *all);
+    transformer_layout(t, net, panels(n), false);
+    if (net->mem->counting) return NULL;
+    int32_t *id = all, *pos = id + lanes, *start = pos + lanes, *end = start + lanes, *place = end + lanes;
+    memset(all, 0, 5 * (size_t)lanes * sizeof *all);
+    for (int i = 0; i < n; i++) {
+        int s = sequence ? sequence[i] : 0;
+        id[i] = ids[i];
+        pos[i] = kv->held[s]++;
+        start[i] = kv->base[s];
+        place[i] = kv->base[s] + pos[i];
+        end[i] = place[i] + 1;
+        BUG_ON(end[i] > kv->base[s + 1], "token %d of sequence %d, room for %d", pos[i], s, kv->base[s + 1] - kv->base[s]);
     }
     struct batch b = {.n = n, .np = panels(n), .ids = id, .pos = pos, .start = start, .end = end};
-    transformer_layout(t, net, b.np, false);
     kv->added = n;
+    kv->place = place;
     t->kv = kv;
     team_one_token(net->team, n == 1);
     const float *hidden = transformer_forward(t, net, &b);
     team_one_token(net->team, false);
     t->kv = NULL;
-    kv->n += n;
     return hidden;
 }

@@ -54,11 +54,11 @@ static void open_model(struct engine *g, const char *folder, int threads) { open
 
 /* Pieces of one length, the last one shorter. */
 static void check_pieces(struct engine *g, const int32_t *ids, int n, int piece, const float *want) {
-    struct kv *kv = g->model->kv_new(g->state, &g->net, n);
+    struct kv *kv = g->model->kv_new(g->state, &g->net, &n, 1);
     size_t V = (size_t)g->facts.vocab;
     for (int at = 0; at < n; at += piece) {
         int len = MIN_OF(piece, n - at);
-        float *rows = rows_of(g, g->model->extend(g->state, &g->net, kv, ids + at, len), len);
+        float *rows = rows_of(g, g->model->extend(g->state, &g->net, kv, NULL, ids + at, len), len);
         double d = worst(rows, want + (size_t)at * V, (size_t)len * V);
         if (d > 1e-5)
             fail_msg("pieces of %d, from token %d: logits differ by %g", piece, at, d); /* observed 8e-7 */
@@ -119,9 +119,9 @@ static void greedy_with_the_cache_is_greedy_without(void **state) {
         open_model(&g, folders[f], 1);
         ids_of(a, PROMPT, g.facts.vocab, 5);
         memcpy(b, a, sizeof a);
-        struct kv *kv = g.model->kv_new(g.state, &g.net, PROMPT + NEW);
+        struct kv *kv = g.model->kv_new(g.state, &g.net, (int[]){PROMPT + NEW}, 1);
         for (int n = PROMPT, new = PROMPT; n < PROMPT + NEW; n++, new = 1) {
-            float *rows = rows_of(&g, g.model->extend(g.state, &g.net, kv, a + n - new, new), new);
+            float *rows = rows_of(&g, g.model->extend(g.state, &g.net, kv, NULL, a + n - new, new), new);
             a[n] = best_of(rows + (size_t)(new - 1) * (size_t)g.facts.vocab, g.facts.vocab);
             free(rows);
             rows = full_pass(&g, b, n);
