@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/task.h"
 #include "harness/util.h"
 #include "harness/yaml.h"
 
@@ -35,12 +36,34 @@ static size_t value_index(const char *name) {
     return i;
 }
 
-bool arm_value_known(const char *value) { return value_index(value) < ARRAY_LEN(values); }
-bool arm_value_exact(const char *value) { return values[value_index(value)].exact; }
+/* "eval/bleu": "maximize"; NULL: not a metric of an evaluation. */
+static const char *metric_goal(const char *value) {
+    const char *goal = NULL;
+    for (int i = 0; task_list[i] && !goal; i++)
+        if (!strncmp(value, "eval/", 5)) goal = task_list[i]->metric_goal(value + 5);
+    return goal;
+}
+
+bool arm_value_known(const char *value) { return value_index(value) < ARRAY_LEN(values) || metric_goal(value); }
+
+bool arm_value_exact(const char *value) {
+    size_t i = value_index(value);
+    return i < ARRAY_LEN(values) && values[i].exact;
+}
 
 int arm_value_sign(const char *value, const char *goal) {
-    int sign = values[value_index(value)].sign;
-    return sign ? sign : strcmp(goal, "maximize") ? -1 : 1;
+    size_t i = value_index(value);
+    if (i == ARRAY_LEN(values))
+        goal = metric_goal(value);
+    else if (values[i].sign)
+        return values[i].sign;
+    return strcmp(goal, "maximize") ? -1 : 1;
+}
+
+static const char *value_sql(const char *value) {
+    size_t i = value_index(value);
+    return i < ARRAY_LEN(values) ? values[i].sql
+                                 : "(SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1)";
 }
 
 /* ---- the query ----------------------------------------------------------------------------------------- */
@@ -59,25 +82,25 @@ int arm_check(const struct ynode *where, struct err *e) {
 static void add_condition(struct strbuf *sql, const struct ynode *where, int i) {
     json_t *v = ynode_json(where->items[i]);
     if (!strcmp(where->keys[i]->text, "target_modules"))
-        strbuf_addf(sql, " AND u.target_modules = ?%d", 3 + 2 * i);
+        strbuf_addf(sql, " AND u.target_modules = ?%d", 4 + 2 * i);
     else
         strbuf_addf(
             sql,
             " AND EXISTS (SELECT 1 FROM param p WHERE p.point = u.point_id AND p.key = ?%d AND p.%s = ?%d)",
-            2 + 2 * i, json_is_string(v) ? "txt" : "num", 3 + 2 * i);
+            3 + 2 * i, json_is_string(v) ? "txt" : "num", 4 + 2 * i);
     json_decref(v);
 }
 
 static void bind(struct db_query *q, const struct ynode *where, int i) {
     json_t *v = ynode_json(where->items[i]);
     if (strcmp(where->keys[i]->text, "target_modules") != 0)
-        db_query_bind_text(q, 2 + 2 * i, where->keys[i]->text);
+        db_query_bind_text(q, 3 + 2 * i, where->keys[i]->text);
     if (json_is_number(v) && strcmp(where->keys[i]->text, "target_modules") != 0)
-        db_query_bind_num(q, 3 + 2 * i, json_number_value(v));
+        db_query_bind_num(q, 4 + 2 * i, json_number_value(v));
     else if (json_is_boolean(v))
-        db_query_bind_num(q, 3 + 2 * i, json_is_true(v));
+        db_query_bind_num(q, 4 + 2 * i, json_is_true(v));
     else
-        db_query_bind_text(q, 3 + 2 * i, where->items[i]->text);
+        db_query_bind_text(q, 4 + 2 * i, where->items[i]->text);
     json_decref(v);
 }
 
@@ -89,13 +112,14 @@ static int open_query(struct db *db, const char *sweep, const struct ynode *wher
         "SELECT u.point_id, u.seed, u.state = 'complete', c.metric, %s, u.lr, c.goal, v.build, v.cpu, substr(r.ended, 1, 10)"
         " FROM sweep_runs c JOIN runs u USING (run_id) JOIN run r ON r.id = u.run_id LEFT JOIN env v ON v.id = r.env"
         " WHERE c.sweep = ?1 AND u.state IN ('complete', 'nan')",
-        values[value_index(value)].sql);
+        value_sql(value));
     for (int i = 0; i < where->n; i++) add_condition(&sql, where, i);
     strbuf_adds(&sql, " ORDER BY u.point_id, u.seed");
     int rc = db_query(db, q, sql.s, e);
     strbuf_release(&sql);
     if (rc) return rc;
     db_query_bind_text(*q, 1, sweep);
+    if (value_index(value) == ARRAY_LEN(values)) db_query_bind_text(*q, 2, value);
     for (int i = 0; i < where->n; i++) bind(*q, where, i);
     return 0;
 }

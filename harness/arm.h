@@ -27,7 +27,7 @@ struct arm {
 
 /* What of a run is reported. Names: metric (test score, else last evaluation), eval (last evaluation), half
  * (the evaluation at half of the steps), train_loss, peak_bytes, act_bytes, checkpoint_bytes, trainable,
- * train_s. */
+ * train_s; or a metric of evaluations by its own name, "eval/bleu": at the last one. */
 bool arm_value_known(const char *value);
 /* Is it the same for all seeds, so that one run decides? */
 bool arm_value_exact(const char *value);

@@ -12,6 +12,7 @@
 #include "harness/cmd.h"
 #include "harness/columns.h"
 #include "harness/generate.h"
+#include "harness/generation.h"
 #include "harness/table.h"
 
 static const char help[] =

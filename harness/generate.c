@@ -168,39 +168,3 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     mem_free(&m->mem, MEM_SCRATCH, logits, bytes);
     return 0;
 }
-
-/* ---- text
- * -------------------------------------------------------------------------------------------------- */
-
-/* Can s[0..n), n < 4, still become a character? */
-static bool is_begun(const unsigned char *s, size_t n) {
-    size_t want = s[0] >= 0xF0 && s[0] <= 0xF4 ? 4 : s[0] >= 0xE0 ? 3 : s[0] >= 0xC2 ? 2 : 0;
-    if (s[0] > 0xF4 || n >= want) return false;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return false;
-    return true;
-}
-
-void generate_text_add(struct generate_text *t, const char *s, size_t n, bool last, struct strbuf *out) {
-    strbuf_add(&t->held, s, n);
-    const char *p = t->held.s;
-    size_t left = t->held.len;
-    while (left) {
-        size_t good = utf8_valid_prefix(p, left);
-        strbuf_add(out, p, good);
-        p += good;
-        left -= good;
-        if (!left || (!last && is_begun((const unsigned char *)p, left))) break;
-        size_t bad = 1; /* a begun character and what cannot go on with it: one sign for them */
-        while (bad < left && is_begun((const unsigned char *)p, bad) &&
-               ((unsigned char)p[bad] & 0xC0) == 0x80)
-            bad++;
-        strbuf_add(out, "\xEF\xBF\xBD", 3);
-        p += bad;
-        left -= bad;
-    }
-    if (left) memmove(t->held.s, p, left); /* at most three bytes */
-    t->held.len = left;
-}
-
-void generate_text_release(struct generate_text *t) { strbuf_release(&t->held); }

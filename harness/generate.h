@@ -1,4 +1,4 @@
-/* generate.h - continuing a text token by token with a model that is open for use. */
+/* generate.h - continuing a text token by token with a model that is open for use. Many at once: generation.h. */
 #ifndef BENCH_GENERATE_H
 #define BENCH_GENERATE_H
 
@@ -36,13 +36,5 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
 
 /* One token drawn from logits[0..V), which are used up. `place`: the counter of the draw. */
 int generate_pick(float *logits, int V, const struct generate_options *o, uint64_t place);
-
-/* Bytes of tokens to text that is whole: what ends within a character waits for the rest; what can be no
- * character becomes U+FFFD. Appends to out what may be shown. `last`: nothing follows. */
-struct generate_text {
-    struct strbuf held;
-};
-void generate_text_add(struct generate_text *t, const char *s, size_t n, bool last, struct strbuf *out);
-void generate_text_release(struct generate_text *t);
 
 #endif

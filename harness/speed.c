@@ -20,7 +20,8 @@
 
 /* No part of a shape: how much is done, where files lie, and who does it. */
 static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle", "eval.every",
-                                       "eval.rows",   "model",          "model_path",    "threads"};
+                                       "eval.rows",   "generate.rows",  "model",         "model_path",
+                                       "threads"};
 
 static bool is_left_out(const char *key) {
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
@@ -127,5 +128,6 @@ json_t *speed_calibration(const json_t *config, int times) {
     cfg_set(c, "eval.every", json_integer(0));
     long want = (long)times * SPEED_ROWS;
     cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, want) : want));
+    if (cfg_get(c, "generate.rows")) cfg_set(c, "generate.rows", json_null()); /* as eval.rows */
     return c;
 }

@@ -372,6 +372,21 @@ static void check_early_stop(struct point_build *b, const json_t *config) {
         point_fail(b, line_of(b, "train.early_stop.metric"), "train.early_stop.metric: %s", e.msg);
 }
 
+/* A metric that this point's evaluations do not tell would leave it without a number. */
+static void check_told(struct point_build *b, const json_t *config, const char *key, int line, const char *metric) {
+    const struct task *task = task_find(cfg_str(config, "task"));
+    if (!metric || !sweep_metric_goal(task, metric) || !task->metric_needs) return;
+    const char *needs = task->metric_needs(config, strchr(metric, '/') + 1);
+    if (needs) point_fail(b, line, "%s: '%s' needs %s", key, metric, needs);
+}
+
+static void check_metrics(struct point_build *b, const json_t *config) {
+    const struct setting *s = settings_find(&b->l->top, "metric.name");
+    const char *early = "train.early_stop.metric";
+    check_told(b, config, "metric.name", s ? s->line : 0, b->l->s->metric);
+    check_told(b, config, early, line_of(b, early), cfg_str(config, early));
+}
+
 static void add_point(struct point_build *b, json_t *config) {
     struct load *l = b->l;
     struct sweep_point *p = xcalloc(1, sizeof *p);
@@ -420,6 +435,7 @@ static bool build_point(struct point_build *b) {
     if (task && !b->failed) check_data(b, config);
     if (task && !b->failed) count_steps(b, config);
     if (task && !b->failed) check_early_stop(b, config);
+    if (task && !b->failed) check_metrics(b, config);
     if (task && !b->failed && b->m->check) {
         if (b->m->check(config, warn, sizeof warn, &e)) point_fail(b, b->sp->line, "%s", e.msg);
         if (*warn) load_warn(b->l, b->sp->line, "%s", warn);

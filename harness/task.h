@@ -28,6 +28,8 @@ struct task_batch {
     double weight; /* what the loss is divided by over the whole step: labelled tokens, pairs, ... */
 };
 
+enum { TASK_ALONE = 1 << 30 };
+
 /* Where a score goes. Names are without the split: "loss", "accuracy", "ndcg@10"; `item` is a row of the split (a query), for paired
  * comparisons. Values may be NaN or infinite. */
 struct task_tell {
@@ -46,6 +48,8 @@ struct task {
     const char *const *metrics;  /* what a score tells, for messages: "loss", "perplexity", ..., NULL; of a family one example each ("ndcg@10") */
     /* Which way a metric (its name without the split) is better: "minimize" or "maximize"; NULL: no score of this task tells it. */
     const char *(*metric_goal)(const char *name);
+    /* The option without which a score of this configuration does not tell such a metric; NULL: it does. A NULL hook: all are told. */
+    const char *(*metric_needs)(const json_t *config, const char *name);
     const char *nothing;         /* ends "no train row ", of rows that teach nothing: what is wrong with all of them, and the remedy */
 
     /* Open the data of a run. config: resolved, model_path in it. mem: DATA is counted here. Error also when the model does not suit the task. */
@@ -70,7 +74,7 @@ struct task {
      * begin: over the split's first `rows` rows (0: all); *items: how many things will be run through the model (lm: the rows; retrieval: queries and
      * documents). Reserves what the score needs through the gate, the same in counting mode. */
     int (*score_begin)(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e);
-    /* Tokens that an item adds to a batch: 0 when it is left out, -1 with `e` filled on a bad row. */
+    /* Tokens that an item adds to a batch: 0 when it is left out, -1 with `e` filled on a bad row, TASK_ALONE for one that has a batch of its own. */
     long (*item_tokens)(void *state, long item, struct err *e);
     struct task_batch *(*score_batch)(void *state, const long *items, int n, struct err *e); /* as `batch`; items live as long as it */
     /* Tell the metrics and the scores of single rows, give back what begin reserved. `tell` NULL: only the latter (counting, or given up). Error, also when counting: not

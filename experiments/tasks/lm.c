@@ -7,14 +7,17 @@
  *
  * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so that the core normalises by
  * the labelled tokens of the whole step, also under accumulation. A hit is a label that is the most probable token given those before it
- * (the lowest id among equals): greedy generation from the prompt gives the labels exactly when all of them are hits. */
+ * (the lowest id among equals): greedy generation from the prompt gives the labels exactly when all of them are hits.
+ *
+ * With generate.max_tokens a score also continues prompts and compares texts (lm_texts.h): its items are the rows, and behind them the groups
+ * of prompts that are continued together. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/tasks/lm_texts.h"
 #include "harness/cfg.h"
 #include "harness/data.h"
-#include "harness/task.h"
 
 static const struct opt lm_opts[] = {
     {"data.name", OPT_STR, NULL, 0, 0, NULL, "a built-in data set (`bench ls data`), instead of files"},
@@ -27,12 +30,18 @@ static const struct opt lm_opts[] = {
     {"data.header", OPT_BOOL, "true", 0, 0, NULL, "CSV, TSV: the first row names the columns"},
     {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal", "CSV, TSV: are quotes characters like any other?"},
     {"data.special_tokens", OPT_BOOL, "false", 0, 0, NULL, "recognise special tokens in data fields too"},
+    {"generate.max_tokens", OPT_INT, NULL, 1, 1e6, NULL,
+     "evaluations also continue prompts greedily, by at most so many tokens and within train.max_length, and tell bleu, nist, rouge_l and cider of the "
+     "texts; absent: they do not"},
+    {"generate.rows", OPT_INT, NULL, 0, 1e6, NULL,
+     "the first so many rows of a split give prompts, each once, and completions as references; 0: all (absent: as eval.rows)"},
     OPT_END,
 };
 
 /* A tokenised row, made on first use. */
 struct lm_row {
-    int n, labels_from; /* ids[labels_from..n) are labels */
+    int n, prompt;      /* of ids; of the prompt with its start token (0: an empty one), before the cut */
+    int labels_from;    /* ids[labels_from..n) are labels */
     int32_t ids[];
 };
 
@@ -50,6 +59,7 @@ struct lm_score {
     long rows, exact; /* rows with labels; those whose labels are all hits */
     double *row_loss; /* [cap] mean loss of each row; -1: left out */
     long cap;
+    struct lm_texts texts;
 };
 
 struct lm {
@@ -59,12 +69,16 @@ struct lm {
     struct lm_split split[SPLIT_COUNT];
     struct lm_score score;
     int max_length, bos_id, eos_id, vocab;
+    int new_tokens; /* generate.max_tokens; 0: nothing is generated */
+    long generate_rows, eval_rows;
 };
 
 /* One packed micro-batch, one block of memory. */
 struct lm_batch {
     struct task_batch tb;
     int rows, labels;
+    int group;                /* of texts, of a score: prompts to continue, and no rows; -1: rows */
+    struct generation texts;  /* of the group, while it runs */
     const long *items;        /* [rows], of a score: which rows these are; NULL in training */
     int32_t *row_labels;      /* [rows + 1]: label range of each row */
     int32_t *at, *target;     /* [labels]: packed position that predicts it, and the token */
@@ -79,6 +93,7 @@ struct lm_batch {
 static void release_score(struct lm *lm) {
     if (lm->score.row_loss) mem_free(lm->mem, MEM_DATA, lm->score.row_loss, (size_t)lm->score.cap * sizeof(double));
     lm->score.row_loss = NULL;
+    lm_texts_release(&lm->score.texts);
 }
 
 static void lm_free(void *state) {
@@ -109,6 +124,16 @@ static int open_split(struct lm *lm, enum split s, struct rows *rows, struct err
     return rc;
 }
 
+static int open_generation(struct lm *lm, const json_t *config, struct err *e) {
+    const json_t *tokens = cfg_get(config, "generate.max_tokens"), *rows = cfg_get(config, "generate.rows");
+    lm->new_tokens = (int)json_integer_value(tokens);
+    lm->generate_rows = json_is_integer(rows) ? (long)json_integer_value(rows) : cfg_int(config, "eval.rows");
+    if (json_is_integer(rows) && !lm->new_tokens) return err_set(e, ERR_USER, "generate.rows needs generate.max_tokens");
+    if (lm->new_tokens && !lm->data->prompt)
+        return err_set(e, ERR_USER, "generate.max_tokens needs data.prompt: the text to continue");
+    return 0;
+}
+
 static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
                    struct err *e) {
     if (!facts->head) return err_set(e, ERR_USER, "task lm needs a language model: this one is an encoder without a head (task: pairs or classify)");
@@ -122,6 +147,7 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
     int rc = data_open(&lm->data, cfg_get(config, "data"), e);
     if (!rc && !lm->data->completion)
         rc = err_set(e, ERR_USER, "task lm needs data.completion: a template such as \"{answer}\"");
+    if (!rc) rc = open_generation(lm, config, e);
     if (!rc) rc = open_split(lm, SPLIT_TRAIN, lm->data->train, e);
     if (!rc) rc = open_split(lm, SPLIT_EVAL, lm->data->eval, e);
     if (!rc) rc = open_split(lm, SPLIT_TEST, lm->data->test, e);
@@ -192,10 +218,11 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
     }
     if (!rc) rc = check_ids(lm, &ids, e);
     if (!rc) {
-        int n = MIN_OF(ids.n, lm->max_length);
+        int n = MIN_OF(ids.n, lm->max_length), prompt = from;
         if (from == 0) from = 1; /* nothing predicts the first token */
         struct lm_row *r = mem_alloc(lm->mem, MEM_DATA, sizeof *r + (size_t)n * sizeof(int32_t));
         r->n = n;
+        r->prompt = prompt;
         r->labels_from = MIN_OF(from, n);
         memcpy(r->ids, ids.v, (size_t)n * sizeof(int32_t));
         sp->cache[i] = r;
@@ -208,6 +235,7 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
 static long lm_item_tokens(void *state, long row, struct err *e) {
     struct lm *lm = state;
     struct lm_split *sp = &lm->split[lm->score.split];
+    if (row >= lm->score.cap) return TASK_ALONE;
     if (load_row(lm, sp, row, e)) return -1;
     const struct lm_row *r = sp->cache[row];
     return r->labels_from < r->n ? r->n : 0;
@@ -226,6 +254,7 @@ static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int label
     b->bytes = bytes;
     b->rows = rows;
     b->labels = labels;
+    b->group = -1;
     b->row_labels = p + 4 * lanes;
     b->at = b->row_labels + rows + 1;
     b->target = b->at + labels;
@@ -283,15 +312,21 @@ static struct task_batch *lm_batch(void *state, const long *rows, int n, struct 
 
 static void lm_batch_free(void *state, struct task_batch *tb) {
     struct lm *lm = state;
-    if (tb) mem_free(lm->mem, MEM_DATA, tb, ((struct lm_batch *)tb)->bytes);
+    if (!tb) return;
+    generation_close(&((struct lm_batch *)tb)->texts);
+    mem_free(lm->mem, MEM_DATA, tb, ((struct lm_batch *)tb)->bytes);
 }
 
 /* ---- passes ---------------------------------------------------------------------------------------------- */
 
 static void lm_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train) {
-    (void)state;
+    struct lm *lm = state;
     struct lm_batch *b = (struct lm_batch *)tb;
     struct net *net = tn->net;
+    if (b->group >= 0) {
+        lm_texts_open(&lm->score.texts, b->group, tn, &b->texts);
+        return;
+    }
     int D = tn->facts.hidden, nl = panels(b->labels);
     net_draw(net, train ? tb->b.row : NULL, tb->b.pos);
     tn->model->layout(tn->model_state, net, tb->b.np, train);
@@ -335,6 +370,10 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
     struct lm *lm = state;
     struct lm_batch *b = (struct lm_batch *)tb;
     double sum = 0;
+    if (b->group >= 0) {
+        lm_texts_run(&lm->score.texts, b->group, &b->texts, lm->eos_id);
+        return 0;
+    }
     run_loss(tn, b, train, scale);
     for (int i = 0; i < b->rows; i++)
         if (train)
@@ -351,8 +390,9 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
 
 static const char nothing[] = "has a label within train.max_length: raise it, or shorten data.prompt";
 
-/* Of the first two less is better. */
-static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", NULL};
+/* Of the first two less is better; the last four are of generated texts. */
+static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", "bleu", "nist", "rouge_l", "cider", NULL};
+enum { LM_PLAIN_METRICS = 4 };
 
 static const char *lm_metric_goal(const char *name) {
     for (int i = 0; lm_metrics[i]; i++)
@@ -360,18 +400,55 @@ static const char *lm_metric_goal(const char *name) {
     return NULL;
 }
 
+static const char *lm_metric_needs(const json_t *config, const char *name) {
+    for (int i = LM_PLAIN_METRICS; lm_metrics[i]; i++)
+        if (!strcmp(lm_metrics[i], name) && !json_is_integer(cfg_get(config, "generate.max_tokens"))) return "generate.max_tokens";
+    return NULL;
+}
+
+/* The prompts of the split's rows, as many as are wanted. A row without room for a token beside its prompt has none. */
+static int gather_prompts(struct lm *lm, struct lm_split *sp, struct err *e) {
+    long rows = lm->generate_rows > 0 ? MIN_OF(lm->generate_rows, sp->count) : sp->count;
+    for (long i = 0; lm->new_tokens && i < rows; i++) {
+        struct strbuf ref = {0};
+        int rc = load_row(lm, sp, i, e);
+        if (!rc) rc = template_render(sp->completion, i, &ref, e);
+        const struct lm_row *r = sp->cache[i];
+        if (!rc && r->prompt > 0 && r->prompt < lm->max_length)
+            lm_texts_add(&lm->score.texts, i, r->ids, r->prompt, MIN_OF(lm->new_tokens, lm->max_length - r->prompt),
+                         ref.s ? ref.s : xstrdup(""));
+        else
+            strbuf_release(&ref);
+        if (rc) return rc;
+    }
+    lm_texts_group(&lm->score.texts);
+    return 0;
+}
+
 static int lm_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e) {
-    (void)tn, (void)e;
+    (void)tn;
     struct lm *lm = state;
     *items = rows > 0 ? MIN_OF(rows, lm->split[s].count) : lm->split[s].count;
-    lm->score = (struct lm_score){.split = s, .cap = *items};
+    lm->score = (struct lm_score){.split = s, .cap = *items, .texts = {.tok = lm->tok}};
     lm->score.row_loss = mem_alloc(lm->mem, MEM_DATA, (size_t)*items * sizeof(double));
     for (long i = 0; i < *items && !lm->mem->counting; i++) lm->score.row_loss[i] = -1;
-    return 0;
+    int rc = gather_prompts(lm, &lm->split[s], e);
+    if (rc) release_score(lm);
+    *items += lm->score.texts.groups;
+    return rc;
+}
+
+static struct task_batch *group_batch(struct lm *lm, int group) {
+    struct lm_batch *b = batch_new(lm, 0, 0, 0);
+    b->group = group;
+    b->tb.tokens = lm_texts_tokens(&lm->score.texts, group);
+    b->tb.weight = 1; /* it is to be run */
+    return &b->tb;
 }
 
 static struct task_batch *lm_score_batch(void *state, const long *items, int n, struct err *e) {
     struct lm *lm = state;
+    if (items[0] >= lm->score.cap) return group_batch(lm, (int)(items[0] - lm->score.cap));
     struct lm_batch *b = make_batch(lm, &lm->split[lm->score.split], items, n, e);
     if (!b) return NULL;
     b->items = items;
@@ -382,9 +459,10 @@ static struct task_batch *lm_score_batch(void *state, const long *items, int n, 
 
 static void tell_score(const struct lm_score *x, const struct task_tell *tell) {
     const double v[] = {x->loss / x->weight, exp(x->loss / x->weight), x->hits / x->weight, (double)x->exact / (double)x->rows};
-    for (size_t i = 0; i < ARRAY_LEN(v); i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
+    for (size_t i = 0; i < LM_PLAIN_METRICS; i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
     for (long i = 0; i < x->cap; i++)
         if (x->row_loss[i] != -1) tell->item(tell->arg, "loss", i, x->row_loss[i]);
+    lm_texts_tell(&x->texts, tell);
 }
 
 static int lm_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
@@ -414,6 +492,7 @@ const struct task task_lm = {
     .default_goal = "minimize",
     .metrics = lm_metrics,
     .metric_goal = lm_metric_goal,
+    .metric_needs = lm_metric_needs,
     .nothing = nothing,
     .open = lm_open,
     .free = lm_free,

@@ -271,6 +271,7 @@ const struct task task_pairs = {
     .other_metric = "eval/spearman",
     .metrics = pairs_metrics,
     .metric_goal = pairs_metric_goal,
+    .metric_needs = pairs_metric_needs,
     .nothing = "has texts in all its columns (or every batch was left with a single pair)",
     .open = pairs_open,
     .free = pairs_free,

@@ -75,6 +75,7 @@ double pairs_run(void *state, struct task_net *tn, const struct task_batch *tb, 
 /* pairs_score.c: the hooks of struct task. */
 extern const char *const pairs_metrics[];
 const char *pairs_metric_goal(const char *name);
+const char *pairs_metric_needs(const json_t *config, const char *name);
 int pairs_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e);
 long pairs_item_tokens(void *state, long item, struct err *e);
 struct task_batch *pairs_score_batch(void *state, const long *items, int n, struct err *e);

@@ -10,6 +10,7 @@
 
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/pairs.h"
+#include "harness/cfg.h"
 
 enum { QUERIES = LOSS_BLOCK };
 
@@ -39,6 +40,14 @@ const char *pairs_metric_goal(const char *name) {
     for (int i = 0; pairs_metrics[i]; i++)
         if (strlen(pairs_metrics[i]) == n && !strncmp(pairs_metrics[i], name, n)) return "maximize";
     return NULL;
+}
+
+const char *pairs_metric_needs(const json_t *config, const char *name) {
+    const char *dim = strstr(name, "@dim");
+    const json_t *dims = cfg_get(config, "matryoshka.dims");
+    for (size_t i = 0; dim && i < json_array_size(dims); i++)
+        if (json_number_value(json_array_get(dims, i)) == strtod(dim + 4, NULL)) return NULL;
+    return dim ? "that size in matryoshka.dims" : NULL;
 }
 
 /* ---- begin --------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* test_generate.c - the cache against full passes, choosing tokens, text out of bytes, and what is refused.
  */
 #include "harness/generate.h"
+#include "harness/generation.h"
 #include "tests/engine.h"
 
 static const char *const folders[] = {"tests/golden/llama_tied", "build/share/models/smoke",
@@ -132,6 +133,113 @@ static void greedy_with_the_cache_is_greedy_without(void **state) {
         g.model->kv_free(kv);
         engine_close(&g);
     }
+}
+
+/* ---- many prompts
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { MANY = 40, MOST_NEW = 14 };
+
+struct told_many {
+    int32_t id[MANY][MOST_NEW];
+    int n[MANY];
+};
+
+static void take_many(void *arg, int which, int32_t id) {
+    struct told_many *t = arg;
+    assert_in_range(t->n[which], 0, MOST_NEW - 1);
+    t->id[which][t->n[which]++] = id;
+}
+
+/* Prompts of 1 to 21 tokens, in all more than one piece, with room for 1 to 14 new ones. */
+static void many_prompts(struct generation_prompt *p, int32_t (*ids)[24], int vocab) {
+    for (int i = 0; i < MANY; i++) {
+        int n = 1 + (i * 13 + 7) % 21;
+        ids_of(ids[i], n, vocab, i);
+        p[i] = (struct generation_prompt){ids[i], n, 1 + i % MOST_NEW};
+    }
+}
+
+static void generate_many(struct engine *g, const struct generation_prompt *p, int n, int32_t stop, struct told_many *t) {
+    struct task_net tn = {&g->net, g->model, g->state, g->facts};
+    struct generation x = {0};
+    memset(t, 0, sizeof *t);
+    arena_reset(&g->net.tape);
+    generation_open(&x, &tn, p, n);
+    if (!g->mem.counting) generation_run(&x, stop, take_many, t);
+    generation_close(&x);
+    generation_close(&x); /* does nothing */
+    arena_reset(&g->net.tape);
+}
+
+static void prompts_continued_together_say_what_each_says_alone(void **state) {
+    (void)state;
+    static struct told_many all, one;
+    for (size_t f = 0; f < ARRAY_LEN(folders); f++) {
+        struct engine g;
+        struct generation_prompt p[MANY];
+        int32_t ids[MANY][24];
+        open_model(&g, folders[f], 2);
+        many_prompts(p, ids, g.facts.vocab);
+        generate_many(&g, p, MANY, -1, &all);
+        for (int i = 0; i < MANY; i++) {
+            int32_t b[40];
+            assert_int_equal(all.n[i], p[i].max_tokens);
+            memcpy(b, p[i].ids, (size_t)p[i].n * sizeof *b);
+            generate_many(&g, p + i, 1, -1, &one);
+            assert_memory_equal(one.id[0], all.id[i], (size_t)all.n[i] * sizeof(int32_t));
+            for (int n = p[i].n, k = 0; i % 7 == 0 && k < all.n[i]; n++, k++) { /* and what full passes say */
+                float *rows = full_pass(&g, b, n);
+                b[n] = best_of(rows + (size_t)(n - 1) * (size_t)g.facts.vocab, g.facts.vocab);
+                assert_int_equal(b[n], all.id[i][k]);
+                free(rows);
+            }
+        }
+        engine_close(&g);
+    }
+}
+
+static void a_prompt_that_stops_leaves_the_others_going(void **state) {
+    (void)state;
+    static struct told_many all, some;
+    struct engine g;
+    struct generation_prompt p[MANY];
+    int32_t ids[MANY][24];
+    open_model(&g, folders[0], 1);
+    many_prompts(p, ids, g.facts.vocab);
+    generate_many(&g, p, MANY, -1, &all);
+    int32_t stop = all.id[13][1];
+    int cut = 0;
+    generate_many(&g, p, MANY, stop, &some);
+    for (int i = 0; i < MANY; i++) {
+        int want = 0;
+        while (want < all.n[i] && all.id[i][want] != stop) want++;
+        cut += want < all.n[i];
+        assert_int_equal(some.n[i], want);
+        assert_memory_equal(some.id[i], all.id[i], (size_t)want * sizeof(int32_t));
+    }
+    assert_in_range(cut, 1, MANY - 1);
+    engine_close(&g);
+}
+
+static void counting_foresees_the_memory_of_a_generation(void **state) {
+    (void)state;
+    static struct told_many t;
+    size_t peak[2];
+    for (int counting = 0; counting < 2; counting++) {
+        struct engine g;
+        struct generation_prompt p[MANY];
+        int32_t ids[MANY][24];
+        engine_open(&g, folders[0], "lora", "{\"train.max_length\": 120}", 1, 3, counting);
+        many_prompts(p, ids, g.facts.vocab);
+        size_t before = g.mem.total;
+        generate_many(&g, p, MANY, -1, &t);
+        assert_int_equal(g.mem.total, before);
+        peak[counting] = g.mem.total_peak - before;
+        engine_close(&g);
+    }
+    assert_int_equal(peak[0], peak[1]);
+    assert_true(peak[0] > 0);
 }
 
 /* ---- choosing
@@ -319,6 +427,9 @@ int main(void) {
         cmocka_unit_test(every_method_passes_token_by_token_as_at_once),
         cmocka_unit_test(the_cache_gives_the_logits_of_a_full_pass),
         cmocka_unit_test(greedy_with_the_cache_is_greedy_without),
+        cmocka_unit_test(prompts_continued_together_say_what_each_says_alone),
+        cmocka_unit_test(a_prompt_that_stops_leaves_the_others_going),
+        cmocka_unit_test(counting_foresees_the_memory_of_a_generation),
         cmocka_unit_test(greedy_takes_the_lowest_id_among_equals),
         cmocka_unit_test(draws_follow_the_probabilities),
         cmocka_unit_test(top_k_and_top_p_leave_the_rest_out),

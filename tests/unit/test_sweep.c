@@ -2,7 +2,7 @@
  */
 #include "tests/unit/sweep_fixture.h"
 
-#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match"
+#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match, eval/bleu, eval/nist, eval/rouge_l, eval/cider"
 
 static void unknown_keys_have_a_line_and_a_suggestion(void **state) {
     (void)state;
