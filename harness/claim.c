@@ -30,8 +30,7 @@ enum claim_verdict claim_judge(enum claim_rule rule, const struct stats_diff *g,
     return CLAIM_UNDECIDED;
 }
 
-/* All must hold; one that fails decides; what is open stays open. */
-static enum claim_verdict together(const struct claim *c) {
+enum claim_verdict claim_together(const struct claim *c) {
     bool undecided = false, missing = c->npairs == 0;
     for (int i = 0; i < c->npairs; i++) {
         if (c->pairs[i].verdict == CLAIM_NOT_SUPPORTED) return CLAIM_NOT_SUPPORTED;
@@ -87,6 +86,9 @@ static int read_pair(struct claim *c, struct claim_pair *p, struct db *db, const
     p->mean_a = stats_mean(x.value, x.n).mean;
     p->mean_b = stats_mean(y.value, y.n).mean;
     p->margin = c->relative ? c->margin * fabs(p->mean_a) : c->margin;
+    memcpy(p->build, y.build, sizeof p->build);
+    memcpy(p->cpu, y.cpu, sizeof p->cpu);
+    memcpy(p->date, y.date, sizeof p->date);
     if (x.diverged || y.diverged) return 0; /* n stays 0 */
     p->d = arm_compare(&x, &y);
     turn(&p->d, arm_value_sign(c->value, goal));
@@ -194,7 +196,7 @@ static int read_claim(struct claims *all, struct db *db, const struct ynode *n, 
         rc = read_rule(c, n, e);
     if (!rc) rc = read_compare(c, db, ynode_get(n, "compare"), e);
     if (rc) return wrong(all, n, e);
-    c->verdict = together(c);
+    c->verdict = claim_together(c);
     if (db) rc = read_sweep(c, db, e);
     if (c->partial && c->verdict != CLAIM_NOT_RUN) c->verdict = CLAIM_UNDECIDED;
     return rc;

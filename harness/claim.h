@@ -21,6 +21,7 @@
 #define BENCH_CLAIM_H
 
 #include "harness/arm.h"
+#include "harness/util.h"
 
 enum claim_verdict { CLAIM_SUPPORTED, CLAIM_NOT_SUPPORTED, CLAIM_UNDECIDED, CLAIM_NOT_RUN, CLAIM_NVERDICT };
 const char *
@@ -32,8 +33,9 @@ enum claim_rule { CLAIM_BETTER, CLAIM_EQUAL, CLAIM_NOT_WORSE };
 struct claim_pair {
     char *a, *b;         /* "lora r=8" */
     struct stats_diff d; /* of gain; n = 0: not run */
-    double mean_a, mean_b, margin;
+    double mean_a, mean_b, margin; /* means: NaN where the arm has no runs */
     enum claim_verdict verdict;
+    char build[80], cpu[128], date[16]; /* of the last run of b */
 };
 
 struct claim {
@@ -43,7 +45,7 @@ struct claim {
                    name may be NULL */
     enum claim_rule rule;
     double margin;
-    bool relative, partial; /* partial: runs of the sweep are missing */
+    bool relative, partial, kept; /* partial: runs of the sweep are missing; kept: decided by claims_kept */
     struct claim_pair *pairs;
     int npairs, line;
     enum claim_verdict verdict;
@@ -59,6 +61,14 @@ struct claims {
  * mistake in the file, with its line. */
 int claims_load(struct claims **ret, const char *path, struct db *db, struct err *e);
 void claims_free(struct claims *c); /* accepts NULL */
+
+/* Claims of which the record has no run at all are judged by what was kept in claims.measured.csv beside the file. ERR_USER: a line
+ * that is none. */
+int claims_kept(struct claims *c, struct err *e);
+/* The comparisons of claims whose sweep is complete, as the text of that file, appended. */
+void claims_measured_write(const struct claims *c, struct strbuf *out);
+/* The verdict of a claim by those of its comparisons: all must hold; one that fails decides; what is open stays open. */
+enum claim_verdict claim_together(const struct claim *c);
 
 /* The rule applied to an interval. exact: one value decides. */
 enum claim_verdict claim_judge(enum claim_rule rule, const struct stats_diff *gain, double margin,

@@ -21,15 +21,16 @@ struct options {
 static int usage(int code) {
     fputs(
         "usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | --html | --json]\n"
-        "       bench table NAME --run [-j N] [--set KEY=VALUE]... | --measured\n"
+        "       bench table NAME --run [-j N] [--set KEY=VALUE]...\n"
+        "       bench table NAME | claims --measured\n"
         "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: the list of them.\n\n"
         "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
         ")\n"
         "  --run            run what is missing of the table's sweep first\n"
         "  -j N             with --run: so many runs at once\n"
         "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
-        "  --measured       the measured cells as CSV, with build, processor and date: kept beside the table as\n"
-        "                   NAME.measured.csv they are shown where the record has nothing\n"
+        "  --measured       the measured cells, or the comparisons of claims, as CSV with build, processor and date: kept\n"
+        "                   beside the table as NAME.measured.csv they are shown where the record has nothing\n"
         "  --markdown       for a README\n"
         "  --latex          a tabular of booktabs\n"
         "  --html           a fragment\n"
@@ -288,7 +289,7 @@ static int command(const struct options *o, const struct archs *archs, struct er
     if (!o->name)
         rc = list(archs, db, o->format, e);
     else if (!strcmp(o->name, "claims"))
-        rc = cmd_table_claims(db, o->format, e);
+        rc = cmd_table_claims(db, o->format, o->measured, e);
     else
         rc = show(o, archs, db, e);
     db_close(db);

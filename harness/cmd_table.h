@@ -5,6 +5,6 @@
 #include "harness/table.h"
 
 /* `bench table claims`. db NULL: there is no record. */
-int cmd_table_claims(struct db *db, enum table_format format, struct err *e);
+int cmd_table_claims(struct db *db, enum table_format format, bool measured, struct err *e);
 
 #endif

@@ -33,6 +33,10 @@ static void add_claim(struct strbuf *b, const struct claim *c) {
     if (c->sweep) strbuf_adds(b, ")\n");
     if (c->control) strbuf_addf(b, "  fair because: %s\n", c->control);
     if (c->note) strbuf_addf(b, "  %s\n", c->note);
+    if (c->kept) {
+        const struct claim_pair *p = &c->pairs[0];
+        strbuf_addf(b, "  kept from %s, build %s, %s\n", p->date, p->build, p->cpu);
+    }
     for (int i = 0; i < c->npairs; i++) {
         strbuf_addf(b, "    %s against %s: ", c->pairs[i].b, c->pairs[i].a);
         add_interval(b, &c->pairs[i]);
@@ -79,6 +83,7 @@ static void add_row(struct table *t, const struct claim *c, const struct claim_p
     table_int(t, p ? p->d.n : 0);
     table_text(t, c->why);
     table_text(t, c->note);
+    table_text(t, c->kept ? p->date : NULL);
 }
 
 static struct table *claims_table(const struct claims *all) {
@@ -104,7 +109,8 @@ static struct table *claims_table(const struct claims *all) {
                    {"margin", "margin", TABLE_BOTH},
                    {"seeds", "seeds", TABLE_BOTH},
                    {"why", "why not run", TABLE_DATA},
-                   {"note", "note", TABLE_DATA}};
+                   {"note", "note", TABLE_DATA},
+                   {"kept", "kept from", TABLE_DATA}};
     struct table *t = table_new();
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         table_column(t, columns[i].key, columns[i].title, TABLE_PLAIN, columns[i].where);
@@ -116,11 +122,20 @@ static struct table *claims_table(const struct claims *all) {
     return t;
 }
 
-int cmd_table_claims(struct db *db, enum table_format format, struct err *e) {
+int cmd_table_claims(struct db *db, enum table_format format, bool measured, struct err *e) {
     struct claims *all;
+    struct strbuf kept = {0};
     int rc = claims_load(&all, NULL, db, e);
-    if (rc) return rc;
-    if (format == TABLE_AS_TEXT) {
+    if (!rc && !measured) rc = claims_kept(all, e);
+    if (rc) {
+        claims_free(all);
+        return rc;
+    }
+    if (measured) {
+        claims_measured_write(all, &kept);
+        fwrite(kept.s, 1, kept.len, stdout);
+        strbuf_release(&kept);
+    } else if (format == TABLE_AS_TEXT) {
         print_text(all);
     } else {
         struct table *t = claims_table(all);

@@ -114,6 +114,31 @@ YAML
     is "$status" 2
 }
 
+@test "claims that were measured once keep their verdicts without a record, by the rule of the file; a bad line is told" {
+    own_share
+    "$BENCH" table tiny --run -j 1 >/dev/null
+    "$BENCH" table claims >before
+    "$BENCH" table claims --measured >share/tables/claims.measured.csv
+    is "$("$BENCH" table claims)" "$(cat before)" # the record goes first
+    run "$BENCH" table claims --db none.db
+    has "$output" "all the same: supported"
+    has "$output" "3 claims, 2 supported, 1 not run"
+    has "$output" "kept from $(date +%Y)"
+    is "$(grep gain <<<"$output")" "$(grep gain before)"
+    sed -i 's/margin: 100/margin: 0/' share/tables/claims.yaml
+    run "$BENCH" table claims --db none.db
+    lacks "$output" "all the same: supported"
+    sed -i '2s/,2,0.1/,two,0.1/' share/tables/claims.measured.csv
+    run "$BENCH" table claims --db none.db
+    is "$status" 2
+    has "$output" "claims.measured.csv:2: mean_a to seeds must be numbers"
+    echo "claim,gain" >share/tables/claims.measured.csv
+    echo "x,1" >>share/tables/claims.measured.csv
+    run "$BENCH" table claims --db none.db
+    is "$status" 2
+    has "$output" "claims.measured.csv:1: must be claim,a,b,mean_a"
+}
+
 @test "--run on a computed table and options without --run are refused" {
     run "$BENCH" table vera-1 --run
     is "$status" 2

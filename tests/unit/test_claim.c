@@ -323,7 +323,7 @@ static void measured_cells_come_from_the_record_else_from_the_file_beside(void *
     paper_free(p);
     ok(file_write(beside, "row\na,b\n", 8, &e), &e);
     assert_int_equal(paper_load(&p, path, book, NULL, &e), ERR_USER);
-    assert_non_null(strstr(e.msg, "t.measured.csv:2: must be row,column"));
+    assert_non_null(strstr(e.msg, "t.measured.csv:1: must be row,column"));
     archs_free(book);
     strbuf_release(&csv);
     unlink(path);
