@@ -38,8 +38,8 @@ static int usage(int code) {
         "  --markdown   the same as a table\n\n"
         "A .jsonl file has objects with \"text\" and \"refs\", a list of at least one.\n"
         "BLEU is sacreBLEU's (13a, exponential smoothing), NIST mteval's with 5-grams, ROUGE-L that of the package rouge-score without\n"
-        "stemming, CIDEr the caption scorers' CIDEr-D times 10, on lower case words without punctuation: their own cutter knows more\n"
-        "contractions, which moves CIDEr a little.\n\n"
+        "stemming, rouge_l_caption that of the caption scorers (and of E2E's), CIDEr their CIDEr-D times 10; both on lower case words\n"
+        "without punctuation: their own cutter knows more contractions, which moves them a little.\n\n"
         "examples:\n"
         "  bench score generated.txt --refs a.txt --refs b.txt\n"
         "  bench score generated.jsonl --json\n",
@@ -144,6 +144,7 @@ static void print_scores(const struct corpus *c, bool lower, enum table_format f
     } scores[] = {{"bleu", text_bleu(c->v, c->n, lower)},
                   {"nist", text_nist(c->v, c->n)},
                   {"rouge_l", text_rouge_l(c->v, c->n)},
+                  {"rouge_l_caption", text_rouge_l_caption(c->v, c->n, TEXT_CAPTION)},
                   {"cider", text_cider(c->v, c->n, TEXT_CAPTION)}};
     struct strbuf b = {0};
     struct table *t = table_new();

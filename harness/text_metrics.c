@@ -198,6 +198,25 @@ double text_rouge_l(const struct text_case *c, int n) {
     return n ? sum / n : 0;
 }
 
+/* F with beta = 1.2 of the best precision and the best recall, each over all references. */
+double text_rouge_l_caption(const struct text_case *c, int n, enum text_rule rule) {
+    const double beta2 = 1.2 * 1.2;
+    struct cut_case *all = cut_cases(c, n, rule, false);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double precision = 0, recall = 0;
+        for (int k = 1; k <= all[i].nrefs; k++) {
+            double common = common_subsequence(&all[i].words[0], &all[i].words[k]);
+            if (common == 0) continue;
+            precision = fmax(precision, common / all[i].words[0].n);
+            recall = fmax(recall, common / all[i].words[k].n);
+        }
+        if (precision > 0) sum += (1 + beta2) * precision * recall / (recall + beta2 * precision);
+    }
+    cut_free(all, n);
+    return n ? sum / n : 0;
+}
+
 /* ---- CIDEr --------------------------------------------------------------------------------------------- */
 
 #define CIDER_ORDER 4

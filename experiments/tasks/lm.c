@@ -31,8 +31,8 @@ static const struct opt lm_opts[] = {
     {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal", "CSV, TSV: are quotes characters like any other?"},
     {"data.special_tokens", OPT_BOOL, "false", 0, 0, NULL, "recognise special tokens in data fields too"},
     {"generate.max_tokens", OPT_INT, NULL, 1, 1e6, NULL,
-     "evaluations also continue prompts greedily, by at most so many tokens and within train.max_length, and tell bleu, nist, rouge_l and cider of the "
-     "texts; absent: they do not"},
+     "evaluations also continue prompts greedily, by at most so many tokens and within train.max_length, and tell bleu, bleu_lower, nist, rouge_l, "
+     "rouge_l_caption and cider of the texts; absent: they do not"},
     {"generate.rows", OPT_INT, NULL, 0, 1e6, NULL,
      "the first so many rows of a split give prompts, each once, and completions as references; 0: all (absent: as eval.rows)"},
     OPT_END,
@@ -390,8 +390,9 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
 
 static const char nothing[] = "has a label within train.max_length: raise it, or shorten data.prompt";
 
-/* Of the first two less is better; the last four are of generated texts. */
-static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", "bleu", "nist", "rouge_l", "cider", NULL};
+/* Of the first two less is better; those from the fifth on are of generated texts. */
+static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", "bleu",
+                                         "bleu_lower", "nist", "rouge_l", "rouge_l_caption", "cider", NULL};
 enum { LM_PLAIN_METRICS = 4 };
 
 static const char *lm_metric_goal(const char *name) {

@@ -112,8 +112,10 @@ void lm_texts_tell(const struct lm_texts *t, const struct task_tell *tell) {
         tell->item(tell->arg, "rouge_l", x->row, text_rouge_l(&c[i], 1));
     }
     tell->metric(tell->arg, "bleu", text_bleu(c, t->n, false));
+    tell->metric(tell->arg, "bleu_lower", text_bleu(c, t->n, true));
     tell->metric(tell->arg, "nist", text_nist(c, t->n));
     tell->metric(tell->arg, "rouge_l", text_rouge_l(c, t->n));
+    tell->metric(tell->arg, "rouge_l_caption", text_rouge_l_caption(c, t->n, TEXT_CAPTION));
     tell->metric(tell->arg, "cider", text_cider(c, t->n, TEXT_CAPTION));
     for (int i = 0; i < t->n; i++) free(texts[i]);
     free(texts);

@@ -37,9 +37,10 @@ with open("texts.jsonl", "w") as f:
         f.write(json.dumps({"text": open(k + ".txt").read().strip(), "refs": r}) + "\n")
 PY
     "$BENCH" score texts.jsonl --json >score.json
-    for m in bleu nist rouge_l cider; do
+    for m in bleu nist rouge_l rouge_l_caption cider; do
         is "$(metric $m)" "$(python3 -c "import json; print(round(json.load(open('score.json'))['$m'], 6))")"
     done
+    is "$(metric bleu_lower)" "$("$BENCH" score texts.jsonl --json --lower | python3 -c 'import json, sys; print(round(json.load(sys.stdin)["bleu"], 6))')"
     [ "$(python3 -c "print($(metric rouge_l) > 0.5)")" = True ]
     is "$(q "SELECT group_concat(item) FROM item WHERE run = $run_id AND key = 'eval/rouge_l'")" 0,1,3 # one for each prompt
     is "$(q "SELECT count(*) FROM runs WHERE peak_bytes = peak_bytes_predicted")" 2                     # the base too

@@ -3,7 +3,7 @@
 
     pip install sacrebleu rouge-score nltk pycocoevalcap && tests/unit/make_text_cases.py
 
-BLEU: sacrebleu. ROUGE-L: rouge-score. CIDEr: pycocoevalcap's scorer, on texts cut at spaces. NIST: nltk for single references; for several the
+BLEU: sacrebleu. ROUGE-L: rouge-score; of captions, and CIDEr: pycocoevalcap's scorers, on texts cut at spaces. NIST: nltk for single references; for several the
 definition of mteval-v13a, written out below, since nltk takes the best reference where mteval takes the most that any has.
 """
 import json
@@ -15,6 +15,7 @@ from collections import Counter
 import sacrebleu
 from nltk.translate.nist_score import corpus_nist
 from pycocoevalcap.cider.cider_scorer import CiderScorer
+from pycocoevalcap.rouge.rouge import Rouge
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
@@ -65,6 +66,7 @@ def score(texts, refs):
         "bleu_lower": sacrebleu.corpus_bleu(texts, columns, lowercase=True).score,
         "nist": nist,
         "rouge_l": sum(rouge.score_multi(r, t)["rougeL"].fmeasure for t, r in zip(texts, refs)) / len(texts),
+        "rouge_l_spaces": sum(Rouge().calc_score([" ".join(t.split())], [" ".join(x.split()) for x in r]) for t, r in zip(texts, refs)) / len(texts),
         "cider_spaces": float(cider.compute_score()[0]),
     }
 

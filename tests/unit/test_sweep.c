@@ -2,7 +2,7 @@
  */
 #include "tests/unit/sweep_fixture.h"
 
-#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match, eval/bleu, eval/nist, eval/rouge_l, eval/cider"
+#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match, eval/bleu, eval/bleu_lower, eval/nist, eval/rouge_l, eval/rouge_l_caption, eval/cider"
 
 static void unknown_keys_have_a_line_and_a_suggestion(void **state) {
     (void)state;

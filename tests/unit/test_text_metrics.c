@@ -61,6 +61,7 @@ static void scores_equal_the_published_scorers(void **state) {
         check(corpus, "bleu_lower", text_bleu(c, n, true));
         check(corpus, "nist", text_nist(c, n));
         check(corpus, "rouge_l", text_rouge_l(c, n));
+        check(corpus, "rouge_l_spaces", text_rouge_l_caption(c, n, TEXT_SPACES));
         check(corpus, "cider_spaces", text_cider(c, n, TEXT_SPACES));
         for (int k = 0; k < n; k++) free((void *)(uintptr_t)c[k].refs);
         free(c);
