@@ -141,9 +141,23 @@ static char *existing_dir(const char *path) {
     return dir;
 }
 
+/* A file in the record's place that is none would only be noticed by the first command that reads it. */
+static bool check_record(struct findings *f, const char *path) {
+    struct db *db = NULL;
+    struct err e = {0};
+    bool good = !file_exists(path) || db_open(&db, path, false, &e) == 0;
+    if (!good) add(f, PROBLEM, "results", NULL, "%s", e.msg);
+    db_close(db);
+    return good;
+}
+
 static void check_disk(struct findings *f, const char *db) {
     char *dir = existing_dir(db);
     struct statvfs s;
+    if (!check_record(f, db)) {
+        free(dir);
+        return;
+    }
     if (access(dir, W_OK) != 0)
         add(f, PROBLEM, "results", "run from a folder of your own, or choose one with --db FILE",
             "%s: cannot write: %s", dir, strerror(errno));

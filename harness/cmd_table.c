@@ -233,7 +233,7 @@ static int show(const struct options *o, const struct archs *archs, struct db *d
 /* `bench run` on the table's sweep, in this process. */
 static int run_sweep(const struct options *o, const struct archs *archs, struct err *e) {
     struct paper *p;
-    char *argv[72] = {xstrdup("run")};
+    char *argv[72] = {xstrdup("bench run")};
     int n = 1, rc = paper_load(&p, o->name, archs, NULL, e);
     if (!rc && !p->sweep) rc = err_set(e, ERR_USER, "table %s is computed, there is nothing to run", p->name);
     if (!rc) {

@@ -103,6 +103,9 @@ int main(int argc, char **argv) {
         blas_reexec(argv);
         blas_single();
     }
+    char said[64]; /* what getopt's messages begin with */
+    snprintf(said, sizeof said, "bench %s", name);
+    argv[1] = said;
     int rc = c->run(argc - 1, argv + 1);
     /* Results on a full disk or a closed pipe are lost: that is not success. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -407,3 +407,15 @@ worker_of() {
     done | head -n 1
 }
 worker_sleeps() { [ "$(q "select count(*) from runs where state = 'running' and r = 1 and run_id in (select run from metric)")" = 1 ] && [ -n "$(worker_of "$1")" ]; }
+
+@test "an unknown option is told with the command's name, and doctor sees that a record is none" {
+    run "$BENCH" ls --nosuch
+    is "$status" 2
+    has "$output" "bench ls: unrecognized option '--nosuch'"
+    head -c 5000 /dev/urandom >junk.db
+    run "$BENCH" doctor --db junk.db
+    has "$output" "problem  results        $PWD/junk.db: not a database"
+    has "$output" "There are problems."
+    run "$BENCH" doctor --db none.db
+    lacks "$output" "problem  results"
+}
