@@ -11,6 +11,7 @@
 #include "harness/control.h"
 #include "harness/runpage.h"
 #include "harness/summary.h"
+#include "harness/sweep_head.h"
 
 static int usage(int code) {
     fputs(
@@ -219,39 +220,13 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
 /* ---- the command
  * ---------------------------------------------------------------------------------------------- */
 
-/* "no run and no sweep 'rnak' (did you mean ...?)" with what there is. */
-static int unknown(struct db *db, const char *word, struct err *e) {
-    struct db_query *q;
-    const char *names[64];
-    size_t n = 0;
-    struct strbuf list = {0};
-    int rc = db_query(db, &q, "SELECT name FROM sweep GROUP BY name ORDER BY max(id) DESC", e);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1 && n < ARRAY_LEN(names)) {
-        strbuf_addf(&list, "%s%s", n ? ", " : "", db_query_text(q, 0));
-        names[n++] = xstrdup(db_query_text(q, 0));
-    }
-    db_query_close(q);
-    if (rc >= 0) {
-        const char *close = str_closest(word, names, n);
-        rc = err_set(e, ERR_USER, "%s holds no run and no sweep '%s'%s%s%s; its sweeps: %s", db_path(db),
-                     word, close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "",
-                     n ? list.s : "none");
-    }
-    for (size_t i = 0; i < n; i++) free((char *)(uintptr_t)names[i]);
-    strbuf_release(&list);
-    return rc;
-}
-
 static int show(struct db *db, const char *word, enum table_format format, struct err *e) {
     int64_t id = word ? runpage_find(db, word, e) : 0;
     if (id > 0) return show_run(db, id, format, e);
     if (id < 0) return (int)id;
     if ((id = db_sweep_find(db, word, e)) > 0) return show_sweep(db, id, format, e);
     if (id < 0) return (int)id;
-    if (word) return unknown(db, word, e);
-    return err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`",
-                   db_path(db));
+    return sweep_head_unknown(db, "run and no sweep", word, e);
 }
 
 int cmd_show(int argc, char **argv) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/sweep_head.h"
 #include "harness/task.h"
 
 static char *text_copy(const struct db_query *q, int col) {
@@ -15,43 +16,15 @@ static char *text_copy(const struct db_query *q, int col) {
 
 /* ---- which sweep, which metric ------------------------------------------------------------------------- */
 
-static int unknown_sweep(struct db *db, const char *name, struct err *e) {
-    struct db_query *q;
-    struct strbuf list = {0};
-    int rc = db_query(db, &q, "SELECT name FROM sweep GROUP BY name ORDER BY max(id) DESC LIMIT 20", e);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1)
-        strbuf_addf(&list, "%s%s", list.len ? ", " : "", db_query_text(q, 0));
-    db_query_close(q);
-    if (rc >= 0 && !list.len)
-        rc = err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`",
-                     db_path(db));
-    else if (rc >= 0)
-        rc = err_set(e, ERR_USER, "%s holds no sweep '%.100s'; its sweeps: %s", db_path(db), name, list.s);
-    strbuf_release(&list);
-    return rc;
-}
-
 static int read_head(struct compare *c, struct db *db, const char *name, int64_t *sweep, struct err *e) {
-    struct db_query *q;
-    int64_t id = db_sweep_find(db, name, e);
-    if (id < 0) return (int)id;
-    if (!id) return unknown_sweep(db, name, e);
-    int rc = db_query(db, &q,
-                      "SELECT id, name, metric, goal FROM sweep WHERE id ="
-                      " (SELECT max(id) FROM sweep WHERE name = (SELECT name FROM sweep WHERE id = ?1))",
-                      e);
+    struct sweep_head h;
+    int rc = sweep_head_read(&h, db, name, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, id);
-    rc = db_query_next(q, e);
-    if (rc == 1) {
-        *sweep = db_query_int(q, 0);
-        c->sweep = text_copy(q, 1);
-        c->metric = text_copy(q, 2);
-        c->goal = text_copy(q, 3);
-    }
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    *sweep = h.id;
+    c->sweep = h.name;
+    c->metric = h.metric;
+    c->goal = h.goal;
+    return 0;
 }
 
 /* Another metric than the sweep's: it must be recorded, and a task must know which way it is better. */

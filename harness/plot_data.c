@@ -12,6 +12,7 @@
 
 #include "harness/method.h"
 #include "harness/stats.h"
+#include "harness/sweep_head.h"
 
 static const char *or_empty(const char *s) { return s ? s : ""; }
 static int int_compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
@@ -32,49 +33,16 @@ static int64_t int_or_none(const struct db_query *q, int col) {
     return db_query_type(q, col) == DB_NULL ? -1 : db_query_int(q, col);
 }
 
-static int unknown_sweep(struct db *db, const char *name, struct err *e) {
-    struct db_query *q;
-    char names[64][100];
-    const char *list[64];
-    int n = 0;
-    if (db_query(db, &q, "SELECT name FROM sweep GROUP BY name ORDER BY max(id) DESC LIMIT 64", e))
-        return e->code;
-    while (db_query_next(q, NULL) == 1) {
-        snprintf(names[n], sizeof names[n], "%s", or_empty(db_query_text(q, 0)));
-        list[n] = names[n];
-        n++;
-    }
-    db_query_close(q);
-    if (!name || !n)
-        return err_set(e, ERR_RESOURCE, "%s: no sweep has been run yet; start with: bench run SWEEP.yaml",
-                       db_path(db));
-    const char *close = str_closest(name, list, (size_t)n);
-    return err_set(e, ERR_USER, "%s: no sweep '%.100s' (%s '%s'%s)", db_path(db), name,
-                   close ? "did you mean" : "the latest is", close ? close : list[0], close ? "?" : "");
-}
-
 static int read_head(struct plot_set *s, const char *name, struct err *e) {
-    struct db_query *q;
-    int64_t id = db_sweep_find(s->db, name, e);
-    if (id < 0) return (int)id;
-    if (!id) return unknown_sweep(s->db, name, e);
-    int rc = db_query(s->db, &q,
-                      "SELECT name, metric, goal FROM sweep WHERE id ="
-                      " (SELECT max(id) FROM sweep WHERE name = (SELECT name FROM sweep WHERE id = ?1))",
-                      e);
+    struct sweep_head h;
+    int rc = sweep_head_read(&h, s->db, name, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, id);
-    rc = db_query_next(q, e);
-    if (rc == 1) {
-        s->sweep = text_copy(q, 0);
-        s->metric = text_copy(q, 1);
-        s->goal = text_copy(q, 2);
-        s->maximize = !strcmp(s->goal, "maximize");
-        s->is_loss = strstr(s->metric, "loss") != NULL;
-    } else if (rc == 0)
-        rc = err_set(e, ERR_RESOURCE, "%s: the sweep is gone", db_path(s->db));
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    s->sweep = h.name;
+    s->metric = h.metric;
+    s->goal = h.goal;
+    s->maximize = !strcmp(s->goal, "maximize");
+    s->is_loss = strstr(s->metric, "loss") != NULL;
+    return 0;
 }
 
 static enum plot_state state_of(const char *state, double metric) {

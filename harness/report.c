@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "build/version.h"
+#include "harness/sweep_head.h"
 #include "harness/table.h"
 
 #define ASSET_MAX (1u << 20)
@@ -97,18 +98,13 @@ static int sweeps_query(struct db *db, struct sweeps *s, int64_t id, struct err 
 static int sweeps_find(struct db *db, const struct report_job *job, struct sweeps *s, struct err *e) {
     if (!job->nsweep) {
         int rc = sweeps_query(db, s, 0, e);
-        if (!rc && !s->n)
-            rc = err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`",
-                         db_path(db));
-        return rc;
+        return rc || s->n ? rc : sweep_head_unknown(db, "sweep", NULL, e);
     }
     for (int i = 0; i < job->nsweep; i++) {
-        int64_t id = db_sweep_find(db, job->sweep[i], e);
-        if (id < 0) return (int)id;
-        if (!id)
-            return err_set(e, ERR_USER, "%s holds no sweep '%.100s' (bench status lists them)", db_path(db),
-                           job->sweep[i]);
-        int rc = sweeps_query(db, s, id, e);
+        struct sweep_head h;
+        int rc = sweep_head_read(&h, db, job->sweep[i], e);
+        if (!rc) rc = sweeps_query(db, s, h.id, e);
+        sweep_head_release(&h);
         if (rc) return rc;
     }
     return 0;
