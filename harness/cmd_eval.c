@@ -24,8 +24,9 @@ static const char help[] =
     "\n"
     "Score a model on the evaluation rows of a data set. Task lm: the mean loss per completion token in nats, its\n"
     "exponential (perplexity), the share of tokens that the model puts first (accuracy), and the share of rows whose\n"
-    "whole completion greedy generation would give (exact_match). Task pairs: search (nDCG, MRR, MAP, recall, accuracy) or\n"
-    "similarity (Spearman, Pearson) of embeddings. Task classify: accuracy, F1, Matthews' coefficient.\n"
+    "whole completion greedy generation would give (exact_match); with --set generate.max_tokens=N prompts are continued\n"
+    "by up to N tokens, and BLEU, NIST, ROUGE-L and CIDEr compare the texts with the completions. Task pairs: search\n"
+    "(nDCG, MRR, MAP, recall, accuracy) or similarity (Spearman, Pearson) of embeddings. Task classify: accuracy, F1, Matthews' coefficient.\n"
     "\n"
     "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data and\n"
     "                   templates are that run's unless given\n"
@@ -40,6 +41,7 @@ static const char help[] =
     "  bench eval --model smollm2-135m --data glosses --rows 200\n"
     "  bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
     "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n"
+    "  bench eval --model smollm2-135m --adapter 12 --data e2e.csv --prompt '{mr}' --completion ' {ref}' --set generate.max_tokens=60\n"
     "  bench eval --model minilm-l6 --task pairs --data scifact/\n"
     "  bench eval --model minilm-l6 --task pairs --data sts.tsv --set data.sentence1='{sentence1}' \\\n"
     "             --set data.sentence2='{sentence2}' --set data.score='{score}'\n";
@@ -164,8 +166,8 @@ static void print_result(const struct train_result *r, const struct options *o, 
     const char *key;
     json_t *value;
     if (!o->json) {
-        json_object_foreach(j, key, value) printf("%-18s %.6f\n", key, json_real_value(value));
-        printf("%-18s %.2f\n%-18s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)", (double)r->rss_bytes / 1048576);
+        json_object_foreach(j, key, value) printf("%-20s %.6f\n", key, json_real_value(value));
+        printf("%-20s %.2f\n%-20s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)", (double)r->rss_bytes / 1048576);
         return;
     }
     json_object_set_new(j, "state", json_string(r->state));

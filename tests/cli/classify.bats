@@ -54,8 +54,8 @@ refused() { # what, command...
     "$BENCH" run one.yaml
     run "$BENCH" eval --adapter "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
     is "$status" 0
-    has "$output" "$(printf 'eval/loss          %.6f' "$(metric eval/loss)")"
-    has "$output" "eval/accuracy      1.000000"
+    has "$output" "$(printf 'eval/loss            %.6f' "$(metric eval/loss)")"
+    has "$output" "eval/accuracy        1.000000"
     dir1=$(q "SELECT checkpoint_path FROM runs WHERE method = 'lora'")
     run python3 - "$dir1" <<'PY'
 import json, struct, sys
@@ -71,7 +71,7 @@ PY
     run "$BENCH" eval --adapter "$dir1" --model smoke --task classify --data eval.tsv --set data.header=false --max-length 32 \
         --set 'data.text="{1}"' --set 'data.label="{2}"' --set 'data.labels=[animal, plant, stone]'
     is "$status" 0
-    has "$output" "eval/accuracy      1.000000"
+    has "$output" "eval/accuracy        1.000000"
 }
 
 @test "whole numbers as labels are in their order; two classes have an F1 of their own" {
@@ -82,7 +82,7 @@ PY
     is "$(metric eval/f1)" 1.0
     run "$BENCH" eval --adapter "$(q "SELECT checkpoint_path FROM runs WHERE method = 'lora'")" --model smoke --task classify --data eval.tsv \
         --set data.header=false --set 'data.text="{1}"' --set 'data.label="{2}"' --set 'data.labels=[9, 10]'
-    has "$output" "eval/accuracy      1.000000"
+    has "$output" "eval/accuracy        1.000000"
 }
 
 @test "a second text is read behind the first" {

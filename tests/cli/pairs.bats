@@ -90,7 +90,7 @@ metric() { q "SELECT round(value, 6) FROM metric WHERE key = '$1' ORDER BY step 
     is "$(q "SELECT DISTINCT data FROM runs")" set
     run "$BENCH" eval --adapter "$(q "SELECT run_id FROM runs WHERE method = 'lora'")"
     is "$status" 0
-    has "$output" "$(printf 'eval/ndcg@10       %.6f' "$(metric eval/ndcg@10)")"
+    has "$output" "$(printf 'eval/ndcg@10         %.6f' "$(metric eval/ndcg@10)")"
     run python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["task_type"])' "$(q "SELECT checkpoint_path FROM runs WHERE method = 'lora'")/adapter_config.json"
     is "$output" FEATURE_EXTRACTION
     run "$BENCH" eval --model smoke --task pairs --data set --set nonsense=1
