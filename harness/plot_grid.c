@@ -151,6 +151,27 @@ static void side_thin(struct side *s, int room) {
         if (i % every) s->label[i] = "";
 }
 
+/* Where the colours end: a value far off, a run that came apart, would leave one colour to all others. Its own number stands in its cell. */
+static void colour_range(const struct grid *g, double *lo, double *hi) {
+    size_t cells = (size_t)g->xs.n * (size_t)g->ys.n;
+    double *v = xcalloc((size_t)g->npanel * cells, sizeof *v), from = INFINITY, to = -INFINITY;
+    int n = 0;
+    for (int p = 0; p < g->npanel; p++)
+        for (size_t i = 0; i < cells; i++) {
+            double x = g->value[p][i];
+            if (!isfinite(x)) continue;
+            from = fmin(from, x);
+            to = fmax(to, x);
+            v[n++] = x;
+        }
+    plot_range(g->s, v, n, 2, lo, hi);
+    if (n) { /* no colour for what no cell has */
+        *lo = fmax(*lo, from);
+        *hi = fmin(*hi, to);
+    }
+    free(v);
+}
+
 static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel, bool rates) {
     const struct plot_set *s = g->s;
     side_thin(&g->xs, g->npanel == 1 ? 12 : g->npanel == 2 || g->npanel == 4 ? 8 : 5);
@@ -159,6 +180,8 @@ static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel,
     char *title = xasprintf("%s: %s, task %s on %s", s->sweep, s->model ? s->model : "",
                             s->task ? s->task : "", s->data ? s->data : ""),
          *what = xasprintf("%s (%s is better); %s", s->metric, s->maximize ? "higher" : "lower", best);
+    double lo, hi;
+    colour_range(g, &lo, &hi);
     struct plot_heatmap h = {.title = title,
                              .subtitle = what,
                              .xlabel = rates ? "learning rate of A" : "learning rate",
@@ -170,8 +193,8 @@ static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel,
                              .ny = g->ys.n,
                              .panel = g->panel,
                              .npanel = g->npanel,
-                             .lo = NAN,
-                             .hi = NAN,
+                             .lo = lo,
+                             .hi = hi,
                              .maximize = s->maximize};
     plot_heatmap(f, &h);
     free(count), free(best), free(title), free(what);

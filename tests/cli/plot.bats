@@ -37,6 +37,21 @@ setup() {
     cmp smoke-plane.png "$D/first.png"
 }
 
+@test "one run that came apart leaves the other cells of a heat-map their colours" {
+    "$MAKE" rates "$D/a.db"
+    python3 - "$D/a.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+run = db.execute("SELECT run_id FROM runs WHERE method = 'lora_plus' AND state = 'complete' ORDER BY lr LIMIT 1").fetchone()[0]
+db.execute("UPDATE metric SET value = 90 WHERE run = ? AND key = 'eval/loss'", (run,))
+db.execute("UPDATE run SET metric = 90 WHERE id = ?", (run,))
+db.commit()
+PY
+    "$BENCH" plot heatmap --db "$D/a.db" -o "$D/out" --format svg
+    grep -q "^1,0,0,46.75" "$D/out/rates-heatmap.csv" # its own number stays
+    [ "$(sed -n 's/^hi = \([0-9]*\).*/\1/p' "$D/out/rates-heatmap.gp")" -lt 10 ]
+}
+
 @test "wrong usage ends with 2 and says what is right" {
     run "$BENCH" plot
     [ "$status" -eq 2 ]
