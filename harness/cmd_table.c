@@ -1,5 +1,6 @@
 /* cmd_table.c - `bench table`: what papers printed, ours beside it, and whether they agree. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,25 @@ static void add_verdict(struct table *t, const struct paper_cell *x) {
         table_shown(t, "%s%s", paper_verdict_name(x->verdict), mark);
 }
 
+static void add_measured_columns(struct table *t) {
+    table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
+    table_column(t, "seeds", "seeds", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "ci", "half the 95 % interval", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "build", "build", TABLE_WHOLE, TABLE_DATA);
+    table_column(t, "processor", "processor", TABLE_WHOLE, TABLE_DATA);
+    table_column(t, "date", "date", TABLE_WHOLE, TABLE_DATA);
+}
+
+static void add_measured(struct table *t, const struct paper_cell *x) {
+    bool is = x->arm && x->measured.n;
+    table_num_or_null(t, is ? x->arm->lr : NAN);
+    table_int_or_null(t, is ? x->measured.n : -1);
+    table_num_or_null(t, is ? x->measured.ci : NAN);
+    table_text(t, is ? x->arm->build : NULL);
+    table_text(t, is ? x->arm->cpu : NULL);
+    table_text(t, is ? x->arm->date : NULL);
+}
+
 static struct table *cells_table(const struct paper *p, bool remarks) {
     struct table *t = table_new();
     bool columns = false, notes = false;
@@ -127,6 +147,7 @@ static struct table *cells_table(const struct paper *p, bool remarks) {
     table_column(t, "printed", "printed", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "computed", "ours", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "shown", "ours in the printed unit", TABLE_WHOLE, TABLE_DATA);
+    if (p->sweep) add_measured_columns(t);
     table_column(t, "verdict", "verdict", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "confirmed", "printed value seen in a text", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "how", "computed as", TABLE_TEXT, TABLE_BOTH);
@@ -136,18 +157,29 @@ static struct table *cells_table(const struct paper *p, bool remarks) {
         table_text(t, x->row);
         table_text(t, x->column);
         table_text(t, x->printed);
-        if (x->computed == x->computed)
-            table_num(t, x->computed);
-        else
-            table_null(t);
+        table_num_or_null(t, x->computed);
         table_shown(t, "%s", x->shown);
         table_text(t, x->shown);
+        if (p->sweep) add_measured(t, x);
         add_verdict(t, x);
         table_int(t, x->confirmed);
         table_text(t, x->how);
         table_text(t, x->note);
     }
     return t;
+}
+
+/* Where measurements come from, each source once. */
+static void add_sources(const struct paper *p, struct strbuf *b) {
+    for (int i = 0; i < p->ncells; i++) {
+        const struct arm *a = p->cells[i].arm;
+        bool told = !a || !p->cells[i].measured.n || !*a->date;
+        for (int k = 0; k < i && !told; k++) {
+            const struct arm *o = p->cells[k].arm;
+            told = o && !strcmp(o->date, a->date) && !strcmp(o->build, a->build) && !strcmp(o->cpu, a->cpu);
+        }
+        if (!told) strbuf_addf(b, "%smeasured %s by build %s on %s", b->len ? "\n" : "", a->date, a->build, a->cpu);
+    }
 }
 
 static void add_counts(const struct paper *p, struct strbuf *b) {
@@ -216,6 +248,8 @@ static int show(const struct options *o, const struct archs *archs, struct db *d
         print_table(t, f);
         if (f == TABLE_AS_TEXT) add_remarks(p, &b);
         if (f == TABLE_AS_TEXT || f == TABLE_AS_MARKDOWN) {
+            add_sources(p, &b);
+            if (b.len && b.s[b.len - 1] != '\n') strbuf_addc(&b, '\n');
             add_counts(p, &b);
             printf("\n%s\n", b.s ? b.s : "");
         }

@@ -100,6 +100,8 @@ YAML
     is "$status" 0
     has "$output" "(2 seeds)"
     has "$output" "2 cells: 2 measured"
+    has "$output" "measured $(date -u +%Y)"
+    is "$("$BENCH" table tiny --json | python3 -c 'import json,sys; c=json.load(sys.stdin)["cells"][0]; print(c["seeds"], c["lr"] > 0, len(c["build"]) > 2, len(c["processor"]) > 2)')" "2 True True True"
     run "$BENCH" table claims
     has "$output" "more is trained: supported"
     has "$output" "all the same: supported"
