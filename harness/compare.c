@@ -207,6 +207,22 @@ static bool arm_ranked(const struct compare *c, const struct compare_arm *a) {
     return a->config >= 0 && !c->config[a->config].untouched && c->config[a->config].score.n > 0;
 }
 
+/* Does its spread tell of those that one would choose? The chosen ones, and in each setting the better half of those with several seeds: rates
+ * that are too high spread by orders of magnitude more. */
+static bool is_quiet(const struct compare *c, int i) {
+    const struct compare_config *g = &c->config[i];
+    int all = 0, better = 0;
+    for (int k = 0; k < c->narm; k++)
+        if (c->arm[k].config == i) return true;
+    for (int k = 0; k < c->nconfig; k++) {
+        const struct compare_config *o = &c->config[k];
+        if (o->untouched || o->diverged || o->eval.n < 2 || strcmp(o->setting, g->setting) != 0) continue;
+        all++;
+        better += compare_better(c, o->eval.mean, g->eval.mean);
+    }
+    return 2 * better < all;
+}
+
 static void noise_measure(struct compare *c) {
     double *all = xmalloc((size_t)(c->nrun + 1) * sizeof *all);
     const double **group = xmalloc((size_t)(c->nconfig + 1) * sizeof *group);
@@ -214,6 +230,7 @@ static void noise_measure(struct compare *c) {
     for (int i = 0; i < c->nconfig; i++) {
         const struct compare_config *g = &c->config[i];
         group[i] = all + used;
+        if (!is_quiet(c, i)) continue;
         for (int k = g->first; k < g->first + g->nrun; k++)
             if (counts(c, &c->run[k]) && !g->diverged) all[used++] = score_of(c, &c->run[k]), n[i]++;
     }

@@ -94,7 +94,7 @@ struct compare {
     int npair, pair_cap;
     struct compare_front *front;
     int nfront, front_cap;
-    double noise_sd; /* of equal configurations over seeds, on the reported split; NaN: one seed */
+    double noise_sd; /* of equal configurations over seeds, on the reported split: the chosen ones and the better half; NaN: one seed */
     int noise_df;
     double noise_difference; /* two means of noise_seeds seeds differ by more than this by chance in 5 % */
     int noise_seeds;         /* the fewest of the chosen configurations */

@@ -232,7 +232,7 @@ static void note_noise(const struct compare *c, struct strbuf *out) {
     table_format_num(sd, TABLE_LOSS, c->noise_sd);
     table_format_num(d, TABLE_LOSS, c->noise_difference);
     strbuf_addf(out,
-                "noise floor: equal configurations spread by sd %s over seeds (%d degrees of freedom); two "
+                "noise floor: equal configurations (the better half) spread by sd %s over seeds (%d degrees of freedom); two "
                 "%s differ by %s or more by chance in 5 %% of cases\n",
                 sd, c->noise_df, c->noise_seeds == 1 ? "single runs" : "means", d);
 }

@@ -15,7 +15,7 @@ setup() {
     [[ $output == *"untouched base"* ]]
     [[ $output == *"worse"* ]]
     [[ $output == *"optimistic"* ]]
-    [[ $output == *"noise floor: equal configurations spread by sd 0.00"* ]]
+    [[ $output == *"noise floor: equal configurations (the better half) spread by sd 0.00"* ]]
     [[ $output == *"Pareto fronts"* ]]
 }
 

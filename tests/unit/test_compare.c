@@ -200,19 +200,20 @@ static void one_seed_is_judged_by_its_rows(void **state) {
     compare_release(&c);
 }
 
-/* vera has one seed: what seeds do is known from lora's configurations. */
+/* vera has one seed: what seeds do is known from lora's configurations, the better half of them: a rate that is too high spreads widely. */
 static void a_single_seed_borrows_the_noise_of_the_others(void **state) {
     (void)state;
     for (int seed = 0; seed < 4; seed++)
         for (int k = 0; k < 3; k++)
-            add((struct cell){"lora", 8, 1e-3 * (k + 1), seed, .eval = 1 + k + 0.01 * (seed % 2)});
+            add((struct cell){"lora", 8, 1e-3 * (k + 1), seed, .eval = 1 + k + (k == 2 ? 5 : 0.01) * (seed % 2)});
     add((struct cell){"vera", 8, 1e-3, 0, .eval = 1.1});
     add((struct cell){"bitfit", 8, 1e-3, 0, .eval = 1.015});
     struct compare c = read_as(NULL, NULL);
     assert_int_equal(arm(&c, "vera")->rank, 3);
     assert_int_equal(arm(&c, "lora")->rank, 1);
     assert_true(arm(&c, "bitfit")->rank == 1 && arm(&c, "bitfit")->tied);
-    for (int i = 0; i < c.npair; i++) assert_true(c.pair[i].noise && c.pair[i].d.df == 9);
+    for (int i = 0; i < c.npair; i++) assert_true(c.pair[i].noise && c.pair[i].d.df == 6);
+    assert_true(c.noise_sd < 0.01);
     compare_release(&c);
 }
 
