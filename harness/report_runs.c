@@ -14,9 +14,17 @@
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
+/* Settings that differ among the runs of one method and rank and have no column of their own: those that a reader tells its runs apart by. */
+#define VARIED \
+    "WITH varied AS (SELECT DISTINCT k.key FROM param k JOIN (SELECT DISTINCT point_id FROM sweep_runs WHERE sweep_id = ?1) c ON c.point_id = k.point" \
+    " JOIN point p ON p.id = k.point WHERE k.key NOT IN ('method', 'r', 'train.lr', 'target_modules', 'seed')" \
+    " AND k.key NOT LIKE 'data%' AND k.key NOT LIKE 'model%'" \
+    " GROUP BY k.key, p.method, p.r HAVING count(DISTINCT coalesce(k.txt, k.num)) > 1) "
+
 static const char runs_sql[] =
-    "SELECT c.run_id, coalesce(CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END, 'not started'), p.method, p.r,"
-    " p.target_modules, p.lr, c.seed, c.metric, u.test_metric, u.peak_bytes, u.checkpoint_bytes, u.train_s, m.name,"
+    VARIED "SELECT c.run_id, coalesce(CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END, 'not started'), p.method, p.r,"
+    " p.target_modules, p.lr, (SELECT group_concat(k.key || '=' || coalesce(k.txt, printf('%g', k.num)), ' ') FROM param k"
+    " JOIN varied v ON v.key = k.key WHERE k.point = c.point_id), c.seed, c.metric, u.test_metric, u.peak_bytes, u.checkpoint_bytes, u.train_s, m.name,"
     " d.name, u.concurrent"
     " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"
     " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN run u ON u.id = c.run_id WHERE c.sweep_id = ?1 ORDER BY c.ord";
@@ -29,11 +37,20 @@ static const struct column {
 } columns[] = {{"run", TABLE_PLAIN, true, 64},      {"state", TABLE_TEXT, false, 92},
                {"method", TABLE_TEXT, false, 100},  {"r", TABLE_PLAIN, true, 56},
                {"modules", TABLE_TEXT, false, 130}, {"lr", TABLE_RATE, true, 76},
-               {"seed", TABLE_PLAIN, true, 66},     {NULL, TABLE_LOSS, true, 96},
-               {"test", TABLE_LOSS, true, 82},      {"peak mem", TABLE_BYTES, true, 96},
-               {"saved", TABLE_BYTES, true, 92},    {"train", TABLE_SECONDS, true, 84},
-               {"model", TABLE_TEXT, false, 130},   {"data", TABLE_TEXT, false, 110}};
-enum { NCOL = ARRAY_LEN(columns), COL_STATE = 1, COL_TRAIN = 11, COL_CONCURRENT = NCOL };
+               {"settings", TABLE_TEXT, false, 170}, {"seed", TABLE_PLAIN, true, 66},
+               {NULL, TABLE_LOSS, true, 96},        {"test", TABLE_LOSS, true, 82},
+               {"peak mem", TABLE_BYTES, true, 96}, {"saved", TABLE_BYTES, true, 92},
+               {"train", TABLE_SECONDS, true, 84},  {"model", TABLE_TEXT, false, 130},
+               {"data", TABLE_TEXT, false, 110}};
+enum { NCOL = ARRAY_LEN(columns), COL_STATE = 1, COL_SETTINGS = 6, COL_TRAIN = 12, COL_CONCURRENT = NCOL };
+
+/* What is shown of a sweep; a column in which nothing stands is left out. */
+struct view {
+    const char *metric;
+    bool settings;
+};
+
+static bool is_shown(const struct view *v, int column) { return column != COL_SETTINGS || v->settings; }
 
 static void cell_write(struct strbuf *out, const struct db_query *q, int i) {
     const struct column *c = &columns[i];
@@ -52,38 +69,53 @@ static void cell_write(struct strbuf *out, const struct db_query *q, int i) {
     }
 }
 
-static void header_write(struct strbuf *out, const char *metric) {
+static void header_write(struct strbuf *out, const struct view *v) {
     strbuf_adds(out, "<div class=\"wide runs\"><table>\n<colgroup>");
-    for (int i = 0; i < NCOL; i++) strbuf_addf(out, "<col style=\"width:%dpx\">", columns[i].width);
+    for (int i = 0; i < NCOL; i++)
+        if (is_shown(v, i)) strbuf_addf(out, "<col style=\"width:%dpx\">", columns[i].width);
     strbuf_adds(out, "</colgroup>\n<thead><tr>");
     for (int i = 0; i < NCOL; i++) {
+        if (!is_shown(v, i)) continue;
         strbuf_addf(out, "<th scope=\"col\"%s><button type=\"button\">",
                     columns[i].number ? " class=\"n\"" : "");
-        report_text(out, columns[i].title ? columns[i].title : metric);
+        report_text(out, columns[i].title ? columns[i].title : v->metric);
         strbuf_adds(out, "</button></th>");
     }
     strbuf_adds(out, "</tr></thead>\n<tbody>\n");
 }
 
-static void row_write(struct strbuf *out, const struct db_query *q) {
+static void row_write(struct strbuf *out, const struct db_query *q, const struct view *v) {
     bool well = !strcmp(db_query_text(q, COL_STATE), "complete");
     strbuf_adds(out, well ? "<tr>" : "<tr class=\"s\">");
     for (int i = 0; i < NCOL; i++) { /* closing tags of cells and rows are optional */
+        if (!is_shown(v, i)) continue;
         strbuf_adds(out, columns[i].number ? "<td class=\"n\">" : "<td>");
         cell_write(out, q, i);
     }
     strbuf_addc(out, '\n');
 }
 
-static void line_write(struct strbuf *out, const struct db_query *q) {
+static void line_write(struct strbuf *out, const struct db_query *q, const struct view *v) {
     for (int i = 0; i < NCOL; i++) {
+        if (!is_shown(v, i)) continue;
         if (i) strbuf_addc(out, '\t');
         cell_write(out, q, i);
     }
     strbuf_addc(out, '\n');
 }
 
-static int rows_write(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
+static int settings_vary(struct db *db, int64_t sweep, bool *vary, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(db, &q, VARIED "SELECT count(*) FROM varied", e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, sweep);
+    rc = db_query_next(q, e);
+    *vary = rc == 1 && db_query_int(q, 0) > 0;
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
+static int rows_write(struct db *db, int64_t sweep, const struct view *v, struct strbuf *out, struct err *e) {
     struct db_query *q;
     int n = 0, rc = db_query(db, &q, runs_sql, e);
     if (rc) return rc;
@@ -94,7 +126,7 @@ static int rows_write(struct db *db, int64_t sweep, struct strbuf *out, struct e
                 out,
                 "</tbody></table></div>\n<button type=\"button\" class=\"more\" hidden>Show more</button>\n"
                 "<details class=\"rest\"><summary>The other runs, as text</summary>\n<pre>");
-        (n < ROWS ? row_write : line_write)(out, q);
+        (n < ROWS ? row_write : line_write)(out, q, v);
     }
     strbuf_adds(out, n > ROWS ? "</pre></details>\n" : "</tbody></table></div>\n");
     db_query_close(q);
@@ -139,8 +171,11 @@ static int failures_write(struct db *db, int64_t sweep, struct strbuf *out, stru
 
 int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
     char *metric = NULL;
+    struct view v = {0};
     int rc = metric_name(db, sweep, &metric, e);
+    if (!rc) rc = settings_vary(db, sweep, &v.settings, e);
     if (!rc) {
+        v.metric = metric;
         strbuf_adds(
             out,
             "<h3>Runs</h3>\n<div class=\"tools\"><label>Filter <input type=\"search\" placeholder=\"words\"></label>"
@@ -148,8 +183,8 @@ int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e)
             "<label>Method <select class=\"method\"><option value=\"\">all</option></select></label>"
             "<output aria-live=\"polite\"></output>"
             "<span class=\"soft\">a column's title sorts; arrow keys walk; a row shows its curves</span></div>\n");
-        header_write(out, metric);
-        rc = rows_write(db, sweep, out, e);
+        header_write(out, &v);
+        rc = rows_write(db, sweep, &v, out, e);
         strbuf_adds(out, "<p class=\"soft\">*: other runs were under way at the same time: times do "
                          "not compare.</p>\n");
     }

@@ -107,3 +107,13 @@ assert seen["second"] and seen["curve"] == "block" and seen["points"] == 3 and s
 assert seen["pictures"] == 9 and seen["ids_differ"], seen
 PY
 }
+
+@test "what tells the runs of one method apart has a column, where there is such a thing" {
+    "$MAKE" rates "$D/a.db"
+    "$BENCH" report --db "$D/a.db" -o "$D/r.html"
+    grep -q '>settings</button>' "$D/r.html"
+    grep -q '<td>loraplus_lr_ratio=16<td' "$D/r.html"
+    "$MAKE" full-only "$D/b.db"
+    "$BENCH" report --db "$D/b.db" -o "$D/s.html"
+    ! grep -q '>settings</button>' "$D/s.html"
+}
