@@ -121,6 +121,7 @@ static void add_verdict(struct table *t, const struct paper_cell *x) {
 static void add_measured_columns(struct table *t) {
     table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
     table_column(t, "seeds", "seeds", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "sd", "standard deviation", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "ci", "half the 95 % interval", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "build", "build", TABLE_WHOLE, TABLE_DATA);
     table_column(t, "processor", "processor", TABLE_WHOLE, TABLE_DATA);
@@ -131,6 +132,7 @@ static void add_measured(struct table *t, const struct paper_cell *x) {
     bool is = x->arm && x->measured.n;
     table_num_or_null(t, is ? x->arm->lr : NAN);
     table_int_or_null(t, is ? x->measured.n : -1);
+    table_num_or_null(t, is ? x->measured.sd : NAN);
     table_num_or_null(t, is ? x->measured.ci : NAN);
     table_text(t, is ? x->arm->build : NULL);
     table_text(t, is ? x->arm->cpu : NULL);
@@ -195,6 +197,7 @@ static void add_counts(const struct paper *p, struct strbuf *b) {
     }
     if (p->unconfirmed)
         strbuf_addf(b, "%s%d with a printed value from memory, not counted", sep, p->unconfirmed);
+    if (p->count[PAPER_MEASURED]) strbuf_adds(b, "; \u00b1: the 95 % interval over seeds");
 }
 
 static void print_json(const struct paper *p, const struct table *t) {

@@ -64,7 +64,8 @@ static int take_row(struct paper *p, const struct rows *r, long i, struct err *e
     for (int k = 0; k < p->ncells; k++) {
         struct paper_cell *x = &p->cells[k];
         if (!x->arm || x->measured.n || !kept_is(r, i, ROW, x->row) || !kept_is(r, i, COLUMN, x->column)) continue;
-        x->measured = (struct stats_mean){.n = (int)seeds, .mean = mean, .sd = NAN, .ci = ci};
+        double sd = seeds > 1 ? ci * sqrt(seeds) / stats_t_quantile(0.975, seeds - 1) : NAN; /* stats_mean's way back */
+        x->measured = (struct stats_mean){.n = (int)seeds, .mean = mean, .sd = sd, .ci = ci};
         x->arm->lr = lr;
         kept_text(r, i, BUILD, x->arm->build, sizeof x->arm->build);
         kept_text(r, i, PROCESSOR, x->arm->cpu, sizeof x->arm->cpu);

@@ -111,6 +111,8 @@ YAML
     "$BENCH" table tiny --measured >share/tables/tiny.measured.csv
     is "$(head -n 1 share/tables/tiny.measured.csv)" "row,column,mean,ci,seeds,lr,build,processor,date"
     is "$("$BENCH" table tiny --db none.db)" "$("$BENCH" table tiny)"
+    spread() { "$BENCH" table tiny --json --db "$1" | python3 -c 'import json,sys; print(["%.9g" % c["sd"] for c in json.load(sys.stdin)["cells"]])'; }
+    is "$(spread none.db)" "$(spread results/bench.db)"
     [ ! -e none.db ]
     run "$BENCH" table lora-2 --run
     is "$status" 2
