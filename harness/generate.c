@@ -6,6 +6,8 @@
  * Probabilities are summed in double, in descending order, equal ones by id. */
 #include "harness/generate.h"
 
+#include "harness/generation.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +87,8 @@ static void sort_choices(struct choice *c, struct choice *more, int n) {
     memcpy(c, from, (size_t)n * sizeof *c); /* an odd number of passes ends in `more` */
 }
 
-static int greedy(const float *logits, int V) {
-    int best = 0;
-    for (int i = 1; i < V; i++)
-        if (logits[i] > logits[best]) best = i;
-    return best;
-}
-
 int generate_pick(float *logits, int V, const struct generate_options *o, uint64_t place) {
-    int best = greedy(logits, V), n = o->top_k > 0 ? MIN_OF(o->top_k, V) : V;
+    int best = generation_best(logits, V), n = o->top_k > 0 ? MIN_OF(o->top_k, V) : V;
     if (o->temperature <= 0 || !isfinite(logits[best])) return best;
     struct choice *c = xcalloc(2 * (size_t)V, sizeof *c);
     for (int i = 0; i < V; i++) c[i] = (struct choice){isnan(logits[i]) ? -INFINITY : logits[i], i};

@@ -46,7 +46,7 @@ void generation_close(struct generation *g) {
     *g = (struct generation){0};
 }
 
-static int32_t most_probable(const float *logits, int V) {
+int32_t generation_best(const float *logits, int V) {
     int32_t best = 0;
     for (int32_t i = 1; i < V; i++)
         if (logits[i] > logits[best]) best = i;
@@ -64,7 +64,7 @@ static void pass_run(struct generation *g, struct pass *p, int32_t *next) {
         panel_gather(tn->net->team, g->last, D, hidden, D, D, p->last, p->ends);
         logits_rows(tn->net->team, g->logits, &tn->facts.head->w, bias ? bias->value : NULL, g->last, D, p->ends);
     }
-    for (int i = 0; i < p->ends; i++) next[p->sequence[p->last[i]]] = most_probable(g->logits + (size_t)i * (size_t)V, V);
+    for (int i = 0; i < p->ends; i++) next[p->sequence[p->last[i]]] = generation_best(g->logits + (size_t)i * (size_t)V, V);
     p->n = p->ends = 0;
 }
 

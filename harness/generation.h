@@ -26,6 +26,9 @@ void generation_open(struct generation *g, struct task_net *tn, const struct gen
 void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, int which, int32_t id), void *arg);
 void generation_close(struct generation *g); /* also of one whose opening was refused, or zeroed */
 
+/* The most probable token of logits[0..V), V >= 1: the lowest id among equals. */
+int32_t generation_best(const float *logits, int V);
+
 /* Bytes of tokens to text that is whole: what ends within a character waits for the rest; what can be no
  * character becomes U+FFFD. Appends to out what may be shown. `last`: nothing follows. */
 struct generate_text {
