@@ -6,47 +6,11 @@
 
 #include "harness/cfg.h"
 #include "harness/digest.h"
-#include "harness/method.h"
+#include "harness/method_support.h"
 #include "harness/nn/modelfile.h"
 #include "harness/util.h"
 
 /* ---- collecting ---------------------------------------------------------------------------------------- */
-
-struct adapter_out {
-    struct tensor_out *t;
-    float **owned; /* NULL where the data is the method's */
-    int n, cap, owned_cap;
-};
-
-static void add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data,
-                float *owned) {
-    GROW(o->t, o->n, o->cap);
-    if (o->owned_cap < o->cap) {
-        o->owned_cap = o->cap;
-        o->owned = xrealloc(o->owned, (size_t)o->cap * sizeof *o->owned);
-    }
-    struct tensor_out t = {.name = xstrdup(name), .dtype = DT_F32, .ndim = ndim, .data = data};
-    memcpy(t.shape, shape, (size_t)ndim * sizeof *shape);
-    o->owned[o->n] = owned;
-    o->t[o->n++] = t;
-}
-
-void adapter_add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data) {
-    add(o, name, ndim, shape, data, NULL);
-}
-
-void adapter_add_owned(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, float *data) {
-    add(o, name, ndim, shape, data, data);
-}
-
-static void out_release(struct adapter_out *o) {
-    for (int i = 0; i < o->n; i++) {
-        free((char *)o->t[i].name);
-        free(o->owned[i]);
-    }
-    free(o->t);
-    free(o->owned);
-}
 
 static void add_param(struct adapter_out *o, const struct param *p) {
     int64_t shape[2] = {p->rows, p->cols};
@@ -203,7 +167,7 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
         free(path);
     }
     json_decref(meta);
-    out_release(&o);
+    adapter_out_release(&o);
     return rc;
 }
 
@@ -242,22 +206,6 @@ static bool listed(const char *const *names, const char *key) {
     for (; names && *names; names++)
         if (!strcmp(*names, key)) return true;
     return false;
-}
-
-int adapter_refuse(const json_t *peft, const char *key, struct err *e) {
-    const json_t *v = json_object_get(peft, key);
-    const char *text = json_string_value(v);
-    if (text) return err_set(e, ERR_USER, "%s '%.40s' is not implemented", key, text);
-    return err_set(
-        e, ERR_USER,
-        "'%.60s' is not implemented (remove it if it does not change what the adapter computes)", key);
-}
-
-int adapter_read_number(const json_t *peft, const char *key, double def, json_t *cfg, struct err *e) {
-    const json_t *v = json_object_get(peft, key);
-    if (v && !json_is_number(v)) return err_set(e, ERR_USER, "'%.60s' is not a number", key);
-    json_object_set_new(cfg, key, v ? json_deep_copy(v) : json_real(def));
-    return 0;
 }
 
 /* What method `m` does not know must be off. */

@@ -6,14 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/prefer.h"
+
 #define DRAWS       10000 /* of a bootstrap; fewer where there are many pairs of many rows */
 #define DRAWS_LEAST 1000
 #define DRAWS_WORK  3e8 /* values drawn in all */
-
-bool compare_better(const struct compare *c, double a, double b) {
-    if (isnan(a) || isnan(b)) return !isnan(a);
-    return c->maximize ? a > b : a < b;
-}
 
 static double score_of(const struct compare *c, const struct compare_run *r) {
     return c->has_test ? r->test : r->eval;
@@ -43,7 +40,7 @@ static bool config_preferred(const struct compare *c, int a, int b) {
     if (b < 0) return true;
     const struct compare_config *x = &c->config[a], *y = &c->config[b];
     if (x->diverged != y->diverged) return y->diverged;
-    return compare_better(c, x->eval.mean, y->eval.mean);
+    return prefer_value(c->maximize, x->eval.mean, y->eval.mean);
 }
 
 /* Test data count only when every arm's choice was scored on them. */
@@ -218,7 +215,7 @@ static bool is_quiet(const struct compare *c, int i) {
         const struct compare_config *o = &c->config[k];
         if (o->untouched || o->diverged || o->eval.n < 2 || strcmp(o->setting, g->setting) != 0) continue;
         all++;
-        better += compare_better(c, o->eval.mean, g->eval.mean);
+        better += prefer_value(c->maximize, o->eval.mean, g->eval.mean);
     }
     return 2 * better < all;
 }
@@ -313,8 +310,8 @@ static int arm_compare(const void *va, const void *vb) {
     if (x->untouched != y->untouched) return x->untouched ? -1 : 1;
     double p = a->config < 0 ? NAN : sorting->config[a->config].score.mean,
            q = b->config < 0 ? NAN : sorting->config[b->config].score.mean;
-    if (compare_better(sorting, p, q) != compare_better(sorting, q, p))
-        return compare_better(sorting, p, q) ? -1 : 1;
+    if (prefer_value(sorting->maximize, p, q) != prefer_value(sorting->maximize, q, p))
+        return prefer_value(sorting->maximize, p, q) ? -1 : 1;
     return a->any - b->any;
 }
 
@@ -322,7 +319,7 @@ static void ranks_assign(struct compare *c) {
     for (int i = 0; i < c->narm; i++) c->arm[i].rank = arm_ranked(c, &c->arm[i]);
     for (int k = 0; k < c->npair; k++) {
         struct compare_pair *p = &c->pair[k];
-        if (p->holm <= 0.05) c->arm[compare_better(c, p->d.diff, 0) ? p->a : p->b].rank++;
+        if (p->holm <= 0.05) c->arm[prefer_value(c->maximize, p->d.diff, 0) ? p->a : p->b].rank++;
         bool best = true; /* is a the first of its setting? */
         for (int i = 0; i < p->a; i++)
             best &= !arm_ranked(c, &c->arm[i]) || !same_setting(c, &c->arm[i], &c->arm[p->a]);

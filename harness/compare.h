@@ -107,9 +107,6 @@ struct compare {
 int compare_read(struct compare *c, struct db *db, const struct compare_job *job, struct err *e);
 void compare_release(struct compare *c);
 
-/* Is a better than b by the goal? NaN is worse than anything. */
-bool compare_better(const struct compare *c, double a, double b);
-
 /* One row per arm; per configuration on or behind the Pareto fronts. Caller frees. */
 struct table *compare_arms_table(const struct compare *c);
 struct table *compare_pairs_table(const struct compare *c);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/prefer.h"
+
 static bool same_group(const struct compare_config *a, const struct compare_config *b) {
     return !strcmp(a->setting, b->setting) && !strcmp(a->method, b->method) && a->r == b->r &&
            !strcmp(a->targets, b->targets);
@@ -30,8 +32,8 @@ static double score_of(const struct compare *c, const struct compare_front *f) {
 static bool dominates(const struct compare *c, const struct compare_front *a, const struct compare_front *b,
                       int axis) {
     double ca = cost_of(c, a, axis), cb = cost_of(c, b, axis), sa = score_of(c, a), sb = score_of(c, b);
-    if (isnan(ca) || compare_better(c, sb, sa) || ca > cb) return false;
-    return compare_better(c, sa, sb) || ca < cb;
+    if (isnan(ca) || prefer_value(c->maximize, sb, sa) || ca > cb) return false;
+    return prefer_value(c->maximize, sa, sb) || ca < cb;
 }
 
 static void dominators_find(struct compare *c, struct compare_front *f) {
@@ -42,7 +44,7 @@ static void dominators_find(struct compare *c, struct compare_front *f) {
             if (o == f || strcmp(c->config[o->config].setting, c->config[f->config].setting) ||
                 !dominates(c, o, f, axis))
                 continue;
-            if (f->by[axis] < 0 || compare_better(c, score_of(c, o), c->config[f->by[axis]].score.mean))
+            if (f->by[axis] < 0 || prefer_value(c->maximize, score_of(c, o), c->config[f->by[axis]].score.mean))
                 f->by[axis] = o->config;
         }
     }
@@ -55,7 +57,7 @@ static int front_compare(const void *va, const void *vb) {
     int o = strcmp(sorting->config[a->config].setting, sorting->config[b->config].setting);
     if (o) return o;
     double x = score_of(sorting, a), y = score_of(sorting, b);
-    if (x != y) return compare_better(sorting, x, y) ? -1 : 1;
+    if (x != y) return prefer_value(sorting->maximize, x, y) ? -1 : 1;
     return a->config - b->config;
 }
 
@@ -72,7 +74,7 @@ void compare_fronts(struct compare *c) {
         }
         const struct compare_config *old = &c->config[c->front[k].config];
         bool better =
-            old->diverged != g->diverged ? old->diverged : compare_better(c, g->eval.mean, old->eval.mean);
+            old->diverged != g->diverged ? old->diverged : prefer_value(c->maximize, g->eval.mean, old->eval.mean);
         if (better) c->front[k].config = i;
     }
     if (!c->nfront) return;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/prefer.h"
+
 static void num_add(struct table *t, double v) {
     if (isfinite(v))
         table_num(t, v);
@@ -49,7 +51,7 @@ static void diff_shown(struct table *t, const struct stats_diff *d) {
 static const char *verdict_of(const struct compare *c, const struct compare_pair *p) {
     if (isnan(p->holm)) return "undecided";
     if (p->holm > 0.05) return "within the noise";
-    return compare_better(c, p->d.diff, 0) ? "better" : "worse";
+    return prefer_value(c->maximize, p->d.diff, 0) ? "better" : "worse";
 }
 
 /* ---- tables -------------------------------------------------------------------------------------------- */

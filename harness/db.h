@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "harness/err.h"
-#include "harness/train.h"
+#include "harness/run_result.h"
 
 #define DB_DEFAULT "results/bench.db"
 

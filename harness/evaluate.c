@@ -1,10 +1,10 @@
-/* evaluate.c - scores of a split, and the best evaluation of a run (train_private.h). What a score is belongs
+/* evaluate.c - scores of a split, and the best evaluation of a run (run.h). What a score is belongs
  * to the task; which rows, how many at a time and what becomes of the numbers is the same for all. */
 #include <math.h>
 #include <string.h>
 
 #include "harness/cfg.h"
-#include "harness/train_private.h"
+#include "harness/run.h"
 #include "harness/util.h"
 
 /* Tokens per evaluation batch: enough for the kernels, and below what training a few rows takes in memory. */
@@ -29,7 +29,7 @@ static int score_items(struct run *r, enum split s, long limit) {
     for (long next = 0; next < limit;) {
         int n = take_items(r, &next, limit, items);
         if (n < 0) return ERR_USER;
-        struct task_batch *b = train_keep_batch(r, r->task->score_batch(r->task_state, items, n, r->e));
+        struct task_batch *b = run_keep_batch(r, r->task->score_batch(r->task_state, items, n, r->e));
         if (!b) return ERR_USER;
         arena_reset(&r->net.tape);
         if (b->weight > 0) {
@@ -38,9 +38,9 @@ static int score_items(struct run *r, enum split s, long limit) {
             r->res->eval_tokens += b->tokens;
         }
         arena_reset(&r->net.tape);
-        train_drop_batches(r);
+        run_drop_batches(r);
         if (r->job->stop && *r->job->stop) return ERR_STOP;
-        train_tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
+        run_tell_progress(r, s == SPLIT_TEST ? "test" : "eval", NAN);
     }
     return 0;
 }
@@ -60,7 +60,7 @@ static void on_metric(void *arg, const char *name, double value) {
     struct telling *t = arg;
     char key[64];
     snprintf(key, sizeof key, "%s/%s", split_name(t->split), name);
-    train_tell_metric(t->r, key, t->r->step, value);
+    run_tell_metric(t->r, key, t->r->step, value);
     if (isnan(value) || (!strcmp(name, "loss") && !isfinite(value))) t->finite = false;
     if (!strcmp(name, "loss")) t->loss = value;
     if (t->split == SPLIT_EVAL && !strcmp(key, t->r->early.metric)) t->r->watched = value;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/prefer.h"
+
 bool plot_point_counts(const struct plot_point *p) { return !p->untouched && p->nok > 0; }
 
 static int axis_read(const struct plot_set *s, const char *key, double *value, struct err *e) {
@@ -78,5 +80,5 @@ void plot_axes_release(struct plot_axis *axis, int n) {
 
 bool plot_point_preferred(const struct plot_set *s, const struct plot_point *a, const struct plot_point *b) {
     if ((a->ndiverged > 0) != (b->ndiverged > 0)) return b->ndiverged > 0;
-    return plot_better(s, a->mean, b->mean);
+    return prefer_value(s->maximize, a->mean, b->mean);
 }

@@ -5,6 +5,7 @@
  * diverged counts only when that is so at all learning rates. A sweep over several models, tasks or data sets
  * falls into groups, one picture each. */
 #include "harness/plot_private.h"
+#include "harness/prefer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,11 +17,6 @@
 
 static const char *or_empty(const char *s) { return s ? s : ""; }
 static int int_compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
-
-bool plot_better(const struct plot_set *s, double a, double b) {
-    if (isnan(a) || isnan(b)) return !isnan(a);
-    return s->maximize ? a > b : a < b;
-}
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
@@ -267,7 +263,7 @@ static int point_compare(const void *va, const void *vb) {
 static bool point_preferred(const struct plot_set *s, const struct plot_point *a,
                             const struct plot_point *b) {
     if ((a->ndiverged > 0) != (b->ndiverged > 0)) return b->ndiverged > 0;
-    return plot_better(s, a->mean, b->mean);
+    return prefer_value(s->maximize, a->mean, b->mean);
 }
 
 static void cell_choose(struct plot_set *s, struct plot_cell *c) {

@@ -6,6 +6,7 @@
  * point's form the rank. Where that would put more than LINES_MAX lines into a panel, each method gets panels
  * of its own and colour is the rank. */
 #include "harness/plot_private.h"
+#include "harness/prefer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static void rows_add(struct lr *l) {
             int best = i, j = i;
             for (; j < end && l->s->point[j].lr == l->s->point[i].lr; j++)
                 if (j == c->best ||
-                    (best != c->best && plot_better(l->s, l->s->point[j].mean, l->s->point[best].mean)))
+                    (best != c->best && prefer_value(l->s->maximize, l->s->point[j].mean, l->s->point[best].mean)))
                     best = j;
             row_add(l, k, best);
             i = j;

@@ -5,6 +5,7 @@
  * Batches and lengths do: where they vary, each has its bar, as long as there are not more than BARS_SPLIT.
  */
 #include "harness/plot_private.h"
+#include "harness/prefer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static void bars_choose(struct bars *b, bool split) {
             int64_t run = run_of(s, i);
             int k = first;
             while (k < b->n && split && !same_batch(&s->point[b->bar[k].point], &s->point[i])) k++;
-            if (!run || (k < b->n && !plot_better(s, s->point[i].mean, s->point[b->bar[k].point].mean)))
+            if (!run || (k < b->n && !prefer_value(s->maximize, s->point[i].mean, s->point[b->bar[k].point].mean)))
                 continue;
             if (k == b->n) {
                 GROW(b->bar, b->n, b->cap);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/prefer.h"
+
 enum { BYTES, MEMORY, SECONDS, NCOST };
 
 struct compromise {
@@ -65,8 +67,8 @@ static bool dominated(const struct pareto *p, int i, int k) {
     double x = p->v[i].cost[k], y = p->s->point[p->v[i].point].mean;
     for (int j = 0; j < p->n; j++) {
         double ox = p->v[j].cost[k], oy = p->s->point[p->v[j].point].mean;
-        if (j == i || isnan(ox) || ox > x || plot_better(p->s, y, oy)) continue;
-        if (ox < x || plot_better(p->s, oy, y)) return true;
+        if (j == i || isnan(ox) || ox > x || prefer_value(p->s->maximize, y, oy)) continue;
+        if (ox < x || prefer_value(p->s->maximize, oy, y)) return true;
     }
     return false;
 }

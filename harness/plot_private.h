@@ -83,8 +83,6 @@ void plot_set_release(struct plot_set *s);
 
 /* Index of a rank, -1 for none. */
 int plot_rank_index(const struct plot_set *s, int64_t r);
-/* Is a better than b by the sweep's goal? NaN is worse than anything. */
-bool plot_better(const struct plot_set *s, double a, double b);
 /* An axis for n values of the metric (v is sorted): from the best to the worst, without those further from
  * the best than `reach` times the usual, which a plot marks at its edge; and with the base unless that would
  * squeeze the rest. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/stats.h"
+#include "harness/prefer.h"
 
 /* The best cell of each method. Caller frees. */
 static int *lines_choose(const struct plot_set *s, int *n) {
@@ -21,7 +22,7 @@ static int *lines_choose(const struct plot_set *s, int *n) {
         while (k < *n && strcmp(s->point[s->cell[cell[k]].best].method, s->point[best].method)) k++;
         if (k == *n)
             cell[(*n)++] = i;
-        else if (plot_better(s, s->point[best].mean, s->point[s->cell[cell[k]].best].mean))
+        else if (prefer_value(s->maximize, s->point[best].mean, s->point[s->cell[cell[k]].best].mean))
             cell[k] = i;
     }
     return cell;

@@ -11,18 +11,6 @@
 
 #define ASSET_MAX (1u << 20)
 
-void report_text(struct strbuf *out, const char *s) {
-    char *clean = table_clean(s ? s : "-");
-    table_escape_html(out, clean);
-    free(clean);
-}
-
-void report_table(struct strbuf *out, const struct table *t) {
-    strbuf_adds(out, "<div class=\"wide\">\n");
-    table_write(t, TABLE_AS_HTML, 0, out);
-    strbuf_adds(out, "</div>\n");
-}
-
 /* ---- parts --------------------------------------------------------------------------------------------- */
 
 static int asset_read(const char *name, struct strbuf *b, struct err *e) {

@@ -11,22 +11,6 @@
 
 #include "harness/sweep_private.h"
 
-const struct opt sweep_opts[] = {
-    {"name", OPT_STR, NULL, 0, 0, NULL, "what the results are filed under (default: the file's name)"},
-    {"metric.name", OPT_STR, NULL, 0, 0, NULL, "the number that cells are compared by (default: the task's)"},
-    {"metric.goal", OPT_ENUM, NULL, 0, 0, "minimize|maximize",
-     "which way is better (default: what the metric means)"},
-    {"seeds", OPT_ANY, "0", 0, 2147483648.0, NULL, "a whole number or a list of them"},
-    {"controls", OPT_ENUM, "none", 0, 0, "auto|none",
-     "auto: adds to each point the runs that it must be compared with (lora_plus: LoRA at alpha x ratio, ...)"},
-    {"run_cap", OPT_INT, NULL, 1, 1e9, NULL, "most runs in all, also after a resume"},
-    {"limits.memory", OPT_SIZE, NULL, 0, OPT_BIG, NULL, "bytes of one run, as 8GiB; more is the state oom"},
-    {"limits.time", OPT_TIME, NULL, 0, 1e9, NULL, "time of one run, as 2h; more is the state timeout"},
-    {"save", OPT_ENUM, "adapter", 0, 0, "adapter|all|none",
-     "what a run leaves: its adapter, full models too, or nothing"},
-    OPT_END,
-};
-
 /* ---- top-level values ---------------------------------------------------------------------------------- */
 
 /* The checked value of a row, its default where the file has none. New reference; NULL on a mistake. */
@@ -98,29 +82,6 @@ static void check_name(struct load *l) {
     int line = s ? s->line : 0;
     if (!*name || strlen(name) > 100 || strpbrk(name, "/\n\r\t"))
         load_fail(l, line, "name: '%.40s' must have 1 to 100 characters, no slash and no line break", name);
-}
-
-const char *sweep_metric_goal(const struct task *task, const char *name) {
-    return task && !strncmp(name, "eval/", 5) ? task->metric_goal(name + 5) : NULL;
-}
-
-int sweep_check_metric(const struct task *task, const char *name, struct err *e) {
-    if (sweep_metric_goal(task, name)) return 0;
-    enum { MOST = 32 };
-    const char *all[MOST], *near;
-    char buf[MOST][48];
-    struct strbuf list = {0};
-    size_t n = 0;
-    for (; task->metrics[n] && n < MOST; n++) {
-        snprintf(buf[n], sizeof buf[n], "eval/%s", task->metrics[n]);
-        all[n] = buf[n];
-        strbuf_addf(&list, "%s%s", n ? ", " : "", buf[n]);
-    }
-    near = str_closest(name, all, n);
-    err_set(e, ERR_USER, "'%.60s' is unknown%s%s%s; evaluations tell %s", name, near ? " (did you mean '" : "", near ? near : "",
-            near ? "'?)" : "", list.s);
-    strbuf_release(&list);
-    return ERR_USER;
 }
 
 /* What no evaluation tells would leave every cell without a number. */

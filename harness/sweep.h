@@ -111,12 +111,4 @@ const char *sweep_control_kind(const struct sweep *s, int point);
  */
 extern const struct opt sweep_opts[];
 
-/* ---- identity (ident.c) -------------------------------------------------------------------------------- */
-
-/* SHA-256 of what the result of a resolved configuration depends on, the seed aside. */
-void ident_hash(const json_t *config, char out[65]);
-/* The configuration of the untouched base beside `config`: same model, data, task and evaluation. New
- * reference; NULL when no such method is registered. */
-json_t *ident_base(const json_t *config);
-
 #endif

@@ -12,38 +12,9 @@
 #include <string.h>
 
 #include "harness/cfg.h"
-#include "harness/sites.h"
+#include "harness/identity.h"
+#include "harness/method_support.h"
 #include "harness/sweep_private.h"
-
-/* ---- what a method asks for ---------------------------------------------------------------------------- */
-
-struct wanted {
-    char *kind;
-    const struct method *m;
-    json_t *options;
-    unsigned flags;
-};
-
-struct control_out {
-    struct wanted *v;
-    int n, cap;
-};
-
-void control_add(struct control_out *o, const char *kind, const char *method, json_t *options,
-                 unsigned flags) {
-    const struct method *m = method_find(method);
-    BUG_ON(!m || !json_is_object(options), "control '%s': method %s", kind, method);
-    GROW(o->v, o->n, o->cap);
-    o->v[o->n++] = (struct wanted){xstrdup(kind), m, options, flags};
-}
-
-static void out_release(struct control_out *o) {
-    for (int i = 0; i < o->n; i++) {
-        free(o->v[i].kind);
-        json_decref(o->v[i].options);
-    }
-    free(o->v);
-}
 
 /* ---- one control arm ----------------------------------------------------------------------------------- */
 
@@ -53,8 +24,14 @@ struct walk {
     json_t *sites; /* model path and target_modules -> [[d_in, d_out], ...] */
 };
 
+static const struct method *wanted_method(const struct wanted_control *w) {
+    const struct method *m = method_find(w->method);
+    BUG_ON(!m, "control '%s': method %s", w->kind, w->method);
+    return m;
+}
+
 /* The control's values as settings. The nodes stay with the load. */
-static struct settings read_options(struct load *l, const struct wanted *w, int line) {
+static struct settings read_options(struct load *l, const struct wanted_control *w, int line) {
     struct settings out = {0};
     struct err e = {0};
     struct ynode *doc;
@@ -63,9 +40,9 @@ static struct settings read_options(struct load *l, const struct wanted *w, int 
     GROW(l->docs, l->ndocs, l->docs_cap);
     l->docs[l->ndocs++] = doc;
     for (int i = 0; i < doc->n; i++) {
-        const struct opt *o = opt_find(w->m->opts, doc->keys[i]->text);
+        const struct opt *o = opt_find(wanted_method(w)->opts, doc->keys[i]->text);
         if (!o) o = opt_find(opt_core, doc->keys[i]->text);
-        BUG_ON(!o, "control '%s': %s has no option %s", w->kind, w->m->name, doc->keys[i]->text);
+        BUG_ON(!o, "control '%s': %s has no option %s", w->kind, w->method, doc->keys[i]->text);
         settings_add(&out, o->key, doc->items[i], line);
     }
     free(text);
@@ -79,10 +56,10 @@ static void add_pair(struct load *l, struct sweep_point *point, struct sweep_poi
 }
 
 static bool add_control(struct load *l, const struct grid_cell *c, struct sweep_point *of,
-                        const struct wanted *w) {
+                        const struct wanted_control *w) {
     struct settings over = read_options(l, w, of->line);
     struct grid_cell cell = *c;
-    cell.m = w->m;
+    cell.m = wanted_method(w);
     cell.chain[cell.n++] = &over;
     bool ok = sweep_add_point(l, &cell);
     settings_release(&over);
@@ -107,7 +84,7 @@ static void rest_hash(const json_t *config, const struct method *as, char out[65
     for (const struct opt *o = m->opts; o && o->key; o++) cfg_set(c, o->key, json_null());
     cfg_set(c, "train.lr", json_null());
     cfg_set(c, "method", json_string(as->name));
-    ident_hash(c, out);
+    identity_hash(c, out);
     json_decref(c);
 }
 
@@ -131,10 +108,10 @@ static json_t *tried_rates(const struct load *l, struct walk *w, const struct me
 }
 
 static bool add_at_own_rates(struct load *l, const struct grid_cell *c, struct walk *walk,
-                             struct sweep_point *of, const struct wanted *w) {
+                             struct sweep_point *of, const struct wanted_control *w) {
     char rest[65];
-    rest_hash(of->config, w->m, rest);
-    json_t *rates = json_object_get(tried_rates(l, walk, w->m), rest), *lr;
+    rest_hash(of->config, wanted_method(w), rest);
+    json_t *rates = json_object_get(tried_rates(l, walk, wanted_method(w)), rest), *lr;
     const char *key;
     bool ok = true;
     if (!rates) {
@@ -142,7 +119,7 @@ static bool add_at_own_rates(struct load *l, const struct grid_cell *c, struct w
             l, of->line,
             "the sweep tries no learning rates with %s: its runs as control arm '%s' of %s take those of %s, which may "
             "not suit it",
-            w->m->name, w->kind, c->m->name, c->m->name);
+            w->method, w->kind, c->m->name, c->m->name);
         ok = add_control(l, c, of, w);
     }
     json_object_foreach(rates, key, lr) {
@@ -212,7 +189,7 @@ static bool add_controls_of(struct load *l, const struct grid_cell *c, void *arg
     for (int i = 0; i < out.n && ok; i++)
         ok = out.v[i].flags & CONTROL_OWN_RATES ? add_at_own_rates(l, c, w, p, &out.v[i])
                                                 : add_control(l, c, p, &out.v[i]);
-    out_release(&out);
+    control_out_release(&out);
     return ok;
 }
 

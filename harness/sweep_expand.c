@@ -12,6 +12,7 @@
 #include "harness/cfg.h"
 #include "harness/data.h"
 #include "harness/expr.h"
+#include "harness/identity.h"
 #include "harness/net.h"
 #include "harness/sweep_private.h"
 #include "harness/target.h"
@@ -30,7 +31,7 @@ static const struct opt *task_row(const char *key) {
 /* The row of `key` in a run with this method; NULL: the method has no use for it. */
 static const struct opt *row_of(const struct method *m, const char *key) {
     const struct opt *o = opt_find(opt_core, key);
-    if (method_is_base(m) && ident_base_ignores(key)) return NULL;
+    if (method_is_base(m) && identity_base_ignores(key)) return NULL;
     if ((m->flags & METHOD_NO_SITES) && !strcmp(key, "target_modules")) return NULL;
     if (!o) o = opt_find(m->opts, key);
     return o ? o : task_row(key);

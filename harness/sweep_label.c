@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/cfg.h"
+#include "harness/identity.h"
 #include "harness/net.h"
 #include "harness/sweep_private.h"
 
@@ -17,7 +18,7 @@
 
 /* The value that takes part in labels: NULL where it is absent or means nothing. */
 static const json_t *shown_value(const struct sweep_point *p, const char *key) {
-    if (p->is_base && ident_base_ignores(key)) return NULL;
+    if (p->is_base && identity_base_ignores(key)) return NULL;
     const json_t *v = cfg_get(p->config, key);
     return v && !json_is_null(v) ? v : NULL;
 }

@@ -1,5 +1,5 @@
 /* sweep_private.h - a sweep file while it is read: shared by sweep.c (the file), sweep_expand.c (points) and
- * ident.c (identity).
+ * sweep_identify.c (identity).
  *
  * A setting is a key with the node that holds its value; a key is always the string of an option table. Lines
  * of --set arguments are negative: -1 is the first of them. Nothing here owns nodes; the documents live in
@@ -109,9 +109,6 @@ bool axis_filter(struct axis *dst, const struct axis *src, bool (*keep)(const ch
  */
 const char *load_suggest(const char *word, const char *const *names, size_t n);
 
-/* Does the untouched base ignore this key? */
-bool ident_base_ignores(const char *key);
-
 /* sweep_read.c: l->doc and --set -> settings, axes, spaces. Mistakes through load_fail. */
 void sweep_read(struct load *l);
 /* sweep_expand.c: spaces -> s->points, without hashes. Mistakes through load_fail. */
@@ -127,13 +124,14 @@ void sweep_replace_point(struct load *l, const struct sweep_point *p, struct swe
 /* When equal points are merged: each control arm to its place behind the first of its points; the pairs into s->controls. */
 void sweep_place_controls(struct load *l);
 void sweep_release_pairs(struct load *l);
-/* ident.c: digests and hashes for all points; equal ones are merged. */
+/* sweep_identify.c: digests and hashes for all points; equal ones are merged. */
 void sweep_identify(struct load *l);
-/* sweep.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize", "maximize", or NULL: none of them tells it. */
+/* sweep_metric.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize", "maximize", or NULL: none of them tells it. */
 const char *sweep_metric_goal(const struct task *task, const char *name);
 /* Error when NULL: the message lists what they tell. */
 int sweep_check_metric(const struct task *task, const char *name, struct err *e);
-/* Path and digest of a model, {path, digest}, borrowed; null after a mistake. */
+/* sweep_lookup.c: the mistake of a lookup, with its code; path and digest of a model, {path, digest}, borrowed; null after a mistake. */
+void load_lookup_fail(struct load *l, int line, const struct err *e);
 const json_t *load_model(struct load *l, const char *name, int line);
 /* sweep_label.c: fills s->varying. */
 void sweep_find_varying(struct sweep *s);

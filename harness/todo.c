@@ -1,4 +1,5 @@
 /* todo.c - from a sweep's cells to the runs that are missing (see todo.h). */
+#include "harness/identity.h"
 #include "harness/todo.h"
 
 #include <limits.h>
@@ -67,7 +68,7 @@ static int add_bases(struct todo *t, const struct sweep *s, struct db *db, bool 
         if (!*p->base_hash || listed(t, p->base_hash) || has_base(s, p->base_hash)) continue;
         int64_t done = db && !again ? db_run_done(db, p->base_hash, 0, e) : 0;
         if (done < 0) return (int)done;
-        json_t *base = done ? NULL : ident_base(p->config);
+        json_t *base = done ? NULL : identity_base(p->config);
         if (!base) continue;
         struct todo_item *x = item_new(t);
         x->cell = -1;

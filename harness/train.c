@@ -14,48 +14,8 @@
 #include "harness/cfg.h"
 #include "harness/checkpoint.h"
 #include "harness/guard.h"
-#include "harness/train_private.h"
+#include "harness/run.h"
 #include "harness/util.h"
-
-/* ---- reports ------------------------------------------------------------------------------------------- */
-
-void train_tell_metric(struct run *r, const char *key, long step, double value) {
-    if (!r->counting && r->rep && r->rep->metric) r->rep->metric(r->rep->arg, key, step, value);
-}
-
-static void tell_event(struct run *r, const char *kind, const char *text) {
-    if (!r->counting && r->rep && r->rep->event) r->rep->event(r->rep->arg, kind, text);
-}
-
-/* Remaining time: the steps at their speed so far, and the evaluations still to come at theirs. */
-static double eta(const struct run *r) {
-    const struct train_result *res = r->res;
-    if (!res->steps) return NAN;
-    long every = cfg_int(r->cfg, "eval.every");
-    long evals_done = every ? r->step / every : 0, evals = (every ? r->steps / every : 0) + 1;
-    double per_eval = evals_done ? res->eval_s / (double)evals_done : 0;
-    return res->train_s / (double)res->steps * (double)(r->steps - r->step) + per_eval * (double)(evals - evals_done);
-}
-
-void train_tell_progress(struct run *r, const char *phase, double loss) {
-    if (r->counting || !r->rep || !r->rep->progress) return;
-    struct train_progress p = {.step = r->step, .steps = r->steps, .loss = loss, .phase = phase};
-    p.tokens_per_s = r->res->train_s > 0 ? (double)r->res->tokens / r->res->train_s : NAN;
-    p.eta_s = eta(r);
-    r->rep->progress(r->rep->arg, &p);
-}
-
-/* ---- batches --------------------------------------------------------------------------------------------- */
-
-struct task_batch *train_keep_batch(struct run *r, struct task_batch *b) {
-    if (!b) return NULL;
-    GROW(r->live, r->nlive, r->live_cap);
-    return r->live[r->nlive++] = b;
-}
-
-void train_drop_batches(struct run *r) {
-    while (r->nlive) r->task->batch_free(r->task_state, r->live[--r->nlive]);
-}
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
@@ -150,7 +110,7 @@ static int run_open(struct run *r) {
 }
 
 static void run_close(struct run *r) {
-    train_drop_batches(r);
+    run_drop_batches(r);
     free(r->live);
     free(r->batch_rows);
     free(r->losses);
@@ -201,7 +161,7 @@ static double clip(struct run *r) {
         if (p->grad) sum += vec_sum_squares(r->team, p->grad, param_size(p));
     }
     double norm = sqrt(sum), c = limit / (norm + 1e-6);
-    train_tell_metric(r, "train/grad_norm", r->step, norm);
+    run_tell_metric(r, "train/grad_norm", r->step, norm);
     return c < 1 ? c : isnan(c) ? c : 1;
 }
 
@@ -251,16 +211,16 @@ static int train_step(struct run *r, double *loss) {
     double t0 = now_seconds();
     for (long i = 0; i < accum; i++) {
         for (long k = 0; k < size; k++) r->batch_rows[k] = next_row(r);
-        if (!train_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e))) return ERR_USER;
+        if (!run_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e))) return ERR_USER;
     }
     if (!r->counting) net_zero_grad(&r->net);
     r->net.step = r->step;
     int learned = train_batches(r, loss);
-    train_drop_batches(r);
+    run_drop_batches(r);
     if (learned && !r->counting) {
         double lr = cfg_num(r->cfg, "train.lr") * schedule(r, r->step);
-        train_tell_metric(r, "train/loss", r->step, *loss);
-        train_tell_metric(r, "train/lr", r->step, lr);
+        run_tell_metric(r, "train/loss", r->step, *loss);
+        run_tell_metric(r, "train/lr", r->step, lr);
         update(r, lr, clip(r));
     }
     r->res->train_s += now_seconds() - t0;
@@ -305,7 +265,7 @@ static bool ends_early(struct run *r) {
     char text[160];
     snprintf(text, sizeof text, "ended at step %ld of %ld: %ld evaluations without an improvement of %s", r->step, r->steps,
              r->early.stale, r->early.metric);
-    tell_event(r, "early_stop", text);
+    run_tell_event(r, "early_stop", text);
     return true;
 }
 
@@ -348,7 +308,7 @@ static int loop_steps(struct run *r) {
         if ((rc = after_step(r, rc, loss))) return rc;
         r->step++;
         r->res->steps = r->step;
-        train_tell_progress(r, "train", loss);
+        run_tell_progress(r, "train", loss);
         if ((rc = should_end(r))) return rc;
         if (every <= 0 || r->step % every != 0 || r->step == r->steps) continue;
         if ((rc = evaluate_step(r, false))) return rc < 0 ? rc : not_finite(r, "the evaluation loss");
@@ -357,7 +317,7 @@ static int loop_steps(struct run *r) {
     return r->steps && !r->res->tokens ? err_set(r->e, ERR_USER, "no train row %s", r->task->nothing) : 0;
 }
 
-static void on_remark(void *arg, const char *kind, const char *text) { tell_event(arg, kind, text); }
+static void on_remark(void *arg, const char *kind, const char *text) { run_tell_event(arg, kind, text); }
 
 static void saved_at(struct run *r, const char sha256[65]) {
     char *full = realpath(r->job->out_dir, NULL);
@@ -371,7 +331,7 @@ static int save_model(struct run *r, bool all, bool wanted) {
     r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
     if (!all) return 0;
     struct checkpoint_saved saved;
-    train_tell_progress(r, "save", NAN);
+    run_tell_progress(r, "save", NAN);
     int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file, wanted ? r->job->out_dir : NULL, &saved, r->e);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
@@ -385,7 +345,7 @@ static int save(struct run *r) {
     if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
-    train_tell_progress(r, "save", NAN);
+    run_tell_progress(r, "save", NAN);
     char *base = catalog_origin(cfg_str(r->cfg, "model"), cfg_str(r->cfg, "model_path"));
     int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, base, r->task->task_type, &saved, r->e);
     free(base);
@@ -434,7 +394,7 @@ static int go(const struct train_job *job, const struct train_report *rep, struc
     if (setjmp(r->denied)) {
         rc = ended(r, "oom", NULL);
     } else {
-        train_tell_progress(r, "load", NAN);
+        run_tell_progress(r, "load", NAN);
         rc = run_open(r);
         if (!rc && !counting) rc = guard_unchanged(r->cfg, r->file, e);
         if (!rc) rc = loop(r);

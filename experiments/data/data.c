@@ -130,12 +130,6 @@ static int open_files(struct dataset *d, const json_t *cfg, struct err *e) {
 
 /* ---- templates ---- */
 
-const char *data_template(const struct dataset *d, const char *key, int k) {
-    const json_t *v = json_object_get(d->templates, key);
-    if (json_is_array(v)) return json_string_value(json_array_get(v, (size_t)k));
-    return k == 0 ? json_string_value(v) : NULL;
-}
-
 /* A template, or a list of them. */
 static int take_template(struct dataset *d, const char *key, json_t *v, struct err *e) {
     bool good = json_is_string(v) || json_array_size(v) > 0;

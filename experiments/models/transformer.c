@@ -184,7 +184,7 @@ static void forward_attention(struct transformer *t, struct net *net, struct tra
     }
     rotate(t, net, L->q, L->k, b, false);
     if (t->kv)
-        transformer_kv_attention(t->kv, (int)(L - t->layer), &at, L->ao, dq, L->lse, L->q, lq, L->k, lkv, L->v, lkv);
+        t->kv_attention(t->kv, (int)(L - t->layer), &at, L->ao, dq, L->lse, L->q, lq, L->k, lkv, L->v, lkv);
     else
         attention_forward(net->team, &at, L->ao, dq, L->lse, L->q, lq, L->k, lkv, L->v, lkv);
     site_forward(net, L->site[SITE_O], L->ao, dq, L->a, D, np);

@@ -52,7 +52,10 @@ struct transformer {
     float *cos_table, *sin_table;    /* rotary: [table_positions][head_dim/2]; else NULL */
     struct mem *mem;
     int table_positions;
-    struct kv *kv; /* the cache that this pass extends, or NULL: see transformer_cache.c */
+    /* The cache that this pass extends, and how it attends; NULL in any other pass: see transformer_cache.c. */
+    struct kv *kv;
+    void (*kv_attention)(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse, const float *q, int ldq, const float *k,
+                         int ldk, const float *v, int ldv);
     float *x_last, *hidden;                                      /* after the last layer, and normed */
     int32_t *type_ids;                                           /* zeros, where there are types */
     float *dx, *dn, *dq, *dk, *dv, *delta, *dao, *dh;            /* backward scratch */
@@ -71,9 +74,5 @@ void transformer_backward(void *t, struct net *net, const struct batch *b, float
 struct kv *transformer_kv_new(void *t, struct net *net, const int *capacity, int sequences);
 void transformer_kv_free(struct kv *kv);
 const float *transformer_extend(void *t, struct net *net, struct kv *kv, const int *sequence, const int32_t *ids, int n);
-/* Attention of a pass that extends a cache: layer l's keys and values of the new tokens (after any rotation) are added, then the queries see the
- * whole cache. `a` describes the new tokens alone. */
-void transformer_kv_attention(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse, const float *q, int ldq,
-                              const float *k, int ldk, const float *v, int ldv);
 
 #endif

@@ -61,7 +61,9 @@ static void add_tokens(const struct kv *kv, float *to, const float *from, int ld
     }
 }
 
-void transformer_kv_attention(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse,
+/* Attention of a pass that extends a cache: layer l's keys and values of the new tokens (after any rotation) are added, then the queries see the
+ * whole cache. `a` describes the new tokens alone. */
+static void kv_attention(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse,
                               const float *q, int ldq, const float *k, int ldk, const float *v, int ldv) {
     float *keys = kv->k + (size_t)l * kv->stride, *values = kv->v + (size_t)l * kv->stride;
     struct attention whole = *a;
@@ -93,6 +95,7 @@ const float *transformer_extend(void *state, struct net *net, struct kv *kv, con
     kv->added = n;
     kv->place = place;
     t->kv = kv;
+    t->kv_attention = kv_attention;
     team_one_token(net->team, n == 1);
     const float *hidden = transformer_forward(t, net, &b);
     team_one_token(net->team, false);

@@ -19,9 +19,3 @@ const struct task *task_find(const char *name) {
         if (!strcmp(task_list[i]->name, name)) return task_list[i];
     return NULL;
 }
-
-const char *split_name(enum split s) {
-    static const char *const names[SPLIT_COUNT] = {"train", "eval", "test"};
-    BUG_ON((unsigned)s >= SPLIT_COUNT, "split=%d", (int)s);
-    return names[s];
-}

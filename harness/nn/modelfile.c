@@ -21,25 +21,6 @@
 
 #define JSON_LIMIT ((size_t)16 << 20) /* bytes of config.json and of an index; real ones stay below 2 MB */
 
-/* ---- shared with the readers ---- */
-
-struct mapped *modelfile_map(struct modelfile *f, const char *path, struct err *e) {
-    GROW(f->files, f->n_files, f->cap_files);
-    struct mapped *m = &f->files[f->n_files];
-    *m = (struct mapped){0};
-    if (map_open(&m->map, path, e) < 0) return NULL;
-    m->path = xstrdup(path);
-    f->n_files++;
-    return m;
-}
-
-struct tensor *modelfile_add(struct modelfile *f, const char *name, size_t len) {
-    GROW(f->tensors, f->n, f->cap);
-    struct tensor *t = &f->tensors[f->n++];
-    *t = (struct tensor){.name = xstrndup(name, len)};
-    return t;
-}
-
 /* ---- opening ---- */
 
 static bool has_suffix(const char *s, const char *suffix) {

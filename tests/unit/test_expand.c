@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "harness/expand.h"
+#include "harness/identity.h"
 #include "harness/sweep.h"
 #include "tests/engine.h"
 
@@ -152,9 +153,9 @@ static void weights_are_no_part_of_a_runs_identity(void **state) {
     (void)state;
     char a[65], b[65];
     json_t *c = engine_config("lora", NULL);
-    ident_hash(c, a);
+    identity_hash(c, a);
     cfg_set(c, "weights", json_string("f32"));
-    ident_hash(c, b);
+    identity_hash(c, b);
     assert_string_equal(a, b);
     json_decref(c);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness/method.h"
+#include "harness/prefer.h"
 #include "harness/plot.h"
 #include "harness/plot_private.h"
 #include "tests/make_plot_db.h"
@@ -238,9 +239,9 @@ static void a_maximized_metric_prefers_the_largest(void **state) {
     struct plot_job job = {0};
     if (plot_set_read(&s, db, &job, 0, &e)) fail_msg("%s", e.msg);
     assert_true(s.maximize);
-    assert_true(plot_better(&s, 2, 1));
-    assert_false(plot_better(&s, NAN, 1));
-    assert_true(plot_better(&s, 1, NAN));
+    assert_true(prefer_value(s.maximize, 2, 1));
+    assert_false(prefer_value(s.maximize, NAN, 1));
+    assert_true(prefer_value(s.maximize, 1, NAN));
     plot_set_release(&s);
     db_close(db);
     free(draw("maximize", "plane", NULL, PLOT_SVG, 3));

@@ -3,6 +3,7 @@
 #include "tests/unit/sweep_fixture.h"
 
 #include "harness/method.h"
+#include "harness/identity.h"
 
 /* The labels of all runs, one a line. */
 static void expect_runs(const struct sweep *s, const char *want) {
@@ -322,9 +323,9 @@ static void every_point_knows_its_untouched_base(void **state) {
         assert_string_equal(s->points[i]->base_hash, s->points[ten ? 12 : 13]->hash);
     }
     assert_string_equal(s->points[12]->base_hash, s->points[12]->hash);
-    json_t *base = ident_base(s->points[0]->config);
+    json_t *base = identity_base(s->points[0]->config);
     char hash[65];
-    ident_hash(base, hash);
+    identity_hash(base, hash);
     assert_string_equal(hash, s->points[12]->hash);
     assert_true(json_equal(base, s->points[12]->config)); /* and could be run as it is */
     json_decref(base);
@@ -341,7 +342,7 @@ static void the_hash_is_stable(void **state) {
         "{\"lora_alpha\":16.0,\"method\":\"lora\",\"model_digest\":\"m\",\"r\":8,\"train\":{\"lr\":"
         "0.00050000000000000001},\"version\":1}";
     sha256_hex(text, strlen(text), want);
-    ident_hash(c, hash);
+    identity_hash(c, hash);
     assert_string_equal(hash, want);
     json_decref(c);
 }

@@ -1,6 +1,6 @@
-/* train_private.h - the state of one run, shared by train.c (the loop) and evaluate.c (scores). Not for others: see train.h. */
-#ifndef BENCH_TRAIN_PRIVATE_H
-#define BENCH_TRAIN_PRIVATE_H
+/* run.h - the state of one run, shared by train.c (the loop), evaluate.c (scores) and run.c (reports, batches). Not for others: see train.h. */
+#ifndef BENCH_RUN_H
+#define BENCH_RUN_H
 
 #include <setjmp.h>
 
@@ -43,12 +43,13 @@ struct run {
 };
 
 /* Reports of a run that counts go nowhere. */
-void train_tell_metric(struct run *r, const char *key, long step, double value);
-void train_tell_progress(struct run *r, const char *phase, double loss); /* loss NaN: none */
+void run_tell_metric(struct run *r, const char *key, long step, double value);
+void run_tell_event(struct run *r, const char *kind, const char *text);
+void run_tell_progress(struct run *r, const char *phase, double loss); /* loss NaN: none */
 
 /* A task's batch, dropped with all others that live: also after the gate has ended the run. Takes `b` or NULL, and returns it. */
-struct task_batch *train_keep_batch(struct run *r, struct task_batch *b);
-void train_drop_batches(struct run *r);
+struct task_batch *run_keep_batch(struct run *r, struct task_batch *b);
+void run_drop_batches(struct run *r);
 
 /* Score the first eval.rows rows of a split; *loss: its metric "loss", NaN when the task tells none. `items`: also report single rows' scores.
  * Returns 1 when a
