@@ -27,7 +27,7 @@ DEB_LIBS  := libopenblas-serial-dev libyaml-dev libsqlite3-dev libjansson-dev li
              libcurl4-openssl-dev libcmocka-dev libc6-dev wordnet-base
 DEB_TOOLS := gcc:gcc make:make pkg-config:pkg-config gnuplot:gnuplot-nox bats:bats python3:python3 pip3:python3-pip
 PKGS      := yaml-0.1 sqlite3 jansson libpcre2-8 libutf8proc libcrypto openblas
-# Compiled against, but loaded only by the command that needs it (harness/hub_curl.c): linked, it would slow every start down.
+# Compiled against, but loaded only by the command that needs it (harness/hub/hub_curl.c): linked, it would slow every start down.
 PKGS_LAZY := libcurl
 
 # The serial OpenBLAS is preferred at build and at run time whatever Debian's alternatives say: bench runs its own threads.
@@ -49,7 +49,7 @@ endif
 # Everything is written beside and renamed: a build that is stopped, or two at once, leave nothing half done.
 
 # ---- sources ---------------------------------------------------------------------------------------------------
-SRC  := $(sort $(wildcard harness/*.c harness/nn/*.c methods/*.c) $(shell find experiments -name '*.c'))
+SRC  := $(sort $(shell find harness methods experiments -name '*.c'))
 SRC  := $(filter-out %/_template.c %.inc.c,$(SRC))
 # In obj/, so that no folder looks like the top of the source tree (share_dir in util.c).
 OBJ  := $(SRC:%.c=$(BUILD)/obj/%.o)
@@ -90,10 +90,10 @@ need-pkgs:
 	@$(if $(and $(PKG_LIBS),$(LAZY_FOUND)),:,echo "libraries are missing ($(PKGS) $(PKGS_LAZY)): run 'make deps'" >&2; exit 1)
 
 # One C string literal per line of SQL.
-build/schema.inc: $(wildcard harness/schema.sql)
+build/schema.inc: $(wildcard harness/record/schema.sql)
 	@mkdir -p build
 	@{ echo "static const char schema_sql[] ="; \
-	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $(wildcard harness/schema.sql) /dev/null; \
+	   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $(wildcard harness/record/schema.sql) /dev/null; \
 	   echo '    "";'; } > $@
 
 # Written anew only when it changes, so that nothing recompiles for nothing.
@@ -157,7 +157,7 @@ check:
 	 else echo "left out: it needs clang and libFuzzer: apt-get install clang libclang-rt-14-dev"; fi
 # Parsers and bookkeeping: where memory errors would hide. The kernels are the sanitizers' (valgrind knows no AVX-512), and no terabyte of
 # address space fits into it (test_mem, and what trains or generates).
-VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot% test_train% test_todo% test_generate%),\
+VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot% test_train% test_pending% test_generate%),\
                     $(wildcard tests/unit/*.c))
 
 # Each target for FUZZ_SECONDS under libFuzzer with sanitizers, one after the other. What reads the input is compiled by clang; the rest is the
@@ -165,8 +165,7 @@ VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel%
 # replays it.
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
-FUZZ_READERS := $(wildcard $(addprefix harness/nn/,berttext.c bpe.c gguf.c modelfile.c pickle.c pretok*.c safetensors.c tokenizer*.c torchfile.c uniclass.c wordpiece.c) \
-                  $(addprefix harness/,cfg.c err.c expr.c ident.c opt.c sweep*.c target.c util.c yaml.c) \
+FUZZ_READERS := $(wildcard $(addprefix harness/,nn/text/*.c nn/format/*.c config/*.c sweep/*.c core/target.c base/err.c base/util.c) \
                   $(addprefix experiments/data/,data.c jsonrow.c rows.c template.c textrows.c))
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 

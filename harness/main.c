@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "build/version.h"
-#include "harness/blas.h"
-#include "harness/cmd.h"
-#include "harness/nn/kernels.h"
-#include "harness/util.h"
+#include "harness/base/blas.h"
+#include "harness/cli/cmd.h"
+#include "harness/nn/kernels/kernels.h"
+#include "harness/base/util.h"
 
 const struct cmd cmd_table[] = {
     {"run", cmd_run, "run what is missing of a sweep, record it, draw it", CMD_STARTS_WORKERS},

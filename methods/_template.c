@@ -1,4 +1,4 @@
-/* _template.c - a method to copy: every hook of harness/method.h, at work and explained. Not built.
+/* _template.c - a method to copy: every hook of harness/core/method.h, at work and explained. Not built.
  *
  *   h = g * (W x + b)        elementwise; g [d_out] trained, 1 at the start; the base frozen
  *
@@ -6,9 +6,9 @@
  * "nothing to do"), write the formula and the paper above, and add METHOD(NAME) to methods.def. The battery in tests/methods tests it then. */
 #include <stdlib.h>
 
-#include "harness/cfg.h"
-#include "harness/method.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/core/method.h"
+#include "harness/base/util.h"
 
 /* Options: YAML key, type, default as written, range, choices, help. The same rows fill defaults, check sweep files and print help. */
 static const struct opt template_opts[] = {
@@ -87,7 +87,7 @@ static void template_layout(struct net *net, struct site *s, int np) {
     st->v = net_keep(net, MEM_ACT, np, s->d_out);
 }
 
-/* y = the adapted layer, the base product included. x and y are panels (harness/nn/panel.h). */
+/* y = the adapted layer, the base product included. x and y are panels (harness/nn/kernels/panel.h). */
 static void template_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
     struct template_site *st = s->state;
     site_base_forward(net, s, x, ldx, st->v, s->d_out, np);

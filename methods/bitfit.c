@@ -4,7 +4,7 @@
  * names; PEFT has no form for them. Models without biases (Llama) are refused. */
 #include <string.h>
 
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 static bool bitfit_select(const struct net *net, const struct param *p) {
     (void)net;

@@ -10,8 +10,8 @@
  * untouched base. With K = 0, no decay, no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
 #include <stdio.h>
 
-#include "harness/cfg.h"
-#include "harness/nn/mat.h"
+#include "harness/config/cfg.h"
+#include "harness/nn/kernels/mat.h"
 #include "methods/lowrank.h"
 
 static const struct opt delta_lora_opts[] = {

@@ -1,5 +1,5 @@
 /* full.c - full fine-tuning: every parameter of the model trains, embeddings and norms included. */
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 static bool full_select(const struct net *net, const struct param *p) {
     (void)net;

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cfg.h"
-#include "harness/method.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/core/method.h"
+#include "harness/base/util.h"
 
 static const struct opt ia3_opts[] = {
     {"feedforward_modules", OPT_ANY, "[down_proj, mlp.c_proj, output.dense]", 0, 0, NULL,

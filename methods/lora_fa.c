@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cfg.h"
-#include "harness/nn/svd.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/nn/kernels/svd.h"
+#include "harness/base/util.h"
 #include "methods/lowrank.h"
 
 static const struct opt lora_fa_opts[] = {

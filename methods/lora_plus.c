@@ -2,7 +2,7 @@
  *
  * With Adam, B = 0 at the start, no decay, no clipping and eps -> 0 it equals LoRA at alpha * ratio step for step, so that is the control
  * it must be compared with. A saved adapter is a plain LoRA. */
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 #include "methods/lowrank.h"
 
 static const struct opt lora_plus_opts[] = {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cfg.h"
-#include "harness/nn/dropout.h"
-#include "harness/nn/mat.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/nn/kernels/dropout.h"
+#include "harness/nn/kernels/mat.h"
+#include "harness/base/util.h"
 
 const struct opt lowrank_opts[] = {LOWRANK_OPTS, OPT_END};
 

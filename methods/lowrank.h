@@ -5,12 +5,12 @@
  * B^T G.
  *
  * lora_dropout p: in training passes A reads m * x instead, elementwise, where m is 0 with probability p and
- * else 1/(1-p), drawn anew for each step, site, data row, position and feature (harness/nn/dropout.h). x in
+ * else 1/(1-p), drawn anew for each step, site, data row, position and feature (harness/nn/kernels/dropout.h). x in
  * dA and the last term of dx get the same m, which is drawn again in backward: it is never stored. */
 #ifndef BENCH_METHODS_LOWRANK_H
 #define BENCH_METHODS_LOWRANK_H
 
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 /* First member of the run state of every low-rank method. */
 struct lowrank_run {

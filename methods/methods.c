@@ -1,7 +1,7 @@
 /* methods.c - the registry: methods.def as declarations and as a table. */
 #include <string.h>
 
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 #define METHOD(name) extern const struct method method_##name;
 #include "methods/methods.def"

@@ -1,5 +1,5 @@
 /* none.c - the untouched base: nothing trains. The origin of every comparison. */
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 const struct method method_none = {
     .name = "none",

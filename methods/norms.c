@@ -2,7 +2,7 @@
  *
  * The smallest baseline that every architecture has. A norm's tensors are the vectors that are no bias of a linear layer. They are saved under
  * Hugging Face's names; PEFT has no form for them. */
-#include "harness/method.h"
+#include "harness/core/method.h"
 
 static bool norms_select(const struct net *net, const struct param *p) {
     for (int i = 0; i < net->nsites; i++)

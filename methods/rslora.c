@@ -5,7 +5,7 @@
  * exact; PEFT: use_rslora. */
 #include <math.h>
 
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 #include "methods/lowrank.h"
 
 static void rslora_setup(struct net *net) {

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "harness/cfg.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/base/util.h"
 #include "methods/lowrank.h"
 
 static const struct opt vera_opts[] = {

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 #define MODULES(POOLING, MORE)                                                                                  \
     "[{\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"   \

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "harness/cfg.h"
-#include "harness/method.h"
-#include "harness/model.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/core/method.h"
+#include "harness/core/model.h"
+#include "harness/base/util.h"
 
 struct engine {
     struct mem mem;

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/db.h"
-#include "harness/util.h"
+#include "harness/record/db.h"
+#include "harness/base/util.h"
 
 struct maker {
     struct db *db;

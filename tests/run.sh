@@ -23,11 +23,11 @@ run_one() {
     *.c) # shellcheck disable=SC2086
         timeout -k 10 "$TEST_TIMEOUT" $TEST_WRAP "$BUILD/${file%.c}" >"$log" 2>&1 </dev/null || rc=$? ;;
     *.bats) timeout -k 10 "$TEST_TIMEOUT" bats --tap "$file" >"$log" 2>&1 </dev/null || rc=$? ;;
-    *.sh) timeout -k 10 "$TEST_TIMEOUT" "$file" >"$log" 2>&1 </dev/null || rc=$? ;;
+    *.sh | *.py) timeout -k 10 "$TEST_TIMEOUT" "$file" >"$log" 2>&1 </dev/null || rc=$? ;;
     *) echo "cannot run $file" >"$log"; rc=2 ;;
     esac
     end=$(date +%s%N)
-    if [[ $file == *.sh ]]; then
+    if [[ $file == *.sh || $file == *.py ]]; then
         passed=$((rc == 0)) failed=$((rc != 0))
     else
         # skipped: cmocka says "not ok 3 # SKIP name", bats "ok 3 name # skip why"
@@ -55,7 +55,7 @@ if (($#)); then
 else
     shopt -s nullglob
     # Long ones first, so that the end is not spent waiting for one of them.
-    files=(tests/e2e/*.bats tests/cli/*.bats tests/golden/*.c tests/methods/*.c tests/grad/*.c tests/unit/*.c tests/fuzz/fuzz_*.c tests/lint/*.sh)
+    files=(tests/e2e/*.bats tests/cli/*.bats tests/golden/*.c tests/methods/*.c tests/grad/*.c tests/unit/*.c tests/fuzz/fuzz_*.c tests/lint/*.sh tests/lint/*.py)
 fi
 LOGS=$BUILD/test-logs
 export LOGS

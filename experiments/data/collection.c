@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "experiments/data/rows.h"
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 
 /* ---- ids ----------------------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
 #ifndef BENCH_DATA_COLLECTION_H
 #define BENCH_DATA_COLLECTION_H
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 /* Fill d->corpus, train, eval, test and relevance from data.corpus, data.queries and data.qrels.*, and the
  * default templates of document ("{title} {text}" where there is a title) and query. Errors (ERR_USER, file

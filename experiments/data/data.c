@@ -9,8 +9,8 @@
 #include "experiments/data/collection.h"
 #include "experiments/data/rows.h"
 #include "experiments/data/source.h"
-#include "harness/cfg.h"
-#include "harness/digest.h"
+#include "harness/config/cfg.h"
+#include "harness/base/digest.h"
 
 #define DATA(id) &data_##id,
 static const struct data_source *const sources[] = {

@@ -1,5 +1,5 @@
 /* data_templates.c - the templates of a data set, as its configuration and its source give them. See data.h. */
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 const char *data_template(const struct dataset *d, const char *key, int k) {
     const json_t *v = json_object_get(d->templates, key);

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 enum cell_kind { CELL_MISSING, CELL_TEXT, CELL_NESTED };
 

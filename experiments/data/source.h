@@ -2,7 +2,7 @@
 #ifndef BENCH_DATA_SOURCE_H
 #define BENCH_DATA_SOURCE_H
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 #define DATA_MAX_FILES 8
 

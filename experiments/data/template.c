@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 struct piece {
     char *text; /* literal, unescaped; NULL: a field */

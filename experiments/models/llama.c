@@ -8,8 +8,8 @@
 
 #include "experiments/models/reader.h"
 #include "experiments/models/transformer.h"
-#include "harness/cfg.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/base/util.h"
 
 /* ---- options from either kind of file ------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* models.c - the registry of architectures, and which of them a file is. */
 #include <string.h>
 
-#include "harness/model.h"
+#include "harness/core/model.h"
 
 #define MODEL(name) extern const struct model model_##name;
 #include "experiments/models/models.def"

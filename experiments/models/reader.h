@@ -5,7 +5,7 @@
 #ifndef BENCH_MODELS_READER_H
 #define BENCH_MODELS_READER_H
 
-#include "harness/model.h"
+#include "harness/core/model.h"
 
 struct reader {
     const struct modelfile *f;

@@ -11,8 +11,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "harness/err.h"
-#include "harness/nn/pool.h"
+#include "harness/base/err.h"
+#include "harness/nn/kernels/pool.h"
 
 struct sentence {
     bool has_pooling; /* the folder says how */

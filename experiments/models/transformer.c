@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 static size_t table_bytes(const struct transformer *t) {
     return (size_t)t->table_positions * (size_t)(t->o.head_dim / 2) * sizeof(float);

@@ -12,7 +12,7 @@
 #ifndef BENCH_MODELS_TRANSFORMER_H
 #define BENCH_MODELS_TRANSFORMER_H
 
-#include "harness/model.h"
+#include "harness/core/model.h"
 
 struct transformer_options {
     int layers, hidden, heads, kv_heads, head_dim, ff, vocab, max_positions;

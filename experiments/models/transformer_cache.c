@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "experiments/models/transformer.h"
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 struct kv {
     struct net *net;

@@ -1,4 +1,4 @@
-# curves.gp - see harness/plot_curves.c. Per method the metric above and the training loss below; with one method side
+# curves.gp - see harness/plot/plot_curves.c. Per method the metric above and the training loss below; with one method side
 # by side. At most six methods in a row. The legend is a strip below.
 most   = 6
 single = n_panel == 1

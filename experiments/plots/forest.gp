@@ -1,4 +1,4 @@
-# forest.gp - see harness/plot_forest.c. Lines from the top, their names on the left, their numbers on the right.
+# forest.gp - see harness/plot/plot_forest.c. Lines from the top, their names on the left, their numbers on the right.
 rowpx = y_last < 12 ? 52 : y_last < 30 ? 38 : 30
 px_row = minof(23, rowpx * 0.72)
 left  = 50 + label_width * px_row * 0.62

@@ -1,4 +1,4 @@
-# heatmap.gp - see harness/plot_heatmap.c. Panels of one grid, one colour scale; cells carry their value where it fits.
+# heatmap.gp - see harness/plot/plot_heat_panels.c. Panels of one grid, one colour scale; cells carry their value where it fits.
 left  = 96 + maxof(2, ylab_width) * 12.5
 gap   = 60
 top   = 128

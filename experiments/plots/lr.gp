@@ -1,4 +1,4 @@
-# lr.gp - see harness/plot_lr.c. A panel per choice of modules (and method); the legend is a strip below.
+# lr.gp - see harness/plot/plot_lr.c. A panel per choice of modules (and method); the legend is a strip below.
 rows  = (n_panel + cols - 1) / cols
 W     = maxof(1600, 120 + cols * 330)
 left  = 140

@@ -1,4 +1,4 @@
-# memory.gp - see harness/plot_memory.c. Bars from the top; the legend is a strip below.
+# memory.gp - see harness/plot/plot_memory.c. Bars from the top; the legend is a strip below.
 W      = 1600
 rowpx  = y_last < 8 ? 54 : y_last < 20 ? 38 : 29
 px_bar = minof(22, rowpx * 0.76)

@@ -1,4 +1,4 @@
-# plane.gp - see harness/plot_plane.c. One panel per method; cells are filled boxes with their value.
+# plane.gp - see harness/plot/plot_plane.c. One panel per method; cells are filled boxes with their value.
 side    = n_panel < cols * rows ? 0 : 150    # room for a colour bar at the right
 left    = 95 + maxof(6, ylab_width) * 12.5
 gap     = 34

@@ -1,4 +1,4 @@
-# xy.gp - see harness/plot_xy.c. Panels in one row (at most three, then more rows); the legend is a strip below.
+# xy.gp - see harness/plot/plot_xy.c. Panels in one row (at most three, then more rows); the legend is a strip below.
 cols  = n_panel <= 3 ? n_panel : n_panel == 4 ? 2 : 3
 rows  = (n_panel + cols - 1) / cols
 W     = n_panel == 1 ? 1300 : 1700

@@ -1,6 +1,6 @@
 /* classify.c - texts to classes: a linear head on the pooled hidden states of a text, softmax cross-entropy.
  *
- *   logits = W y + b,  y = the embedding of the text (harness/embed.h: mean or first token of encoders, last
+ *   logits = W y + b,  y = the embedding of the text (harness/core/embed.h: mean or first token of encoders, last
  * token of decoders), not normalised
  *
  * The head bears the names of transformers' classes: classifier.weight and classifier.bias on encoders,
@@ -18,7 +18,7 @@
 #include "experiments/tasks/data_opts.h"
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/texts.h"
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 
 static const struct opt classify_opts[] = {
     DATA_FILE_OPTS,

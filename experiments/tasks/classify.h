@@ -2,7 +2,7 @@
 #ifndef BENCH_TASKS_CLASSIFY_H
 #define BENCH_TASKS_CLASSIFY_H
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 /* The labels of a classification, in order: as numbers where all are whole numbers, else as texts. */
 struct labels {

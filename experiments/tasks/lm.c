@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "experiments/tasks/lm_texts.h"
-#include "harness/cfg.h"
-#include "harness/data.h"
+#include "harness/config/cfg.h"
+#include "harness/core/data.h"
 
 static const struct opt lm_opts[] = {
     {"data.name", OPT_STR, NULL, 0, 0, NULL, "a built-in data set (`bench ls data`), instead of files"},

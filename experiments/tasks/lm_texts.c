@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/text_metrics.h"
+#include "harness/core/text_metrics.h"
 
 enum { CACHE_TOKENS = 1024, GROUP = 32 };
 

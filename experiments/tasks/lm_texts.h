@@ -3,7 +3,7 @@
 #ifndef BENCH_LM_TEXTS_H
 #define BENCH_LM_TEXTS_H
 
-#include "harness/generation.h"
+#include "harness/core/generation.h"
 
 struct lm_texts {
     struct tokenizer *tok;

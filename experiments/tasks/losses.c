@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 void loss_layout(struct loss_work *w, struct arena *tape, int rows, int texts, int dim) {
     size_t all = (size_t)rows * (size_t)texts, d = (size_t)dim;

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "harness/nn/panel.h"
+#include "harness/nn/kernels/panel.h"
 
 enum loss_kind { LOSS_MNR, LOSS_COSENT, LOSS_COSINE_MSE, LOSS_TRIPLET };
 enum loss_distance { LOSS_EUCLIDEAN, LOSS_COSINE, LOSS_MANHATTAN };

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "experiments/tasks/losses.h"
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 /* One direction: `rows` queries, `n` candidates of which candidate i < rows is query i's own. */
 struct pass {

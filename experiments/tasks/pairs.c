@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "experiments/tasks/data_opts.h"
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 
 static const struct opt pairs_opts[] = {
     DATA_FILE_OPTS,

@@ -4,7 +4,7 @@
 
 #include "experiments/tasks/losses.h"
 #include "experiments/tasks/texts.h"
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 /* A text among those of a score. */
 struct pairs_ref {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "experiments/tasks/pairs.h"
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 int pairs_gold(struct pairs *p, enum split s, long row, float *ret, struct err *e) {
     struct strbuf b = {0};

@@ -10,7 +10,7 @@
 
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/pairs.h"
-#include "harness/cfg.h"
+#include "harness/config/cfg.h"
 
 enum { QUERIES = LOSS_BLOCK };
 

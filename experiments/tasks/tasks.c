@@ -1,7 +1,7 @@
 /* tasks.c - the registry of tasks. */
 #include <string.h>
 
-#include "harness/task.h"
+#include "harness/core/task.h"
 
 #define TASK(name) extern const struct task task_##name;
 #include "experiments/tasks/tasks.def"

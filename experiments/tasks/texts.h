@@ -5,8 +5,8 @@
 #ifndef BENCH_TASKS_TEXTS_H
 #define BENCH_TASKS_TEXTS_H
 
-#include "harness/data.h"
-#include "harness/embed.h"
+#include "harness/core/data.h"
+#include "harness/core/embed.h"
 
 enum { TEXTS_COLUMNS = 32 };
 

@@ -7,7 +7,7 @@ setup() {
     ROOT=$BATS_TEST_DIRNAME/../..
     cd "$T" || exit 1
     mkdir results
-    python3 - "$ROOT/harness/schema.sql" results/bench.db <<'PY'
+    python3 - "$ROOT/harness/record/schema.sql" results/bench.db <<'PY'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[2])
 db.executescript(open(sys.argv[1]).read())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # stop.bats - what can happen to a sweep: Ctrl-C, kill -9, crashing, hanging and starving workers, a second runner.
-# BENCH_TEST_WORKER is documented in harness/worker.h.
+# BENCH_TEST_WORKER is documented in harness/sched/worker.h.
 
 load ../run_helper
 

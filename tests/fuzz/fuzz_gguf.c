@@ -2,7 +2,7 @@
  * encodes. */
 #include <string.h>
 
-#include "harness/nn/modelfile.h"
+#include "harness/nn/format/modelfile.h"
 #include "tests/fuzz/fuzz.h"
 
 static void use_tokenizer(const struct modelfile *f) {

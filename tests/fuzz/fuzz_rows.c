@@ -2,8 +2,8 @@
  * byte says which format. */
 #include <string.h>
 
-#include "harness/data.h"
-#include "harness/util.h"
+#include "harness/core/data.h"
+#include "harness/base/util.h"
 #include "tests/fuzz/fuzz.h"
 
 static void use_field(const struct rows *r, long i, int c) {

@@ -1,5 +1,5 @@
 /* fuzz_safetensors.c - any bytes as a model.safetensors: an error, or tensors that lie inside the file. */
-#include "harness/nn/modelfile.h"
+#include "harness/nn/format/modelfile.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

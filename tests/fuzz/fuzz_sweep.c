@@ -2,9 +2,9 @@
  * labels. Models and data are made up. */
 #include <string.h>
 
-#include "harness/net.h"
-#include "harness/sweep.h"
-#include "harness/util.h"
+#include "harness/core/net.h"
+#include "harness/sweep/sweep.h"
+#include "harness/base/util.h"
 #include "tests/fuzz/fuzz.h"
 
 static char *model_path(const char *name, struct err *e) {

@@ -1,7 +1,7 @@
 /* fuzz_tokenizer.c - any bytes as a tokenizer.json: an error, or a tokenizer that encodes and decodes. */
 #include <string.h>
 
-#include "harness/nn/tokenizer.h"
+#include "harness/nn/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

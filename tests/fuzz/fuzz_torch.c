@@ -1,5 +1,5 @@
 /* fuzz_torch.c - any bytes as a file of torch.save: an error, or float32 tensors of the sizes that they claim. */
-#include "harness/nn/torchfile.h"
+#include "harness/nn/format/torchfile.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reference values for harness/stats.h from scipy, written to stats.json beside this file.
+"""Reference values for harness/base/stats.h from scipy, written to stats.json beside this file.
 
     python3 tests/golden/make_stats.py            (needs: numpy, scipy)
 

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/adapter.h"
-#include "harness/checkpoint.h"
+#include "harness/checkpoint/adapter.h"
+#include "harness/checkpoint/checkpoint.h"
 #include "tests/golden/golden.h"
 
 #define BERT    "tests/golden/bert_tiny"

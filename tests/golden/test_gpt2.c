@@ -1,8 +1,8 @@
 /* test_gpt2.c - what the files and the config of a GPT-2 may say, and what is chosen, counted and saved. */
 #include <unistd.h>
 
-#include "harness/adapter.h"
-#include "harness/checkpoint.h"
+#include "harness/checkpoint/adapter.h"
+#include "harness/checkpoint/checkpoint.h"
 #include "tests/golden/golden.h"
 
 #define MODEL "tests/golden/gpt2_tiny"

@@ -12,7 +12,7 @@
 #include <jansson.h>
 
 #include "experiments/tasks/metrics.h"
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 static json_t *golden(const char *part) {
     json_t *all = json_load_file("tests/golden/golden_metrics.json", 0, NULL),

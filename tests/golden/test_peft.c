@@ -4,10 +4,10 @@
  * script. */
 #include <dirent.h>
 
-#include "harness/adapter.h"
-#include "harness/infer.h"
-#include "harness/task.h"
-#include "harness/train.h"
+#include "harness/checkpoint/adapter.h"
+#include "harness/infer/infer.h"
+#include "harness/core/task.h"
+#include "harness/train/train.h"
 #include "tests/golden/golden.h"
 
 #define FOLDER "tests/golden/peft"

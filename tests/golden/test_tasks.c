@@ -3,8 +3,8 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#include "harness/infer.h"
-#include "harness/task.h"
+#include "harness/infer/infer.h"
+#include "harness/core/task.h"
 #include "tests/golden/golden.h"
 
 static char dir[64];

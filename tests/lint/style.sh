@@ -13,7 +13,7 @@ done
 marks='\b(TODO|FIXME|XXX|HACK)\b'
 grep -nE "$marks" $sources tests -r --include='*.[ch]' && say "unfinished marks"
 grep -nE '"(lora|lora_fa|lora_plus|delta_lora|vera)"|method_(lora|vera|full)' harness -r --include='*.c' | grep -v 'adapter\.type' && say "the machine names a method" # that is llama.cpp's word
-for f in $(ls harness/*.c harness/nn/*.c methods/*.c experiments/*/*.c | grep -vE 'harness/(cmd_.*|main|err|progress|blas)\.c'); do
+for f in $(find harness methods experiments -name '*.c' | grep -vE '^harness/(cli/.*|main|base/err|sched/progress|base/blas)\.c'); do
     grep -nE '(^|[;{})] *|  )(printf|puts|putchar) ?\(' "$f" | sed "s|^|$f:|" | grep -q . && say "$f prints; only commands do"
 done
 git ls-files 2>/dev/null | grep -vE '\.(safetensors|ids|txt|png|svg)$' | xargs -r grep -nIE '(^|[^a-z}])/(home|root|work|Users)/[a-z]' -- | grep -v '^tests/lint/' && say "a machine's path"

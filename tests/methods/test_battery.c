@@ -1,8 +1,8 @@
 /* test_battery.c - what every method of the registry must keep in passes and steps, over the list of
  * battery.h: a new method is tested by being in methods.def. Gradients are test_gradients.c's, whole runs
  * test_battery_runs.c's. */
-#include "harness/adapter.h"
-#include "harness/merge.h"
+#include "harness/checkpoint/adapter.h"
+#include "harness/checkpoint/merge.h"
 #include "tests/methods/battery.h"
 
 /* A fixed batch: three sequences, 61 tokens. */

@@ -1,7 +1,7 @@
 /* test_battery_runs.c - what every method must keep in whole runs (train.c), over the list of battery.h:
  * predicted memory, limits, refused allocations, and that the order of the data is the seed's alone. */
-#include "harness/infer.h"
-#include "harness/train.h"
+#include "harness/infer/infer.h"
+#include "harness/train/train.h"
 #include "tests/methods/battery.h"
 
 /* ---- models with a tokenizer

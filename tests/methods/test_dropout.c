@@ -1,8 +1,8 @@
 /* test_dropout.c - dropout: the masks themselves, and lora_dropout in passes, gradients and whole runs. */
-#include "harness/infer.h"
-#include "harness/nn/dropout.h"
-#include "harness/nn/kernels.h"
-#include "harness/train.h"
+#include "harness/infer/infer.h"
+#include "harness/nn/kernels/dropout.h"
+#include "harness/nn/kernels/kernels.h"
+#include "harness/train/train.h"
 #include "tests/engine.h"
 
 #define MODEL "tests/golden/llama_tied"

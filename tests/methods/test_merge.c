@@ -2,8 +2,8 @@
  * for every method of the registry and every layout of files; the base stays as it was. */
 #include <unistd.h>
 
-#include "harness/checkpoint.h"
-#include "harness/merge.h"
+#include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/merge.h"
 #include "tests/engine.h"
 
 static const char *const models[] = {"tests/golden/llama_tied", "tests/golden/llama_untied",

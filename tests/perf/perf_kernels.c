@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/nn/kernels.h"
-#include "harness/nn/panel.h"
-#include "harness/rng.h"
-#include "harness/util.h"
+#include "harness/nn/kernels/kernels.h"
+#include "harness/nn/kernels/panel.h"
+#include "harness/base/rng.h"
+#include "harness/base/util.h"
 
 enum { D = 576, KV = 192, FF = 1536, V = 49152, MAXN = 1024 };
 

@@ -4,7 +4,7 @@
  *   build/tests/perf/perf_train [MODEL [METHOD [STEPS [THREADS]]]]     default: smollm2-135m, lora (r = 8 on q and v), 10 steps, 2 threads
  *
  * Prints the median and best tokens/s after three steps of warm-up, the peak of the allocation gate and max RSS. */
-#include "harness/catalog.h"
+#include "harness/hub/catalog.h"
 #include "tests/engine.h"
 
 enum { SEQUENCES = 4, LENGTH = 128, N = SEQUENCES * LENGTH, WARMUP = 3, MAX_STEPS = 1000 };

@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
-#include "harness/nn/kernels.h"
-#include "harness/nn/panel.h"
-#include "harness/nn/ref.h"
-#include "harness/nn/team.h"
-#include "harness/util.h"
+#include "harness/nn/kernels/kernels.h"
+#include "harness/nn/kernels/panel.h"
+#include "harness/nn/kernels/ref.h"
+#include "harness/nn/kernels/team.h"
+#include "harness/base/util.h"
 
 static const char *const cpu_paths[] = {"avx512", "avx2", "baseline"};
 #define FOR_CPUS(path)                                                                                       \

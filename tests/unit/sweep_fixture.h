@@ -15,10 +15,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/cfg.h"
-#include "harness/net.h"
-#include "harness/sweep.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/core/net.h"
+#include "harness/sweep/sweep.h"
+#include "harness/base/util.h"
 
 static char fixture_root[4096], fixture_dir[64];
 

@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/arch.h"
-#include "harness/method.h"
-#include "harness/util.h"
+#include "harness/paper/arch.h"
+#include "harness/core/method.h"
+#include "harness/base/util.h"
 
 static struct archs *book;
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/catalog.h"
-#include "harness/util.h"
+#include "harness/hub/catalog.h"
+#include "harness/base/util.h"
 
 static char dir[64];
 

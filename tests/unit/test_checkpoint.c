@@ -14,11 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/cfg.h"
-#include "harness/infer.h"
-#include "harness/method.h"
-#include "harness/train.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/infer/infer.h"
+#include "harness/core/method.h"
+#include "harness/train/train.h"
+#include "harness/base/util.h"
 
 #define SMOKE   "build/share/models/smoke"
 #define STRINGS "tests/golden/hard_strings.txt"

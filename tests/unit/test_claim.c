@@ -10,10 +10,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/claim.h"
-#include "harness/paper.h"
-#include "harness/util.h"
-#include "harness/yaml.h"
+#include "harness/paper/claim.h"
+#include "harness/paper/paper.h"
+#include "harness/base/util.h"
+#include "harness/config/yaml.h"
 
 /* ---- a record ------------------------------------------------------------------------------------------ */
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/cfg.h"
-#include "harness/data.h"
+#include "harness/config/cfg.h"
+#include "harness/core/data.h"
 
 static char dir[64];
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/columns.h"
-#include "harness/table.h"
+#include "harness/table/columns.h"
+#include "harness/table/table.h"
 
 static char *columns_of(int width, const char *a, const char *b) {
     struct strbuf out = {0};

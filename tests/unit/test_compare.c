@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/compare.h"
-#include "harness/rng.h"
+#include "harness/analysis/compare.h"
+#include "harness/base/rng.h"
 
 static char dir[64];
 static struct db *db;
@@ -119,7 +119,7 @@ static struct compare read_as(const char *by, const char *metric) {
 
 static const struct compare_arm *arm(const struct compare *c, const char *name) {
     for (int i = 0; i < c->narm; i++)
-        if (!strcmp(c->config[c->arm[i].any].arm, name)) return &c->arm[i];
+        if (!strcmp(c->point[c->arm[i].any].arm, name)) return &c->arm[i];
     fail_msg("no arm %s", name);
     return NULL;
 }
@@ -134,7 +134,7 @@ static void the_choice_is_evals_and_the_score_tests(void **state) {
     assert_true(c.has_test);
     assert_string_equal(c.reported, "test/loss");
     assert_int_equal(lora->tried, 2);
-    assert_true(c.config[lora->config].lr == 1e-3 && c.config[lora->config].score.mean == 1.5);
+    assert_true(c.point[lora->point].lr == 1e-3 && c.point[lora->point].score.mean == 1.5);
     assert_true(lora > arm(&c, "vera")); /* sorted by the score */
     compare_release(&c);
 }
@@ -163,7 +163,7 @@ static void a_rate_at_which_a_seed_diverged_is_chosen_last(void **state) {
     add((struct cell){"lora", 8, 9e-3, 0, .eval = 1.0});
     add((struct cell){"lora", 8, 9e-3, 1, "nan", .eval = NAN});
     struct compare c = read_as(NULL, NULL);
-    assert_true(c.config[arm(&c, "lora")->config].lr == 1e-3);
+    assert_true(c.point[arm(&c, "lora")->point].lr == 1e-3);
     compare_release(&c);
 }
 
@@ -256,9 +256,9 @@ static void fronts_name_who_dominates(void **state) {
     const struct compare_front *full = &c.front[0], *l8 = &c.front[1], *l64 = &c.front[2],
                                *vera = &c.front[3];
     for (int k = 0; k < 3; k++) assert_true(full->by[k] == -1 && l8->by[k] == -1);
-    assert_true(l64->by[0] == l8->config && l64->by[1] == l8->config);
+    assert_true(l64->by[0] == l8->point && l64->by[1] == l8->point);
     assert_int_equal(l64->by[2], -2); /* measured beside another run */
-    assert_true(vera->by[0] == -1 && vera->by[1] == l8->config && vera->by[2] == -1);
+    assert_true(vera->by[0] == -1 && vera->by[1] == l8->point && vera->by[2] == -1);
     compare_release(&c);
 }
 

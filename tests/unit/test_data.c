@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "harness/data.h"
-#include "harness/digest.h"
+#include "harness/core/data.h"
+#include "harness/base/digest.h"
 
 static char dir[64];
 

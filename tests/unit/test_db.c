@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/db.h"
-#include "harness/util.h"
+#include "harness/record/db.h"
+#include "harness/base/util.h"
 
 static char dir[64];
 

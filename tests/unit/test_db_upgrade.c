@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/db.h"
-#include "harness/util.h"
+#include "harness/record/db.h"
+#include "harness/base/util.h"
 
 static char dir[64], *path;
 

@@ -1,7 +1,7 @@
 /* test_embed.c - texts to vectors and back: what folders say, batches, gradients, memory. */
 #include <unistd.h>
 
-#include "harness/embed.h"
+#include "harness/core/embed.h"
 #include "tests/encoder_folder.h"
 #include "tests/engine.h"
 

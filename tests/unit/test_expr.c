@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "harness/expr.h"
-#include "harness/util.h"
+#include "harness/config/expr.h"
+#include "harness/base/util.h"
 
 static int keys(void *arg, const char *key, double *ret, struct err *e) {
     (void)arg;

@@ -1,7 +1,7 @@
 /* test_generate.c - the cache against full passes, choosing tokens, text out of bytes, and what is refused.
  */
-#include "harness/generate.h"
-#include "harness/generation.h"
+#include "harness/infer/generate.h"
+#include "harness/core/generation.h"
 #include "tests/engine.h"
 
 static const char *const folders[] = {"tests/golden/llama_tied", "build/share/models/smoke",

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/nn/modelfile.h"
-#include "harness/util.h"
+#include "harness/nn/format/modelfile.h"
+#include "harness/base/util.h"
 
 static char dir[64], *path;
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 static const char *const files[] = {"data.noun", "data.verb", "data.adj", "data.adv"};
 static char dir[64];

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/hub_private.h"
+#include "harness/hub/hub_private.h"
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include "harness/infer.h"
-#include "harness/inspect.h"
-#include "harness/nn/svd_whole.h"
-#include "harness/rng.h"
-#include "harness/util.h"
+#include "harness/infer/infer.h"
+#include "harness/report/inspect.h"
+#include "harness/nn/kernels/svd_whole.h"
+#include "harness/base/rng.h"
+#include "harness/base/util.h"
 
 enum { D = 64, R = 3, LAYERS = 2 };
 

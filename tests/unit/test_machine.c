@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/blas.h"
-#include "harness/machine.h"
-#include "harness/util.h"
+#include "harness/base/blas.h"
+#include "harness/base/machine.h"
+#include "harness/base/util.h"
 
 static char root[64];
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "harness/mem.h"
+#include "harness/base/mem.h"
 
 static void bytes_are_counted_by_category_rounded_to_64(void **state) {
     (void)state;

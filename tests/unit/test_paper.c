@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/paper.h"
-#include "harness/util.h"
+#include "harness/paper/paper.h"
+#include "harness/base/util.h"
 
 static struct archs *book;
 

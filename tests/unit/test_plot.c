@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/method.h"
-#include "harness/prefer.h"
-#include "harness/plot.h"
-#include "harness/plot_private.h"
+#include "harness/core/method.h"
+#include "harness/analysis/prefer.h"
+#include "harness/plot/plot.h"
+#include "harness/plot/plot_private.h"
 #include "tests/make_plot_db.h"
 
 static char dir[64];

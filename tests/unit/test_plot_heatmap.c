@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/plot_private.h"
-#include "harness/util.h"
+#include "harness/plot/plot_private.h"
+#include "harness/base/util.h"
 
 static char dir[64];
 
@@ -35,8 +35,8 @@ static const char *const x[] = {"1e-4", "1e-3", "1e-2"}, *const y[] = {"low", "h
 static const double value[] = {1, 2, 3, 4, NAN, 6};
 static const char *const state_of[] = {NULL, NULL, NULL, NULL, "diverged", NULL};
 
-static struct plot_heatmap small(const struct plot_heat_panel *p, int n) {
-    return (struct plot_heatmap){.title = "T",
+static struct plot_heat small(const struct plot_heat_panel *p, int n) {
+    return (struct plot_heat){.title = "T",
                                  .subtitle = "S",
                                  .xlabel = "X",
                                  .ylabel = "Y",
@@ -51,10 +51,10 @@ static struct plot_heatmap small(const struct plot_heat_panel *p, int n) {
                                  .hi = NAN};
 }
 
-static char *csv_of(const struct plot_heatmap *h, char **head) {
+static char *csv_of(const struct plot_heat *h, char **head) {
     struct plot_figure f = {0};
     struct strbuf b = {0};
-    plot_heatmap(&f, h);
+    plot_heat_panels(&f, h);
     assert_string_equal(f.kind, "heatmap");
     table_write(f.csv, TABLE_AS_CSV, 0, &b);
     *head = xstrdup(f.head.s);
@@ -65,7 +65,7 @@ static char *csv_of(const struct plot_heatmap *h, char **head) {
 static void every_cell_is_a_row_with_its_labels(void **st) {
     (void)st;
     struct plot_heat_panel p = {.title = "a", .value = value, .state = state_of, .marked = true, .mark = 2};
-    struct plot_heatmap h = small(&p, 1);
+    struct plot_heat h = small(&p, 1);
     char *head, *csv = csv_of(&h, &head);
     assert_string_equal(csv, "panel,x,y,value,mark,state,x_label,y_label,panel_title\n"
                              "1,0,0,1,0,,1e-4,low,a\n"
@@ -83,7 +83,7 @@ static void the_scale_is_shared_given_or_that_of_the_values_and_never_empty(void
     (void)st;
     const double equal[] = {5, 5, 5, 5, 5, 5}, none[] = {NAN, NAN, NAN, NAN, NAN, NAN};
     struct plot_heat_panel p[] = {{.title = "a", .value = value}, {.title = "b", .value = equal}};
-    struct plot_heatmap h = small(p, 2);
+    struct plot_heat h = small(p, 2);
     char *head;
     h.lo = 0;
     free(csv_of(&h, &head));
@@ -101,11 +101,11 @@ static void the_scale_is_shared_given_or_that_of_the_values_and_never_empty(void
 
 /* gnuplot's own warnings go to standard error, which plot_figure_write reads; a script that fails is an
  * error. */
-static void draw(const struct plot_heatmap *h, const char *base) {
+static void draw(const struct plot_heat *h, const char *base) {
     struct plot_figure f = {0};
     struct plot_paths paths = {0};
     struct err e = {0};
-    plot_heatmap(&f, h);
+    plot_heat_panels(&f, h);
     int rc = plot_figure_write(&f, dir, base, 0, &paths, &e);
     if (strstr(e.msg, "gnuplot is not installed")) skip();
     if (rc) fail_msg("%s: %s", base, e.msg);
@@ -124,7 +124,7 @@ static void any_size_and_hostile_labels_are_drawn(void **st) {
                                   {.title = "", .value = big},
                                   {.title = "c", .value = big},
                                   {.title = "d", .value = big}};
-    struct plot_heatmap h = small(p, 4);
+    struct plot_heat h = small(p, 4);
     h.xlab = h.ylab = many;
     h.nx = h.ny = N;
     h.square = h.maximize = true;

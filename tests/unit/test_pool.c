@@ -1,6 +1,6 @@
 /* test_pool.c - pooling of packed sequences and rows of length 1: plain twins, central differences, any
  * number of threads. */
-#include "harness/nn/pool.h"
+#include "harness/nn/kernels/pool.h"
 #include "tests/unit/nn_util.h"
 
 enum { N = 75, D = 37, LD = 40, NP = 3, TEXTS = 6 };

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "harness/nn/pretok.h"
-#include "harness/util.h"
+#include "harness/nn/text/pretok.h"
+#include "harness/base/util.h"
 
 static void collect(void *ctx, const char *word, size_t n) {
     struct strbuf *b = ctx;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "harness/rng.h"
+#include "harness/base/rng.h"
 
 /* Random123's published vector for Philox4x32-10 with counter 0 and key 0. */
 static void philox_gives_the_published_values(void **state) {

@@ -1,4 +1,4 @@
-/* test_rows.c - the promises of rows in harness/data.h: what JSONL, CSV and TSV text become, and what is
+/* test_rows.c - the promises of rows in harness/core/data.h: what JSONL, CSV and TSV text become, and what is
  * refused, where.
  */
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 static const struct rows_format jsonl = {.kind = ROWS_JSONL}, csv = {.kind = ROWS_CSV},
                                 tsv = {.kind = ROWS_TSV};

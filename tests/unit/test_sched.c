@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/progress.h"
-#include "harness/sched.h"
-#include "harness/worker.h"
+#include "harness/sched/progress.h"
+#include "harness/sched/sched.h"
+#include "harness/sched/worker.h"
 
 #define MIB ((size_t)1 << 20)
 

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "harness/cfg.h"
-#include "harness/speed.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/sched/speed.h"
+#include "harness/base/util.h"
 
 static json_t *config(void) {
     return json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:{s:i, s:f, s:i, s:s}, s:{s:i, s:i}, s:[s, s], s:s}",

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "harness/rng.h"
-#include "harness/stats.h"
+#include "harness/base/rng.h"
+#include "harness/base/stats.h"
 
 static json_t *golden;
 

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/runpage.h"
-#include "harness/summary.h"
+#include "harness/report/runpage.h"
+#include "harness/analysis/summary.h"
 
 static char dir[64];
 static struct db *db;

@@ -1,4 +1,4 @@
-/* test_svd.c - the singular triplets and the pseudo-inverse of harness/nn/svd.h, by their definitions. */
+/* test_svd.c - the singular triplets and the pseudo-inverse of harness/nn/kernels/svd.h, by their definitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "harness/nn/svd.h"
-#include "harness/rng.h"
-#include "harness/util.h"
+#include "harness/nn/kernels/svd.h"
+#include "harness/base/rng.h"
+#include "harness/base/util.h"
 
 static float *random_matrix(const char *name, int m, int n) {
     float *W = xmalloc((size_t)m * (size_t)n * sizeof *W);

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "harness/nn/svd_whole.h"
-#include "harness/rng.h"
-#include "harness/util.h"
+#include "harness/nn/kernels/svd_whole.h"
+#include "harness/base/rng.h"
+#include "harness/base/util.h"
 
 static float *random_matrix(const char *name, int m, int n) {
     float *W = xmalloc((size_t)m * (size_t)n * sizeof *W);

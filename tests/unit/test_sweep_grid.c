@@ -2,8 +2,8 @@
  * --set; the delivered sweeps. */
 #include "tests/unit/sweep_fixture.h"
 
-#include "harness/method.h"
-#include "harness/identity.h"
+#include "harness/core/method.h"
+#include "harness/sweep/identity.h"
 
 /* The labels of all runs, one a line. */
 static void expect_runs(const struct sweep *s, const char *want) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/table.h"
+#include "harness/table/table.h"
 
 static void assert_number(enum table_kind kind, double v, const char *want) {
     char text[TABLE_FORMAT_MAX];

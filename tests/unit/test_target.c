@@ -8,9 +8,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "harness/net.h"
-#include "harness/target.h"
-#include "harness/util.h"
+#include "harness/core/net.h"
+#include "harness/core/target.h"
+#include "harness/base/util.h"
 
 struct place {
     const char *name, *module, *kind;

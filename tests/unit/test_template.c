@@ -1,4 +1,4 @@
-/* test_template.c - the promises of templates in harness/data.h.
+/* test_template.c - the promises of templates in harness/core/data.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "harness/data.h"
+#include "harness/core/data.h"
 
 static const struct rows_format csv = {.kind = ROWS_CSV}, jsonl = {.kind = ROWS_JSONL};
 

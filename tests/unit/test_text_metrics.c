@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "harness/text_metrics.h"
-#include "harness/util.h"
+#include "harness/core/text_metrics.h"
+#include "harness/base/util.h"
 
 static json_t *cases;
 

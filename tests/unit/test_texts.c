@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "experiments/tasks/texts.h"
-#include "harness/nn/tokenizer.h"
+#include "harness/nn/text/tokenizer.h"
 
 /* Words w5..w96 are ids 5..96, as WordPiece reads them. */
 struct world {

@@ -5,7 +5,7 @@
  * tested where the model is at hand: $BENCH_SMOLLM2_GGUF, else the model cache. */
 #include <glob.h>
 
-#include "harness/nn/modelfile.h"
+#include "harness/nn/format/modelfile.h"
 #include "tests/unit/tokenizer_check.h"
 
 static struct tokenizer *open_json(const char *path) {

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "harness/cfg.h"
-#include "harness/early_stop.h"
-#include "harness/infer.h"
-#include "harness/train.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/train/early_stop.h"
+#include "harness/infer/infer.h"
+#include "harness/train/train.h"
+#include "harness/base/util.h"
 
 enum { MAX = 64 };
 

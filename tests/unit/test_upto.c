@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/cfg.h"
-#include "harness/infer.h"
-#include "harness/task.h"
-#include "harness/util.h"
+#include "harness/config/cfg.h"
+#include "harness/infer/infer.h"
+#include "harness/core/task.h"
+#include "harness/base/util.h"
 
 #define GOLDEN "tests/golden/hard_strings"
 

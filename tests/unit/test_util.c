@@ -1,4 +1,4 @@
-/* test_util.c - the promises of harness/util.h: strings, files, digests, distances, UTF-8, process figures.
+/* test_util.c - the promises of harness/base/util.h: strings, files, digests, distances, UTF-8, process figures.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/util.h"
+#include "harness/base/util.h"
 
 static char dir[64];
 

@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-#include "harness/table.h"
-#include "harness/watch.h"
+#include "harness/table/table.h"
+#include "harness/report/watch.h"
 #include "tests/make_plot_db.h"
 
 static void sparklines_span_their_values(void **state) {

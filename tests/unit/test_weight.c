@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "harness/nn/weight.h"
+#include "harness/nn/kernels/weight.h"
 
 /* llama.cpp's converter permutes the rows of q and k: [heads, 2, hd/2] becomes [heads, hd/2, 2]. Each row
  * here holds its number. */

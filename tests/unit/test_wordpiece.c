@@ -2,7 +2,7 @@
  * files that are wrong.
  *
  * The reference ids and how they were made: tests/golden/make_hard_strings_bert.py. */
-#include "harness/nn/modelfile.h"
+#include "harness/nn/format/modelfile.h"
 #include "tests/unit/tokenizer_check.h"
 
 static char dir[] = "/tmp/bench-wordpiece-XXXXXX";

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/util.h"
-#include "harness/yaml.h"
+#include "harness/base/util.h"
+#include "harness/config/yaml.h"
 
 static struct ynode *parse(const char *text) {
     struct err e = {0};

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/nn/tokenizer.h"
-#include "harness/util.h"
+#include "harness/nn/text/tokenizer.h"
+#include "harness/base/util.h"
 
 #define GOLDEN "tests/golden/hard_strings"
 

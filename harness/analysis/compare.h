@@ -1,0 +1,126 @@
+/* compare.h - which method is better, and can this sweep tell?
+ *
+ * Arms are groups of a sweep's points: one per method, or per value of any keys. Each arm is shown at
+ * the one point (learning rate, rank, ...) whose mean over the seeds is best on the evaluation split;
+ * a point at which some seed diverged counts only when all of them did. It is judged on the test
+ * split, which had no say in that choice; a sweep without test data is judged on the evaluation split, and is
+ * optimistic then: the best of many noisy values looks better than it is.
+ *
+ * The difference of two arms is paired: by seed, and by row where runs recorded a score per row. Its error
+ * has two parts: which rows were scored (bootstrap over the rows' differences, averaged over the seeds) and
+ * which seeds were run (the spread of the differences per seed); they add up (stats_combine). All pairs of
+ * one setting (model, task, data) are one family under Holm's correction. An arm's rank is 1 + the arms that
+ * are significantly better: arms that cannot be told apart share a rank.
+ *
+ * Nothing here prints. Strings belong to the struct. */
+#ifndef BENCH_COMPARE_H
+#define BENCH_COMPARE_H
+
+#include "harness/record/db.h"
+#include "harness/base/stats.h"
+#include "harness/table/table.h"
+
+struct compare_job {
+    const char *sweep;  /* name or file; NULL: the latest */
+    const char *by;     /* keys, comma-separated: columns of a point or configuration keys; NULL: "method" */
+    const char *metric; /* "eval/..."; NULL: the sweep's */
+    const char *where;  /* condition over the view `runs`; NULL: none */
+};
+
+struct compare_run {
+    int64_t id; /* 0: not started */
+    int64_t seed;
+    bool complete, diverged, concurrent;
+    double eval, test; /* NaN: none */
+    double train_s;
+};
+
+struct compare_point {
+    int64_t id;
+    char *setting; /* model, task and data, for people: "smollm2-135m, lm on glosses" */
+    char *arm;     /* its values of the keys `by`, "lora, 8" */
+    char *method, *targets;
+    bool untouched;
+    int64_t r;                     /* -1: none */
+    double lr;                     /* NaN: none */
+    char *label;                   /* "lora r=8 all-linear lr=5e-4" */
+    int first, nrun;               /* its runs, by seed */
+    int64_t bytes, peak;           /* of the saved adapter, and of memory (the largest seed); -1: unknown */
+    double train_s;                /* mean; NaN: unknown */
+    bool concurrent;               /* measured while other runs were under way */
+    bool diverged;                 /* at some seed */
+    struct stats_mean eval, score; /* over its complete seeds; score: on the reported split */
+};
+
+struct compare_arm {
+    int point; /* the chosen one; -1: no run of it is complete */
+    int any;    /* one of its points */
+    int tried;  /* points */
+    int rank;   /* within its setting; 0: the untouched base, or no number */
+    bool tied;  /* shares its rank */
+    int pair;   /* with the best arm of its setting; -1: it is the best, the base, or has no number */
+    long rows;  /* with scores of their own on the reported split, in all its seeds */
+};
+
+struct compare_pair {
+    int a, b;               /* arms: the better mean first */
+    int seeds;              /* that both ran */
+    long rows;              /* scored by both; 0: no scores per row */
+    struct stats_diff d;    /* score of b - a; p NaN: one seed and no rows, undecided */
+    struct stats_boot boot; /* of the rows alone */
+    double holm;            /* p, corrected */
+    bool noise;             /* one seed: its spread is that of the sweep's equal points */
+};
+
+struct compare_front { /* a point as a compromise: its group's best (method, rank and modules) */
+    int point;
+    bool untimed; /* no time that compares */
+    int by[3];    /* against saved bytes, peak memory, time: the point that dominates it; -1: none, on the
+                     front; -2: unknown */
+};
+
+struct compare {
+    char *sweep, *metric, *reported, *goal; /* "rank", "eval/loss", "test/loss", "minimize" */
+    bool maximize, has_test;
+    char **key; /* of `by` */
+    int nkey;
+    struct compare_run *run;
+    int nrun, run_cap;
+    struct compare_point *point;
+    int npoint, point_cap;
+    struct compare_arm *arm; /* settings apart; the base, then by score */
+    int narm, arm_cap;
+    struct compare_pair *pair;
+    int npair, pair_cap;
+    struct compare_front *front;
+    int nfront, front_cap;
+    double noise_sd; /* of equal points over seeds, on the reported split: the chosen ones and the better half; NaN: one seed */
+    int noise_df;
+    double noise_difference; /* two means of noise_seeds seeds differ by more than this by chance in 5 % */
+    int noise_seeds;         /* the fewest of the chosen points */
+    bool timings_alone;      /* the time front compares runs that had the machine to themselves; else all had
+                                company */
+};
+
+/* ERR_USER: no such sweep, no such key, a bad condition, a metric nobody recorded; ERR_RESOURCE: no finished
+ * run. On error nothing needs to be released. */
+int compare_read(struct compare *c, struct db *db, const struct compare_job *job, struct err *e);
+void compare_release(struct compare *c);
+
+/* One row per arm; per point on or behind the Pareto fronts. Caller frees. */
+struct table *compare_arms_table(const struct compare *c);
+struct table *compare_pairs_table(const struct compare *c);
+struct table *compare_front_table(const struct compare *c);
+/* Everything. New reference. */
+json_t *compare_json(const struct compare *c);
+/* What a reader must know: which split, the noise floor, how many seeds. Lines, appended. */
+void compare_notes(const struct compare *c, struct strbuf *out);
+
+/* ---- between compare*.c -------------------------------------------------------------------------------- */
+
+int compare_cells(struct compare *c, struct db *db, const struct compare_job *job, struct err *e);
+/* Arms, their choice, differences and ranks. */
+int compare_arms(struct compare *c, struct db *db, struct err *e);
+void compare_fronts(struct compare *c);
+
+#endif

@@ -1,0 +1,49 @@
+/* controls.h - the methods of a sweep beside their control arms (`controls: auto`), as pairs with the paired
+ * difference.
+ *
+ * A row is one setting of a method and one kind of control. On both sides it is the learning rate whose mean
+ * over the seeds is best, as in `bench show`; rates at which a seed diverged count only when all did. The
+ * difference is over the seeds that both have. */
+#ifndef BENCH_CONTROLS_H
+#define BENCH_CONTROLS_H
+
+#include "harness/record/db.h"
+#include "harness/base/stats.h"
+#include "harness/table/table.h"
+
+struct control_arm {
+    int64_t point; /* its id */
+    char *method;
+    int64_t r;                /* -1: none */
+    double alpha, lr;         /* NaN: none */
+    char *target_modules;     /* or NULL */
+    int rates;                /* learning rates that it is the best of */
+    int64_t trainable;        /* -1: unknown */
+    int runs, complete;       /* at this rate */
+    struct stats_mean metric; /* over its complete runs */
+};
+
+struct control_row {
+    char *kind;     /* what is held equal */
+    char *settings; /* "train.batch_size=4 ...": what else tells this row from others of its method, rank,
+                       alpha and modules; "" */
+    struct control_arm of, control;
+    struct stats_diff diff; /* of - control, over shared seeds; n = 0: there are none */
+};
+
+struct control_set {
+    char *metric;
+    bool maximize;
+    struct control_row *row; /* in the order of the sweep */
+    int n, cap;
+};
+
+/* The pairs of a sweep (an id); none, or a record of an older bench: n = 0. Release also what is empty; not
+ * after an error. */
+int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct err *e);
+void controls_release(struct control_set *c);
+
+/* One row per pair. Caller frees. */
+struct table *controls_table(const struct control_set *c);
+
+#endif

@@ -1,0 +1,18 @@
+/* outdir.h - writing a folder that appears only when it is complete.
+ *
+ * Files go into PATH.tmp.PID, which is renamed at the end; what was at PATH must be nothing or an empty
+ * folder, so that nothing of the user's is ever written over. */
+#ifndef BENCH_OUTDIR_H
+#define BENCH_OUTDIR_H
+
+#include "harness/base/err.h"
+
+/* The folder to write into, made together with those above it; caller frees. NULL with e filled: PATH exists
+ * and is not an empty folder, or cannot be made. */
+char *outdir_begin(const char *path, struct err *e);
+/* Give it its name. */
+int outdir_commit(const char *tmp, const char *path, struct err *e);
+/* Remove it with what is in it. */
+void outdir_abort(const char *tmp);
+
+#endif

@@ -1,0 +1,240 @@
+/* cmd_embed.c - `bench embed`: the vectors of many texts as a NumPy array.
+ *
+ * A text is a line of the file, or of a table (JSONL, CSV, TSV) what a template makes of a row. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/cli/cmd.h"
+#include "harness/core/data.h"
+#include "harness/infer/encode.h"
+#include "harness/infer/infer.h"
+#include "harness/base/util.h"
+
+static const char help[] =
+    "usage: bench embed --model M [--adapter RUN|DIR] -i FILE -o X.npy [options]\n"
+    "\n"
+    "Write the vectors of the texts in FILE (- for standard input) as a float32 NumPy array [texts, numbers]: one text a line, or with\n"
+    "--text one a row of a .jsonl, .csv or .tsv file. M is an encoder, a sentence-transformers folder (whose pooling, normalisation,\n"
+    "length limit and prompts hold) or a language model.\n"
+    "\n"
+    "  --text TEMPLATE    what to make of a row: \"{title} {text}\"\n"
+    "  --prompt NAME      put the folder's prompt of that name in front: query, document, ... (default: its default prompt, if any)\n"
+    "  --pooling P        mean, cls, last or max (default: the folder's; else mean, of a language model last)\n"
+    "  --normalize Y      yes or no: vectors of length 1 (default: the folder's; else no)\n"
+    "  --max-length N     tokens at which a text is cut (default: the folder's limit)\n"
+    "  --special-tokens   special tokens written in a text are that, not plain text\n"
+    "  --adapter A        a folder with adapter_model.safetensors, or a run of the database (--db FILE)\n"
+    "  --threads N        (default: all cores)\n"
+    "\n"
+    "examples:\n"
+    "  bench embed --model minilm-l6 -i sentences.txt -o sentences.npy\n"
+    "  bench embed --model minilm-l6 --adapter 12 -i corpus.jsonl --text '{title} {text}' --prompt document -o corpus.npy\n";
+
+struct options {
+    const char *model, *adapter, *in, *out, *db, *text, *prompt;
+    struct embed_options embed;
+    bool special;
+    int threads;
+};
+
+struct texts {
+    struct embed_text **v;
+    long n, cap, cut, empty;
+};
+
+static int add_text(struct embedder *E, const struct options *o, const char *s, size_t n, struct texts *all,
+                    struct err *e) {
+    struct embed_text *t = embedder_text_new(E, embedder_prompt(E, o->prompt), s, n, o->special, e);
+    if (!t) return ERR_USER;
+    GROW(all->v, all->n, all->cap);
+    all->v[all->n++] = t;
+    all->cut += t->cut;
+    all->empty += n == 0;
+    return 0;
+}
+
+static int read_lines(struct embedder *E, const struct options *o, struct texts *all, struct err *e) {
+    struct strbuf b = {0};
+    int rc = file_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)4 << 30, &b, e);
+    const char *s = b.s, *end = b.s + b.len;
+    if (b.len >= 3 && !memcmp(s, "\xef\xbb\xbf", 3)) s += 3; /* the mark that editors put in front of UTF-8 */
+    while (!rc && s < end) {
+        const char *nl = memchr(s, '\n', (size_t)(end - s));
+        size_t n = (size_t)((nl ? nl : end) - s), next = n + (nl != NULL);
+        if (n && s[n - 1] == '\r') n--;
+        if (utf8_valid_prefix(s, n) != n)
+            rc = err_set(e, ERR_USER, "%s:%ld: not valid UTF-8: convert the file (iconv)", o->in, all->n + 1);
+        else
+            rc = add_text(E, o, s, n, all, e);
+        s += next;
+    }
+    strbuf_release(&b);
+    return rc;
+}
+
+static int read_rows(struct embedder *E, const struct options *o, struct texts *all, struct err *e) {
+    struct rows *rows;
+    struct template *t = NULL;
+    struct strbuf b = {0};
+    if (!strcmp(o->in, "-"))
+        return err_set(e, ERR_USER, "--text wants a file: its extension says how to read it");
+    int rc = rows_open(&rows, o->in, NULL, e);
+    if (rc) return rc;
+    rc = template_compile(&t, o->text, rows, e);
+    for (long i = 0; !rc && i < rows_count(rows); i++) {
+        strbuf_reset(&b);
+        rc = template_render(t, i, &b, e);
+        if (!rc) rc = add_text(E, o, b.s ? b.s : "", b.len, all, e);
+    }
+    strbuf_release(&b);
+    template_free(t);
+    rows_free(rows);
+    return rc;
+}
+
+/* A table without --text would be embedded with its syntax. */
+static int check_input(const struct options *o, struct err *e) {
+    static const char *const tables[] = {".jsonl", ".ndjson", ".json", ".csv", ".tsv"};
+    const char *dot = strrchr(o->in, '.');
+    for (size_t i = 0; dot && !o->text && i < ARRAY_LEN(tables); i++)
+        if (!strcmp(dot, tables[i]))
+            return err_set(e, ERR_USER, "%s: say which column is the text: --text '{text}'", o->in);
+    return 0;
+}
+
+static bool show_progress(void *arg, long done) {
+    fprintf(stderr, "\r%ld of %ld texts\033[K", done, ((const struct texts *)arg)->n);
+    return true;
+}
+
+static int write_vectors(struct infer *m, struct embedder *E, const struct options *o, struct texts *all,
+                         struct err *e) {
+    struct task_net tn = {.net = &m->net, .model = m->model, .model_state = m->state, .facts = m->facts};
+    size_t bytes = (size_t)all->n * (size_t)embedder_dim(E) * sizeof(float);
+    float *out = mem_alloc(&m->mem, MEM_MISC, bytes);
+    bool talk = isatty(STDERR_FILENO);
+    double start = now_seconds();
+    encode_texts(E, &tn, (const struct embed_text *const *)all->v, all->n, out, talk ? show_progress : NULL,
+                 all);
+    if (talk) fputs("\r\033[K", stderr);
+    int rc = npy_write(o->out, out, 2, (int64_t[]){all->n, embedder_dim(E)}, e);
+    mem_free(&m->mem, MEM_MISC, out, bytes);
+    if (rc) return rc;
+    printf("%s: %ld texts x %d numbers (%s of the tokens%s) in %.3g s", o->out, all->n, embedder_dim(E),
+           embedder_pooling(E), embedder_normalizes(E) ? ", length 1" : "", now_seconds() - start);
+    if (all->cut) printf("; %ld cut at %d tokens", all->cut, embedder_max_length(E));
+    if (all->empty) printf("; %ld empty", all->empty);
+    putchar('\n');
+    return 0;
+}
+
+static int embed(struct infer *m, const struct options *o, struct err *e) {
+    struct embedder *E;
+    struct texts all = {0};
+    int rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &o->embed, &m->mem, e);
+    if (rc) return rc;
+    if (o->prompt && !embedder_has_prompt(E, o->prompt))
+        rc = err_set(e, ERR_USER, "the model has no prompt '%s'", o->prompt);
+    if (!rc) rc = o->text ? read_rows(E, o, &all, e) : read_lines(E, o, &all, e);
+    if (!rc && !all.n) rc = err_set(e, ERR_USER, "%s: no texts", o->in);
+    if (!rc) rc = write_vectors(m, E, o, &all, e);
+    for (long i = 0; i < all.n; i++) embedder_text_free(E, all.v[i]);
+    free(all.v);
+    embedder_close(E);
+    return rc;
+}
+
+static int run(const struct options *o, struct err *e) {
+    struct infer m;
+    char *adapter = NULL;
+    int rc = check_input(o, e);
+    if (rc) return rc;
+    if (o->adapter && !(adapter = infer_adapter(o->adapter, o->db, NULL, e))) return e->code;
+    rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
+    if (!rc) {
+        rc = embed(&m, o, e);
+        infer_close(&m);
+    }
+    free(adapter);
+    return rc;
+}
+
+static int parse_yes(const char *s) {
+    return !strcmp(s, "yes") || !strcmp(s, "true") ? 1 : !strcmp(s, "no") || !strcmp(s, "false") ? 0 : -2;
+}
+
+int cmd_embed(int argc, char **argv) {
+    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
+                                          {"adapter", required_argument, NULL, 'a'},
+                                          {"db", required_argument, NULL, 'd'},
+                                          {"text", required_argument, NULL, 'T'},
+                                          {"prompt", required_argument, NULL, 'P'},
+                                          {"pooling", required_argument, NULL, 'p'},
+                                          {"normalize", required_argument, NULL, 'n'},
+                                          {"max-length", required_argument, NULL, 'l'},
+                                          {"special-tokens", no_argument, NULL, 's'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    struct options o = {.embed.normalize = -1};
+    struct err e = {0};
+    for (int c; (c = getopt_long(argc, argv, "m:i:o:h", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'm':
+            o.model = optarg;
+            break;
+        case 'a':
+            o.adapter = optarg;
+            break;
+        case 'd':
+            o.db = optarg;
+            break;
+        case 'i':
+            o.in = optarg;
+            break;
+        case 'o':
+            o.out = optarg;
+            break;
+        case 'T':
+            o.text = optarg;
+            break;
+        case 'P':
+            o.prompt = optarg;
+            break;
+        case 'p':
+            o.embed.pooling = optarg;
+            break;
+        case 'n':
+            o.embed.normalize = parse_yes(optarg);
+            break;
+        case 'l':
+            o.embed.max_length = atoi(optarg) > 0 ? atoi(optarg) : -1;
+            break;
+        case 's':
+            o.special = true;
+            break;
+        case 't':
+            o.threads = atoi(optarg) > 0 ? atoi(optarg) : -1;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("see `bench embed --help`\n", stderr);
+            return 2;
+        }
+    }
+    if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64 ||
+        o.embed.normalize == -2 || o.embed.max_length < 0) {
+        fputs(
+            "bench embed: it wants --model, -i and -o (--normalize yes or no, --max-length from 1, 1 to 64 threads); see `bench embed --help`\n",
+            stderr);
+        return 2;
+    }
+    if (run(&o, &e) == 0) return 0;
+    fprintf(stderr, "bench embed: %s\n", e.msg);
+    return err_exit_code(&e);
+}

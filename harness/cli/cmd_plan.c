@@ -1,0 +1,474 @@
+/* cmd_plan.c - `bench plan SWEEP.yaml`: what every run takes before it starts: parameters, memory by
+ * category, checkpoint, time; and the sums.
+ *
+ * Nothing of the sweep is run. Shapes whose speed the record does not know are calibrated: a few real steps
+ * in a worker process, one after the other, kept in the record (table `speed`). That needs the record for
+ * itself, like a run: beside a running `bench run` no time could be trusted. Rows and sums are plan.c's. */
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "build/version.h"
+#include "harness/base/blas.h"
+#include "harness/config/cfg.h"
+#include "harness/cli/cmd.h"
+#include "harness/cli/cmd_plan.h"
+#include "harness/cli/cmd_sweep.h"
+#include "harness/sched/plan.h"
+#include "harness/sched/progress.h"
+#include "harness/sched/sched.h"
+#include "harness/sched/speed.h"
+#include "harness/table/table.h"
+#include "harness/base/util.h"
+
+struct options {
+    struct cmd_sweep s;
+    bool no_calibrate;
+    enum table_format format;
+};
+
+static volatile sig_atomic_t stops;
+
+static void on_stop(int sig) {
+    (void)sig;
+    if (stops < 2) stops++;
+}
+
+/* ---- calibration --------------------------------------------------------------------------------------- */
+
+struct calibration {
+    struct plan *plan;
+    struct db *db;
+    int *rows; /* of the plan, by job */
+    json_t **configs;
+    struct sched_job *jobs;
+    int *times; /* by row of the plan: of the next calibration, see speed.h; 0: none */
+    int n;
+    bool again; /* second round */
+};
+
+static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
+    struct calibration *c = arg;
+    (void)out_dir, (void)e;
+    fprintf(stderr, "calibrating %d of %d%s: %s, %d thread%s\n", job + 1, c->n, c->again ? ", longer" : "",
+            c->plan->pending.v[c->rows[job]].label, threads, threads == 1 ? "" : "s");
+    return 0;
+}
+
+static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
+    struct calibration *c = arg;
+    int i = c->rows[job];
+    struct plan_row *row = &c->plan->rows[i];
+    (void)concurrent;
+    c->times[i] = 0;
+    if (!strcmp(res->state, "interrupted")) return 0;
+    if (strcmp(res->state, "complete") != 0) {
+        snprintf(row->problem, sizeof row->problem, "calibration: %s: %.400s", res->state, res->error);
+        return 0;
+    }
+    int times = speed_too_short(res);
+    bool all = res->steps >= c->plan->pending.v[i].plan.steps;
+    if (!c->again && times > 1 && !(all && res->steps)) {
+        c->times[i] = times;
+        return 0;
+    }
+    struct db_speed s = {.key = row->key,
+                         .cpu = c->plan->cpu,
+                         .build = BENCH_VERSION,
+                         .threads = row->threads,
+                         .calibration = true};
+    speed_of(res, &s);
+    return db_speed_put(c->db, &s, e);
+}
+
+/* Run the calibrations that are due. */
+static int calibrate_round(struct calibration *c, struct err *e) {
+    struct sched_room room = c->plan->room;
+    struct sched_hooks hooks = {.arg = c, .start = on_start, .finish = on_finish};
+    c->n = 0;
+    for (int i = 0; i < c->plan->pending.n; i++) {
+        const struct pending_run *x = &c->plan->pending.v[i];
+        struct sched_job *job = &c->jobs[c->n];
+        if (!c->times[i]) continue;
+        *job = pending_job(x, c->plan->sweep);
+        job->job.config = c->configs[c->n] = speed_calibration(x->config, c->times[i]);
+        job->job.time_limit = 0; /* a plan says what the limit would do */
+        job->job.save = "none";
+        job->threads = c->plan->rows[i].threads;
+        c->rows[c->n++] = i;
+    }
+    room.workers = 1;
+    room.threads = 0; /* each job's own */
+    int rc = c->n ? sched_run(&room, c->jobs, c->n, &hooks, &stops, e) : 0;
+    for (int i = 0; i < c->n; i++) json_decref(c->configs[i]);
+    return rc;
+}
+
+/* Measure what the record does not know. Steps of a small model are over before a clock is worth reading:
+ * those are measured once more, for longer. */
+static int calibrate(struct plan *p, struct db *db, struct err *e) {
+    size_t n = (size_t)p->pending.n + 1;
+    struct calibration c = {.plan = p,
+                            .db = db,
+                            .rows = xcalloc(n, sizeof *c.rows),
+                            .times = xcalloc(n, sizeof *c.times),
+                            .configs = xcalloc(n, sizeof *c.configs),
+                            .jobs = xcalloc(n, sizeof *c.jobs)};
+    for (int i = -1; (i = plan_missing(p, i)) >= 0;) c.times[i] = 1;
+    blas_set_env();
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    int rc = calibrate_round(&c, e);
+    c.again = true;
+    if (!rc) rc = calibrate_round(&c, e);
+    free(c.rows);
+    free(c.times);
+    free(c.configs);
+    free(c.jobs);
+    return rc;
+}
+
+/* ---- tables -------------------------------------------------------------------------------------------- */
+
+static const char *state_of(const struct plan *p, int i) {
+    if (*p->pending.v[i].refused) return "cannot fit";
+    if (p->rows[i].done) return "done";
+    return *p->rows[i].problem ? "problem" : "to run";
+}
+
+static void add_bytes(struct table *t, long bytes) {
+    if (bytes >= 0)
+        table_int(t, bytes);
+    else
+        table_null(t);
+}
+
+static struct table *runs_table(const struct plan *p) {
+    struct table *t = table_new();
+    table_column(t, "run", "run", TABLE_TEXT, TABLE_BOTH);
+    table_column(t, "state", "", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "method", "method", TABLE_WHOLE, TABLE_DATA);
+    table_column(t, "seed", "seed", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "threads", "threads", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "trainable", "trainable", TABLE_COUNT, TABLE_BOTH);
+    table_column(t, "total_params", "parameters", TABLE_COUNT, TABLE_DATA);
+    table_column(t, "steps", "steps", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "tokens", "tokens", TABLE_COUNT, TABLE_DATA);
+    table_column(t, "peak_bytes", "peak", TABLE_BYTES, TABLE_BOTH);
+    for (int c = 0; c < MEM_NCAT; c++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s_at_peak", mem_cat_name((enum mem_cat)c));
+        table_column(t, key, mem_cat_name((enum mem_cat)c), TABLE_BYTES, TABLE_DATA);
+    }
+    table_column(t, "checkpoint_bytes", "checkpoint", TABLE_BYTES, TABLE_BOTH);
+    table_column(t, "checkpoint_bytes_min", "at least", TABLE_BYTES, TABLE_BOTH);
+    table_column(t, "stored_bytes", "stored", TABLE_BYTES, TABLE_DATA);
+    table_column(t, "time_s", "time", TABLE_SECONDS, TABLE_BOTH);
+    table_column(t, "control", "control", TABLE_TEXT, p->sweep->ncontrols ? TABLE_BOTH : TABLE_DATA);
+    table_column(t, "problem", "problem", TABLE_WHOLE, TABLE_DATA);
+    for (int i = 0; i < p->pending.n; i++) {
+        const struct pending_run *x = &p->pending.v[i];
+        const struct plan_row *row = &p->rows[i];
+        table_text(t, x->label);
+        table_text(t, state_of(p, i));
+        table_text(t, cfg_str(x->config, "method"));
+        table_int(t, (int64_t)x->seed);
+        table_int(t, row->threads);
+        table_int(t, x->plan.trainable);
+        table_int(t, x->plan.total_params);
+        table_int(t, x->plan.steps);
+        table_int(t, x->plan.tokens);
+        table_int(t, (int64_t)x->plan.peak_bytes_predicted);
+        for (int c = 0; c < MEM_NCAT; c++) table_int(t, (int64_t)x->plan.mem_at_peak[c]);
+        add_bytes(t, x->plan.checkpoint_bytes);
+        add_bytes(t, x->plan.checkpoint_bytes_min);
+        table_int(t, row->stored);
+        if (isnan(row->seconds))
+            table_null(t);
+        else
+            table_num(t, row->seconds);
+        char *control = x->cell >= 0 ? sweep_control_label(p->sweep, p->sweep->runs[x->cell].point) : NULL;
+        table_text(t, control);
+        if (control) table_shown(t, "%s", sweep_control_kind(p->sweep, p->sweep->runs[x->cell].point));
+        free(control);
+        table_text(t, *row->problem ? row->problem : NULL);
+    }
+    return t;
+}
+
+static bool same_memory(const struct train_result *a, const struct train_result *b) {
+    return a->trainable == b->trainable && !memcmp(a->mem_at_peak, b->mem_at_peak, sizeof a->mem_at_peak);
+}
+
+/* The peak by category, one row for all runs that share it; categories that nobody uses are left out. */
+static struct table *memory_table(const struct plan *p) {
+    struct table *t = table_new();
+    bool used[MEM_NCAT] = {false};
+    for (int i = 0; i < p->pending.n; i++)
+        for (int c = 0; c < MEM_NCAT; c++) used[c] |= p->pending.v[i].plan.mem_at_peak[c] > 0;
+    table_column(t, "run", "bytes at the peak", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "runs", "runs", TABLE_PLAIN, TABLE_BOTH);
+    for (int c = 0; c < MEM_NCAT; c++)
+        if (used[c])
+            table_column(t, mem_cat_name((enum mem_cat)c), mem_cat_name((enum mem_cat)c), TABLE_BYTES,
+                         TABLE_BOTH);
+    for (int i = 0; i < p->pending.n; i++) {
+        const struct pending_run *x = &p->pending.v[i];
+        int before = 0, more = 0;
+        for (int k = 0; k < p->pending.n; k++)
+            if (k != i && same_memory(&p->pending.v[k].plan, &x->plan)) k < i ? before++ : more++;
+        if (before) continue;
+        table_text(t, x->label);
+        table_int(t, more + 1);
+        for (int c = 0; c < MEM_NCAT; c++)
+            if (used[c]) table_int(t, (int64_t)x->plan.mem_at_peak[c]);
+    }
+    return t;
+}
+
+/* Free bytes where the record is, or will be; NaN: unknown. */
+static double disk_free(const char *db) {
+    char *dir = path_dir(db);
+    struct statvfs s;
+    while (!dir_exists(dir) && strcmp(dir, ".") != 0 && strcmp(dir, "/") != 0) {
+        char *up = path_dir(dir);
+        free(dir);
+        dir = up;
+    }
+    double n = statvfs(dir, &s) == 0 ? (double)s.f_bavail * (double)s.f_frsize : NAN;
+    free(dir);
+    return n;
+}
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static void print_json(const struct plan *p, const struct table *runs, const struct options *o) {
+    const struct pending_run *x = p->largest >= 0 ? &p->pending.v[p->largest] : NULL;
+    json_t *j = json_object(), *sums = json_object();
+    json_object_set_new(sums, "to_run", json_integer(p->to_run));
+    json_object_set_new(sums, "done", json_integer(p->done));
+    json_object_set_new(sums, "cannot", json_integer(p->cannot));
+    json_object_set_new(sums, "unmeasured", json_integer(p->unmeasured));
+    json_object_set_new(sums, "workers", json_integer(p->most));
+    json_object_set_new(sums, "work_s", number(p->work_s));
+    json_object_set_new(sums, "wall_s", number(p->wall_s));
+    json_object_set_new(sums, "largest_peak_bytes",
+                        json_integer(x ? (json_int_t)x->plan.peak_bytes_predicted : 0));
+    json_object_set_new(sums, "memory_free", json_integer((json_int_t)p->machine.mem_free));
+    json_object_set_new(sums, "checkpoint_bytes", json_integer((json_int_t)p->stored));
+    json_object_set_new(sums, "disk_free", number(disk_free(o->s.db)));
+    json_object_set_new(j, "sweep", json_string(p->sweep->name));
+    json_object_set_new(j, "runs", table_json(runs));
+    json_object_set_new(j, "totals", sums);
+    struct strbuf b = {0};
+    table_json_write(j, &b);
+    fwrite(b.s, 1, b.len, stdout);
+    strbuf_release(&b);
+    json_decref(j);
+}
+
+/* ---- text ---------------------------------------------------------------------------------------------- */
+
+static void print_problems(const struct plan *p) {
+    const char *last = "";
+    for (int i = 0; i < p->pending.n; i++) {
+        const char *text = p->rows[i].problem;
+        if (*text && !p->rows[i].done && strcmp(text, last) != 0)
+            printf("%s: %s\n", p->pending.v[i].label, text);
+        if (*text) last = text;
+    }
+}
+
+static void print_time(const struct plan *p, const struct options *o) {
+    char a[32], b[32];
+    if (p->work_s > 0)
+        printf("time: about %s with %d run%s at once; %s one after the other\n", progress_time(p->wall_s, a),
+               p->most, p->most == 1 ? "" : "s", progress_time(p->work_s, b));
+    if (p->unmeasured > 0)
+        printf("time: %d run%s not measured%s\n", p->unmeasured, p->unmeasured == 1 ? " is" : "s are",
+               o->no_calibrate ? ": leave out --no-calibrate" : "");
+}
+
+static void print_sums(const struct plan *p, const struct options *o) {
+    char a[32], b[32];
+    printf("\n%s: %d run%s to do, %d done", p->sweep->name, p->to_run, p->to_run == 1 ? "" : "s", p->done);
+    if (p->cannot) printf(", %d of them will not complete", p->cannot);
+    if (p->sweep->nruns_all > p->sweep->nruns)
+        printf("; %d more stay behind run_cap", p->sweep->nruns_all - p->sweep->nruns);
+    printf("\n");
+    print_time(p, o);
+    if (p->largest >= 0)
+        printf("memory: at most %s per run (%s), %s free\n",
+               progress_bytes((double)p->pending.v[p->largest].plan.peak_bytes_predicted, a),
+               p->pending.v[p->largest].label, progress_bytes((double)p->machine.mem_free, b));
+    double left = disk_free(o->s.db);
+    printf("checkpoints: %s", progress_bytes(p->stored, a));
+    if (!isnan(left)) printf(", %s free%s", progress_bytes(left, b), p->stored > left ? ": TOO LITTLE" : "");
+    printf("\n");
+    print_problems(p);
+}
+
+static void print_table(const struct table *t, enum table_format f) {
+    struct strbuf b = {0};
+    table_write(t, f, table_terminal(), &b);
+    fwrite(b.s, 1, b.len, stdout);
+    strbuf_release(&b);
+}
+
+static void print_plan(const struct plan *p, const struct options *o) {
+    struct table *runs = runs_table(p);
+    if (o->format == TABLE_AS_JSON) {
+        print_json(p, runs, o);
+    } else {
+        print_table(runs, o->format);
+        if (o->format != TABLE_AS_CSV) {
+            struct table *memory = memory_table(p);
+            printf("\n");
+            print_table(memory, o->format);
+            table_free(memory);
+            print_sums(p, o);
+        }
+    }
+    table_free(runs);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------- */
+
+static int usage(int rc) {
+    fputs(
+        "usage: bench plan SWEEP.yaml [options] [--json | --csv | --markdown]\n"
+        "       bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights TYPE] [--json | --csv | --markdown]\n"
+        "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. With --arch: what\n"
+        "methods take on a known architecture, from its shapes alone.\n\n"
+        "  --db FILE        the record (default " DB_DEFAULT "): what is done, and measured speeds\n"
+        "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
+        "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
+        "  --threads N      threads per run (default: cores divided by runs)\n"
+        "  --no-calibrate   run nothing: times of shapes that were never measured stay empty\n"
+        "  --arch NAME      a preset (`--arch list` lists them), a config.json, or a folder that has one\n"
+        "  --method M       with --arch: only this method; may be repeated\n"
+        "  --weights TYPE   with --arch, of what is frozen: float32 (default), bfloat16 or float16\n\n"
+        "Memory is predicted to the byte by the code that trains, counting instead of computing. Times are those of\n"
+        "a run that has the machine to itself; where the record has none for a shape, a few real steps are run (only\n"
+        "these: nothing of the sweep), and kept in the record.\n\n"
+        "examples:\n"
+        "  bench plan sweeps/rank.yaml\n"
+        "  bench plan sweeps/rank.yaml --set train.batch_size=32 --no-calibrate --csv > plan.csv\n"
+        "  bench plan --arch llama-2-7b --method lora --method full --set r=16 --weights bfloat16\n",
+        rc ? stderr : stdout);
+    return rc;
+}
+
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option longs[] = {
+        {"db", required_argument, NULL, 'd'},      {"workers", required_argument, NULL, 'j'},
+        {"threads", required_argument, NULL, 't'}, {"set", required_argument, NULL, 's'},
+        {"no-calibrate", no_argument, NULL, 'n'},  {"json", no_argument, NULL, 'J'},
+        {"csv", no_argument, NULL, 'C'},           {"markdown", no_argument, NULL, 'M'},
+        {"help", no_argument, NULL, 'h'},          {0}};
+    *o = (struct options){.s.db = DB_DEFAULT};
+    o->s.sets = xcalloc((size_t)argc, sizeof *o->s.sets);
+    for (int ch; (ch = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
+        switch (ch) {
+        case 'd':
+            o->s.db = optarg;
+            break;
+        case 'j':
+            if ((o->s.workers = cmd_sweep_number("bench plan", optarg, 1024)) < 0) return 2;
+            break;
+        case 't':
+            if ((o->s.threads = cmd_sweep_number("bench plan", optarg, SCHED_MAX_THREADS)) < 0) return 2;
+            break;
+        case 's':
+            o->s.sets[o->s.nsets++] = optarg;
+            break;
+        case 'n':
+            o->no_calibrate = true;
+            break;
+        case 'J':
+            o->format = TABLE_AS_JSON;
+            break;
+        case 'C':
+            o->format = TABLE_AS_CSV;
+            break;
+        case 'M':
+            o->format = TABLE_AS_MARKDOWN;
+            break;
+        default:
+            return usage(ch == 'h' ? 0 : 2);
+        }
+    }
+    if (optind != argc - 1) return usage(2);
+    o->s.file = argv[optind];
+    return -1; /* go on */
+}
+
+static void catch_signals(void) {
+    struct sigaction sa = {.sa_handler = on_stop};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* A plan that needs no calibration asks nothing of the record but reading. */
+static int read_record(struct plan *p, const struct sweep *s, const struct options *o, struct err *e) {
+    struct db *db = NULL;
+    int rc = file_exists(o->s.db) ? db_open(&db, o->s.db, false, e) : 0;
+    if (!rc) rc = plan_make(p, s, db, o->s.workers, o->s.threads, &stops, e);
+    if (!rc && db) rc = plan_times(p, db, e);
+    db_close(db);
+    return rc;
+}
+
+/* Measure and keep. A record in use by a run is left alone: nothing measured beside it would hold. */
+static int measure(struct plan *p, const struct options *o, struct err *e) {
+    struct db *db;
+    struct err busy = {0};
+    int rc = db_open(&db, o->s.db, true, e);
+    if (rc) return rc;
+    if (db_lock(db, false, &stops, &busy)) {
+        fprintf(stderr, "bench plan: nothing is calibrated: %s\n", busy.msg);
+    } else {
+        rc = calibrate(p, db, e);
+        if (!rc) rc = plan_times(p, db, e);
+    }
+    db_close(db);
+    return rc;
+}
+
+static int plan_sweep(const struct options *o, const struct sweep *s, struct err *e) {
+    struct plan p = {0};
+    int rc = read_record(&p, s, o, e);
+    if (!rc && !o->no_calibrate && plan_missing(&p, -1) >= 0) rc = measure(&p, o, e);
+    if (!rc) {
+        plan_sum(&p);
+        print_plan(&p, o);
+    }
+    plan_release(&p);
+    return rc;
+}
+
+int cmd_plan(int argc, char **argv) {
+    struct options o;
+    struct err e = {0};
+    if (cmd_plan_wants_arch(argc, argv)) return cmd_plan_arch(argc, argv);
+    int rc = parse(argc, argv, &o);
+    if (rc >= 0) {
+        free(o.s.sets);
+        return rc;
+    }
+    catch_signals();
+    struct sweep *s = NULL;
+    rc = cmd_sweep_open(&s, &o.s, &e);
+    if (!rc) rc = plan_sweep(&o, s, &e);
+    if (rc < 0) {
+        fprintf(stderr, "bench plan: %s\n", e.msg);
+        rc = err_exit_code(&e);
+    }
+    sweep_free(s);
+    free(o.s.sets);
+    return rc;
+}

@@ -1,0 +1,266 @@
+/* cmd_show.c - `bench show [RUN | SWEEP]`: a run as a page, a sweep as the table of its results.
+ *
+ * RUN is a number or the beginning of a point's hash; SWEEP a name or a sweep file; without either, the last
+ * sweep. A number is a run. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/cmd.h"
+#include "harness/analysis/controls.h"
+#include "harness/report/runpage.h"
+#include "harness/analysis/summary.h"
+#include "harness/record/sweep_head.h"
+
+static int usage(int code) {
+    fputs(
+        "usage: bench show [RUN | SWEEP] [--db FILE] [--json | --csv | --markdown]\n\n"
+        "  RUN            a run's number, or the first characters of its point's hash: a page (text or --json)\n"
+        "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last sweep\n"
+        "  --db FILE      the database (" DB_DEFAULT ")\n\n"
+        "examples:\n"
+        "  bench show rank --markdown\n"
+        "  bench show 12\n",
+        code ? stderr : stdout);
+    return code;
+}
+
+static int print_buffer(struct strbuf *b) {
+    fwrite(b->s, 1, b->len, stdout);
+    strbuf_release(b);
+    return 0;
+}
+
+/* ---- a sweep ----------------------------------------------------------------------------------------------
+ */
+
+static void add_states(const struct summary *s, struct strbuf *out) {
+    strbuf_addf(out, "%d run%s", s->cells, s->cells == 1 ? "" : "s");
+    const char *sep = ": ";
+    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+        if (!s->count[i]) continue;
+        strbuf_addf(out, "%s%d %s", sep, s->count[i], summary_state_name((enum summary_state)i));
+        sep = ", ";
+    }
+}
+
+static void add_budget(const struct summary *s, struct strbuf *out) {
+    if (s->steps && s->batch_size)
+        strbuf_addf(out, "; budget per run: %ld steps of %ld rows", s->steps, s->batch_size);
+    else if (s->steps)
+        strbuf_addf(out, "; budget per run: %ld steps", s->steps);
+}
+
+/* A sweep without `none` still compares with the untouched base, which then is no cell of it. */
+static int add_base(struct db *db, const struct summary *s, int64_t sweep, struct strbuf *out, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(
+        db, &q,
+        "WITH cells AS (SELECT p.base_hash AS base, p.untouched AS untouched FROM sweep_point c JOIN point p ON p.id = c.point WHERE c.sweep = ?1)"
+        " SELECT u.run_id, u.data, u.model, coalesce((SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1),"
+        " CASE WHEN u.metric_name = ?2 THEN u.metric END)"
+        " FROM runs u JOIN point p ON p.id = u.point_id WHERE p.untouched AND u.state = 'complete'"
+        " AND p.base_hash IN (SELECT base FROM cells) AND NOT EXISTS (SELECT 1 FROM cells WHERE untouched) ORDER BY u.run_id",
+        e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, sweep);
+    db_query_bind_text(q, 2, s->metric);
+    for (int n = 0; (rc = db_query_next(q, e)) == 1; n++) {
+        if (db_query_type(q, 3) == DB_NULL) continue;
+        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n ? "" : "\n", (long long)db_query_int(q, 0),
+                    db_query_text(q, 2), db_query_text(q, 1), s->metric, db_query_num(q, 3));
+    }
+    db_query_close(q);
+    return rc;
+}
+
+#define NOTES 12 /* runs that are not complete, told one by one */
+#define RUINED 2 /* a loss so many times the base's is told: it grew, though not to infinity */
+
+/* The runs that did not end well, with their reasons. */
+static int add_notes(struct db *db, const struct summary *s, enum table_format format, struct strbuf *out,
+                     struct err *e) {
+    struct db_query *q;
+    int n = 0,
+        rc = db_query(
+            db, &q,
+            "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed,"
+            " CASE WHEN u.state = 'complete' THEN printf('its loss %.3g is %.3g times that of the untouched base: the learning rate may be far too high',"
+            " u.eval_loss, u.eval_loss / u.base_eval_loss) ELSE u.error END FROM sweep_runs c"
+            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND (u.state NOT IN ('complete', 'running', 'waiting')"
+            " OR (u.state = 'complete' AND u.base_eval_loss > 0 AND u.eval_loss > ?2 * u.base_eval_loss))"
+            " ORDER BY u.state = 'complete', u.state = 'nan', c.ord",
+            e);
+    if (rc) return rc;
+    db_query_bind_text(q, 1, s->name);
+    db_query_bind_int(q, 2, RUINED);
+    while ((rc = db_query_next(q, e)) == 1) {
+        struct strbuf b = {0};
+        const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7), *state = db_query_text(q, 1);
+        if (!strcmp(state, "nan") || !strcmp(state, "complete")) state = "diverged";
+        if (n++ >= NOTES) continue;
+        strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0),
+                    state, db_query_text(q, 2));
+        if (db_query_type(q, 3) != DB_NULL) strbuf_addf(&b, " r=%lld", (long long)db_query_int(q, 3));
+        if (targets) strbuf_addf(&b, " %s", targets);
+        if (db_query_type(q, 5) != DB_NULL) strbuf_addf(&b, " lr=%g", db_query_num(q, 5));
+        strbuf_addf(&b, " seed %lld%s%s", (long long)db_query_int(q, 6), error ? ": " : "",
+                    error ? error : "");
+        char *clean = table_clean(b.s);
+        strbuf_addf(out, "%s%s%s\n", n == 1 ? "\n" : "", format == TABLE_AS_MARKDOWN ? "- " : "", clean);
+        free(clean);
+        strbuf_release(&b);
+    }
+    db_query_close(q);
+    if (n > NOTES)
+        strbuf_addf(out, "... and %d more: bench ls runs --sweep %s --where \"state <> 'complete'\"\n",
+                    n - NOTES, s->name);
+    return rc;
+}
+
+/* The methods beside their control arms, if the sweep has any. */
+static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out, struct err *e) {
+    struct control_set c;
+    int rc = controls_read(&c, db, sweep, e);
+    if (rc || !c.n) {
+        controls_release(&c);
+        return rc;
+    }
+    struct table *t = controls_table(&c);
+    strbuf_adds(out, "\n");
+    table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, out);
+    if (format == TABLE_AS_TEXT)
+        strbuf_adds(out,
+                    "\ndifference: method less control, paired by seed (n), each at its best lr; a / b: of the method / of its control\n");
+    table_free(t);
+    controls_release(&c);
+    return 0;
+}
+
+static void write_text(const struct summary *s, struct strbuf *out) {
+    char *name = table_clean(s->name);
+    strbuf_addf(out, "sweep %s, %s (%s); ", name, s->metric, s->goal);
+    add_states(s, out);
+    add_budget(s, out);
+    strbuf_adds(out, "\n\n");
+    free(name);
+    table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
+    strbuf_adds(out, "\nbest lr: with the best mean over the seeds, (of so many tried); ");
+    strbuf_adds(out, s->several_seeds ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
+                                      : "one seed: differences may be chance, no interval\n");
+    if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
+}
+
+static int write_json(const struct summary *s, struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
+    struct control_set c;
+    int rc = controls_read(&c, db, sweep, e);
+    if (rc) return rc;
+    struct table *controls = controls_table(&c);
+
+    json_t *states = json_object();
+    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+        char *key = xstrdup(summary_state_name((enum summary_state)i));
+        if (strchr(key, ' ')) *strchr(key, ' ') = '_';
+        json_object_set_new(states, key, json_integer(s->count[i]));
+        free(key);
+    }
+    json_t *v =
+        json_pack("{s:s, s:s?, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "sweep", s->name, "path", s->path,
+                  "begun", s->begun, "metric", s->metric, "goal", s->goal, "runs", s->cells, "states", states,
+                  "steps", s->steps ? json_integer(s->steps) : json_null(), "batch_size",
+                  s->batch_size ? json_integer(s->batch_size) : json_null(), "rows", table_json(s->table));
+    json_object_set_new(v, "controls", table_json(controls));
+    table_json_write(v, out);
+    json_decref(v);
+    table_free(controls);
+    controls_release(&c);
+    return 0;
+}
+
+static int show_sweep(struct db *db, int64_t sweep, enum table_format format, struct err *e) {
+    struct summary s;
+    struct strbuf out = {0};
+    int rc = summary_read(&s, db, sweep, e);
+    if (rc) return rc;
+    if (format == TABLE_AS_TEXT)
+        write_text(&s, &out);
+    else if (format == TABLE_AS_JSON)
+        rc = write_json(&s, db, sweep, &out, e);
+    else
+        table_write(s.table, format, 0, &out);
+    if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_controls(db, sweep, format, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_base(db, &s, sweep, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_notes(db, &s, format, &out, e);
+    summary_release(&s);
+    print_buffer(&out);
+    return rc;
+}
+
+/* ---- a run
+ * -------------------------------------------------------------------------------------------------- */
+
+static int show_run(struct db *db, int64_t run, enum table_format format, struct err *e) {
+    struct strbuf out = {0};
+    if (format == TABLE_AS_CSV || format == TABLE_AS_MARKDOWN)
+        return err_set(e, ERR_USER,
+                       "a run is shown as text or with --json; `bench ls runs` has --csv and --markdown");
+    if (format == TABLE_AS_TEXT) {
+        int rc = runpage_text(db, run, table_terminal(), &out, e);
+        if (rc) strbuf_release(&out);
+        return rc ? rc : print_buffer(&out);
+    }
+    json_t *page = runpage_json(db, run, e);
+    if (!page) return e->code;
+    table_json_write(page, &out);
+    json_decref(page);
+    return print_buffer(&out);
+}
+
+/* ---- the command
+ * ---------------------------------------------------------------------------------------------- */
+
+static int show(struct db *db, const char *word, enum table_format format, struct err *e) {
+    int64_t id = word ? runpage_find(db, word, e) : 0;
+    if (id > 0) return show_run(db, id, format, e);
+    if (id < 0) return (int)id;
+    if ((id = db_sweep_find(db, word, e)) > 0) return show_sweep(db, id, format, e);
+    if (id < 0) return (int)id;
+    return sweep_head_unknown(db, "run and no sweep", word, e);
+}
+
+int cmd_show(int argc, char **argv) {
+    static const struct option longs[] = {
+        {"json", no_argument, NULL, 'j'},     {"csv", no_argument, NULL, 'c'},
+        {"markdown", no_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},     {0}};
+    enum table_format format = TABLE_AS_TEXT;
+    const char *path = DB_DEFAULT;
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'j':
+            format = TABLE_AS_JSON;
+            break;
+        case 'c':
+            format = TABLE_AS_CSV;
+            break;
+        case 'm':
+            format = TABLE_AS_MARKDOWN;
+            break;
+        case 'd':
+            path = optarg;
+            break;
+        default:
+            return usage(c == 'h' ? 0 : 2);
+        }
+    }
+    if (optind + 1 < argc) return usage(2);
+    struct err e = {0};
+    struct db *db;
+    int rc = db_open(&db, path, false, &e);
+    if (!rc) rc = show(db, optind < argc ? argv[optind] : NULL, format, &e);
+    db_close(db);
+    if (!rc) return 0;
+    fprintf(stderr, "bench show: %s\n", e.msg);
+    return err_exit_code(&e);
+}

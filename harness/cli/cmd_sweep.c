@@ -1,0 +1,96 @@
+/* cmd_sweep.c - see cmd_sweep.h. */
+#include "harness/cli/cmd_sweep.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness/sched/pending.h"
+#include "harness/base/util.h"
+
+int cmd_sweep_number(const char *command, const char *text, int most) {
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (!errno && end != text && !*end && v >= 1 && v <= most) return (int)v;
+    fprintf(stderr, "%s: '%s' is not a number from 1 to %d\n", command, text, most);
+    return -1;
+}
+
+int cmd_sweep_open(struct sweep **ret, const struct cmd_sweep *o, struct err *e) {
+    struct sweep_lookup lookup = sweep_lookup_real;
+    lookup.db = o->db;
+    *ret = NULL;
+    char *path = sweep_find(o->file, e);
+    int rc = path ? sweep_load(ret, path, o->sets, o->nsets, &lookup, e) : e->code;
+    for (int i = 0; !rc && i < (*ret)->nwarnings; i++)
+        fprintf(stderr, "bench: warning: %s\n", (*ret)->warnings[i]);
+    free(path);
+    return rc;
+}
+
+int cmd_sweep_changed(const struct sweep *s, struct db *db, struct err *e) {
+    char *text;
+    int rc = pending_changed(s, db, &text, e);
+    if (text) fprintf(stderr, "bench: warning: %s\n", text);
+    free(text);
+    return rc;
+}
+
+/* ---- --dry-run ------------------------------------------------------------------------------------------
+ */
+
+/* What a real run would find before its first run, and nothing of it written down. */
+static int dry_plan(const struct cmd_sweep *o, const struct sweep *s, struct db *db, struct pending *t,
+                    struct err *e) {
+    struct machine m;
+    machine_read(&m);
+    int rc = db ? cmd_sweep_changed(s, db, e) : 0;
+    if (!rc) rc = pending_find(t, s, db, o->again, e);
+    return rc ? rc : pending_plan(t, s, &m, o->threads, false, NULL, e);
+}
+
+/* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */
+static int dry_list(const struct cmd_sweep *o, const struct sweep *s, struct db *db, const struct pending *t,
+                    struct err *e) {
+    int behind = s->nruns_all - s->nruns, bases = 0, arms = 0;
+    const struct pending_run **items = xcalloc((size_t)s->nruns_all + 1, sizeof *items);
+    for (int i = 0; i < t->n; i++) {
+        if (t->v[i].cell >= 0) items[t->v[i].cell] = &t->v[i];
+        bases += t->v[i].cell < 0;
+    }
+    int64_t run = 0;
+    for (int i = 0; i < s->nruns_all && run >= 0; i++) {
+        const struct sweep_point *p = s->points[s->runs[i].point];
+        arms += p->is_control;
+        run = db && !o->again ? db_run_done(db, p->hash, (uint64_t)s->runs[i].seed, e) : 0;
+        char *label = sweep_run_label(s, i);
+        char *control = sweep_control_label(s, s->runs[i].point);
+        printf("%4d  %s%s%s", i + 1, label, run > 0 ? "  (done)" : "",
+               i >= s->nruns ? "  (behind run_cap)" : "");
+        if (control) printf("  (control: %s)", control);
+        free(control);
+        if (items[i] && *items[i]->refused) printf("  (%s)", items[i]->refused);
+        printf("\n");
+        free(label);
+    }
+    free(items);
+    if (run < 0) return (int)run;
+    printf("%s: %d run%s, %d done, %d to run", s->name, s->nruns_all, s->nruns_all == 1 ? "" : "s",
+           t->finished, s->nruns - t->finished);
+    if (behind) printf(", %d behind run_cap", behind);
+    if (arms) printf("; %d of them %s control arm%s", arms, arms == 1 ? "is a" : "are", arms == 1 ? "" : "s");
+    printf("%s\n", bases ? "; and the untouched base" : "");
+    return 0;
+}
+
+int cmd_sweep_dry_run(const struct cmd_sweep *o, const struct sweep *s, struct err *e) {
+    struct db *db = NULL;
+    struct pending t = {0};
+    if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;
+    int rc = dry_plan(o, s, db, &t, e);
+    if (!rc) rc = dry_list(o, s, db, &t, e);
+    pending_release(&t);
+    db_close(db);
+    return rc;
+}

@@ -1,0 +1,348 @@
+/* cmd_table.c - `bench table`: what papers printed, ours beside it, and whether they agree. */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli/cmd.h"
+#include "harness/cli/cmd_table.h"
+#include "harness/paper/paper.h"
+#include "harness/table/table.h"
+#include "harness/base/util.h"
+
+struct options {
+    const char *name, *db;
+    enum table_format format;
+    bool run, measured;
+    char *run_args[64]; /* what --run hands on to `bench run` */
+    int nrun_args;
+};
+
+static int usage(int code) {
+    fputs(
+        "usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | --html | --json]\n"
+        "       bench table NAME --run [-j N] [--set KEY=VALUE]...\n"
+        "       bench table NAME | claims --measured\n"
+        "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: the list of them.\n\n"
+        "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
+        ")\n"
+        "  --run            run what is missing of the table's sweep first\n"
+        "  -j N             with --run: so many runs at once\n"
+        "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
+        "  --measured       the measured cells, or the comparisons of claims, as CSV with build, processor and date: kept\n"
+        "                   beside the table as NAME.measured.csv they are shown where the record has nothing\n"
+        "  --markdown       for a README\n"
+        "  --latex          a tabular of booktabs\n"
+        "  --html           a fragment\n"
+        "  --csv            exact numbers\n"
+        "  --json           the same, with the verdicts counted\n\n"
+        "verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of rounded;\n"
+        "`does not reproduce: computed X`; `not run`, with the reason. Printed values that were not seen in a text of\n"
+        "the paper are computed all the same, marked and not counted. Measured cells stand beside the figures of another\n"
+        "model and have no verdict; `bench table claims` says whether what papers conclude holds here: supported, not\n"
+        "supported, undecided (the 95 % interval over seeds does not decide), not run.\n\n"
+        "examples:\n"
+        "  bench table\n"
+        "  bench table lora-gpt3\n"
+        "  bench table vera-1 --markdown\n"
+        "  bench table claims\n"
+        "  bench table lora-6 --run\n",
+        code ? stderr : stdout);
+    return code;
+}
+
+static void print_buffer(struct strbuf *b) {
+    fwrite(b->s, 1, b->len, stdout);
+    strbuf_release(b);
+}
+
+static void print_table(const struct table *t, enum table_format f) {
+    struct strbuf b = {0};
+    table_write(t, f, table_terminal(), &b);
+    print_buffer(&b);
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------ */
+
+static int add_listed(struct table *t, const char *name, const struct archs *archs, struct db *db,
+                      struct err *e) {
+    struct paper *p;
+    int rc = paper_load(&p, name, archs, db, e);
+    if (rc) return rc;
+    table_text(t, p->name);
+    table_int(t, p->ncells);
+    for (int v = 0; v < PAPER_SILENT; v++) table_int(t, p->count[v]);
+    table_int(t, p->count[PAPER_MEASURED]);
+    table_int(t, p->unconfirmed);
+    table_text(t, p->title);
+    paper_free(p);
+    return 0;
+}
+
+static int list(const struct archs *archs, struct db *db, enum table_format f, struct err *e) {
+    char **names;
+    int n, rc = paper_names(&names, &n, e);
+    if (rc) return rc;
+    struct table *t = table_new();
+    table_column(t, "name", "table", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "cells", "cells", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "reproduces", "reproduce", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "rounds", "round differently", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "differs", "do not", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "not_run", "not run", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "measured", "measured", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "unconfirmed", "from memory", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "title", "", TABLE_WHOLE, TABLE_BOTH);
+    for (int i = 0; !rc && i < n; i++) rc = add_listed(t, names[i], archs, db, e);
+    if (!rc) print_table(t, f);
+    table_free(t);
+    paper_names_free(names, n);
+    return rc;
+}
+
+/* ---- one table ----------------------------------------------------------------------------------------- */
+
+static void add_verdict(struct table *t, const struct paper_cell *x) {
+    if (x->verdict == PAPER_SILENT) return table_null(t);
+    if (x->verdict == PAPER_MEASURED) {
+        table_text(t, paper_verdict_name(x->verdict));
+        table_shown(t, x->printed ? "another model" : "measured");
+        return;
+    }
+    table_text(t, paper_verdict_name(x->verdict));
+    const char *mark = x->confirmed ? "" : " (printed value from memory)";
+    if (x->verdict == PAPER_DIFFERS)
+        table_shown(t, "does not reproduce: computed %s%s", x->shown, mark);
+    else
+        table_shown(t, "%s%s", paper_verdict_name(x->verdict), mark);
+}
+
+static void add_measured_columns(struct table *t) {
+    table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
+    table_column(t, "seeds", "seeds", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "sd", "standard deviation", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "ci", "half the 95 % interval", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "build", "build", TABLE_WHOLE, TABLE_DATA);
+    table_column(t, "processor", "processor", TABLE_WHOLE, TABLE_DATA);
+    table_column(t, "date", "date", TABLE_WHOLE, TABLE_DATA);
+}
+
+static void add_measured(struct table *t, const struct paper_cell *x) {
+    bool is = x->arm && x->measured.n;
+    table_num_or_null(t, is ? x->arm->lr : NAN);
+    table_int_or_null(t, is ? x->measured.n : -1);
+    table_num_or_null(t, is ? x->measured.sd : NAN);
+    table_num_or_null(t, is ? x->measured.ci : NAN);
+    table_text(t, is ? x->arm->build : NULL);
+    table_text(t, is ? x->arm->cpu : NULL);
+    table_text(t, is ? x->arm->date : NULL);
+}
+
+static struct table *cells_table(const struct paper *p, bool remarks) {
+    struct table *t = table_new();
+    bool columns = false, notes = false;
+    for (int i = 0; i < p->ncells; i++) columns |= strcmp(p->cells[i].column, p->cells[0].column) != 0;
+    for (int i = 0; i < p->ncells; i++) notes |= p->cells[i].note != NULL;
+    table_column(t, "row", "row", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "column", "column", TABLE_WHOLE, columns ? TABLE_BOTH : TABLE_DATA);
+    table_column(t, "printed", "printed", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "computed", "ours", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "shown", "ours in the printed unit", TABLE_WHOLE, TABLE_DATA);
+    if (p->sweep) add_measured_columns(t);
+    table_column(t, "verdict", "verdict", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "confirmed", "printed value seen in a text", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "how", "computed as", TABLE_TEXT, TABLE_BOTH);
+    table_column(t, "note", "remark", TABLE_TEXT, remarks && notes ? TABLE_BOTH : TABLE_DATA);
+    for (int i = 0; i < p->ncells; i++) {
+        const struct paper_cell *x = &p->cells[i];
+        table_text(t, x->row);
+        table_text(t, x->column);
+        table_text(t, x->printed);
+        table_num_or_null(t, x->computed);
+        table_shown(t, "%s", x->shown);
+        table_text(t, x->shown);
+        if (p->sweep) add_measured(t, x);
+        add_verdict(t, x);
+        table_int(t, x->confirmed);
+        table_text(t, x->how);
+        table_text(t, x->note);
+    }
+    return t;
+}
+
+/* Where measurements come from, each source once. */
+static void add_sources(const struct paper *p, struct strbuf *b) {
+    for (int i = 0; i < p->ncells; i++) {
+        const struct arm *a = p->cells[i].arm;
+        bool told = !a || !p->cells[i].measured.n || !*a->date;
+        for (int k = 0; k < i && !told; k++) {
+            const struct arm *o = p->cells[k].arm;
+            told = o && !strcmp(o->date, a->date) && !strcmp(o->build, a->build) && !strcmp(o->cpu, a->cpu);
+        }
+        if (!told) strbuf_addf(b, "%smeasured %s by build %s on %s", b->len ? "\n" : "", a->date, a->build, a->cpu);
+    }
+}
+
+static void add_counts(const struct paper *p, struct strbuf *b) {
+    const char *sep = ": ";
+    strbuf_addf(b, "%d cell%s", p->ncells, p->ncells == 1 ? "" : "s");
+    static const char *const plural[PAPER_NVERDICT] = {
+        "reproduce", "round differently",       "do not reproduce",
+        "not run",   "without a printed value", "measured"};
+    for (int v = 0; v < PAPER_NVERDICT; v++) {
+        if (!p->count[v]) continue;
+        strbuf_addf(b, "%s%d %s", sep, p->count[v], plural[v]);
+        sep = ", ";
+    }
+    if (p->unconfirmed)
+        strbuf_addf(b, "%s%d with a printed value from memory, not counted", sep, p->unconfirmed);
+    if (p->count[PAPER_MEASURED]) strbuf_adds(b, "; \u00b1: the 95 % interval over seeds");
+}
+
+static void print_json(const struct paper *p, const struct table *t) {
+    json_t *j = json_object(), *counts = json_object();
+    struct strbuf b = {0};
+    for (int v = 0; v < PAPER_NVERDICT; v++)
+        json_object_set_new(counts, paper_verdict_name((enum paper_verdict)v), json_integer(p->count[v]));
+    json_object_set_new(counts, "from memory", json_integer(p->unconfirmed));
+    json_object_set_new(j, "name", json_string(p->name));
+    json_object_set_new(j, "title", json_string(p->title ? p->title : p->name));
+    json_object_set_new(j, "paper", p->source ? json_string(p->source) : json_null());
+    json_object_set_new(j, "cells", table_json(t));
+    json_object_set_new(j, "counts", counts);
+    table_json_write(j, &b);
+    print_buffer(&b);
+    json_decref(j);
+}
+
+static void print_heading(const struct paper *p, enum table_format f) {
+    const char *title = p->title ? p->title : p->name, *source = p->source ? p->source : "";
+    if (f == TABLE_AS_MARKDOWN)
+        printf("**%s** (%s)\n\n", title, source);
+    else if (f == TABLE_AS_TEXT)
+        printf("%s\n%s%s\n", title, source, *source ? "\n" : "");
+}
+
+/* A terminal has no room for remarks in a column: below the table, each once. */
+static void add_remarks(const struct paper *p, struct strbuf *b) {
+    for (int i = 0; i < p->ncells; i++) {
+        const struct paper_cell *x = &p->cells[i];
+        bool told = !x->note;
+        for (int k = 0; k < i && !told; k++) told = p->cells[k].note && !strcmp(p->cells[k].note, x->note);
+        if (!told) strbuf_addf(b, "  %s: %s\n", x->row, x->note);
+    }
+}
+
+static int show(const struct options *o, const struct archs *archs, struct db *db, struct err *e) {
+    struct paper *p;
+    struct strbuf b = {0};
+    enum table_format f = o->format;
+    int rc = paper_load(&p, o->name, archs, db, e);
+    if (rc) return rc;
+    struct table *t = cells_table(p, f != TABLE_AS_TEXT);
+    if (o->measured) {
+        paper_measured_write(p, &b);
+        print_buffer(&b);
+    } else if (f == TABLE_AS_JSON) {
+        print_json(p, t);
+    } else {
+        print_heading(p, f);
+        print_table(t, f);
+        if (f == TABLE_AS_TEXT) add_remarks(p, &b);
+        if (f == TABLE_AS_TEXT || f == TABLE_AS_MARKDOWN) {
+            add_sources(p, &b);
+            if (b.len && b.s[b.len - 1] != '\n') strbuf_addc(&b, '\n');
+            add_counts(p, &b);
+            printf("\n%s\n", b.s ? b.s : "");
+        }
+        if (p->sweep && p->count[PAPER_NOT_RUN] && f == TABLE_AS_TEXT)
+            printf("bench table %s --run fills it\n", p->name);
+        strbuf_release(&b);
+    }
+    table_free(t);
+    paper_free(p);
+    return 0;
+}
+
+/* ---- --run --------------------------------------------------------------------------------------------- */
+
+/* `bench run` on the table's sweep, in this process. */
+static int run_sweep(const struct options *o, const struct archs *archs, struct err *e) {
+    struct paper *p;
+    char *argv[72] = {xstrdup("bench run")};
+    int n = 1, rc = paper_load(&p, o->name, archs, NULL, e);
+    if (!rc && !p->sweep) rc = err_set(e, ERR_USER, "table %s is computed, there is nothing to run", p->name);
+    if (!rc) {
+        argv[n++] = xasprintf("tables/%s.sweep.yaml", p->sweep);
+        argv[n++] = xstrdup("--db");
+        argv[n++] = xstrdup(o->db);
+        for (int i = 0; i < o->nrun_args; i++) argv[n++] = xstrdup(o->run_args[i]);
+        optind = 0; /* getopt starts anew */
+        fflush(stdout);
+        rc = cmd_run(n, argv);
+    }
+    paper_free(p);
+    while (n--) free(argv[n]);
+    return rc;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------- */
+
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option longs[] = {{"markdown", no_argument, NULL, TABLE_AS_MARKDOWN},
+                                          {"csv", no_argument, NULL, TABLE_AS_CSV},
+                                          {"latex", no_argument, NULL, TABLE_AS_LATEX},
+                                          {"html", no_argument, NULL, TABLE_AS_HTML},
+                                          {"json", no_argument, NULL, TABLE_AS_JSON},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"db", required_argument, NULL, 'd'},
+                                          {"run", no_argument, NULL, 'r'},
+                                          {"measured", no_argument, NULL, 'm'},
+                                          {"set", required_argument, NULL, 's'},
+                                          {0}};
+    static char set[] = "--set", jobs[] = "-j";
+    for (int ch; (ch = getopt_long(argc, argv, "hj:", longs, NULL)) != -1;) {
+        if (ch == 'h' || ch == '?') return usage(ch == 'h' ? 0 : 2);
+        if ((ch == 's' || ch == 'j') && o->nrun_args + 2 <= (int)ARRAY_LEN(o->run_args)) {
+            o->run_args[o->nrun_args++] = ch == 's' ? set : jobs;
+            o->run_args[o->nrun_args++] = optarg;
+        }
+        if (ch == 'd') o->db = optarg;
+        if (ch == 'r') o->run = true;
+        if (ch == 'm') o->measured = true;
+        if (ch <= TABLE_AS_HTML) o->format = (enum table_format)ch;
+    }
+    if (optind < argc) o->name = argv[optind++];
+    if (optind < argc || (!o->name && (o->run || o->measured)) || (o->nrun_args && !o->run)) return usage(2);
+    return -1;
+}
+
+static int command(const struct options *o, const struct archs *archs, struct err *e) {
+    struct db *db = NULL;
+    int rc = o->run ? run_sweep(o, archs, e) : 0;
+    if (!rc && file_exists(o->db)) rc = db_open(&db, o->db, false, e);
+    if (rc) return rc;
+    if (!o->name)
+        rc = list(archs, db, o->format, e);
+    else if (!strcmp(o->name, "claims"))
+        rc = cmd_table_claims(db, o->format, o->measured, e);
+    else
+        rc = show(o, archs, db, e);
+    db_close(db);
+    return rc;
+}
+
+int cmd_tables(int argc, char **argv) {
+    struct options o = {.db = DB_DEFAULT};
+    struct archs *archs = NULL;
+    struct err e = {0};
+    int rc = parse(argc, argv, &o);
+    if (rc >= 0) return rc;
+    rc = archs_load(&archs, NULL, &e);
+    if (!rc) rc = command(&o, archs, &e);
+    archs_free(archs);
+    if (rc >= 0) return rc; /* a run's exit code */
+    fprintf(stderr, "bench table: %s\n", e.msg);
+    return err_exit_code(&e);
+}

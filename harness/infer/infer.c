@@ -1,0 +1,225 @@
+/* infer.c - see infer.h. */
+#include "harness/infer/infer.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/checkpoint/adapter.h"
+#include "harness/hub/catalog.h"
+#include "harness/config/cfg.h"
+#include "harness/record/db.h"
+#include "harness/base/machine.h"
+#include "harness/core/method.h"
+#include "harness/core/task.h"
+#include "harness/base/util.h"
+
+static void set_defaults(json_t *config, const struct opt *rows) {
+    for (; rows && rows->key; rows++)
+        if (!cfg_get(config, rows->key)) cfg_set(config, rows->key, opt_default(rows));
+}
+
+json_t *infer_config(const char *task, const char *method) {
+    json_t *c = json_object();
+    json_object_set_new(c, "task", json_string(task));
+    json_object_set_new(c, "method", json_string(method));
+    set_defaults(c, opt_core);
+    set_defaults(c, task_find(task)->opts);
+    set_defaults(c, method_find(method)->opts);
+    return c;
+}
+
+static int open_net(struct infer *m, const char *adapter, int threads, long positions, struct err *e) {
+    json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
+    if (!over) return e->code;
+    m->config = infer_config(task_list[0]->name, json_string_value(json_object_get(over, "method")));
+    json_object_update(m->config, over);
+    json_decref(over);
+    cfg_set(m->config, "train.max_length", json_integer(positions ? positions : 1 << 20)); /* the model caps it */
+    mem_init(&m->mem, false, 0);
+    struct machine here;
+    machine_read(&here);
+    m->team = team_new(&m->mem, threads > 0 ? threads : MIN_OF(here.cores, 64));
+    net_init(&m->net, &m->mem, m->team, m->config, 0, false);
+    m->model = model_of(m->file, e);
+    if (!m->model) return e->code;
+    int rc = m->model->build(&m->net, m->file, &m->state, e);
+    if (!rc && adapter) rc = adapter_heads(&m->net, adapter, e);
+    if (!rc) rc = net_bind(&m->net, method_find(cfg_str(m->config, "method")), e);
+    if (!rc && adapter) rc = adapter_load(&m->net, adapter, e);
+    if (rc) return rc;
+    m->model->bound(m->state, &m->net);
+    m->model->facts(m->state, &m->facts);
+    return 0;
+}
+
+int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions, struct err *e) {
+    memset(m, 0, sizeof *m);
+    char *path = catalog_model_path(model, e);
+    int rc = path ? modelfile_open(&m->file, path, e) : e->code;
+    if (!rc) rc = modelfile_tokenizer(m->file, &m->tok, e);
+    if (!rc) rc = open_net(m, adapter, threads, positions, e);
+    if (rc) infer_close(m);
+    free(path);
+    return rc;
+}
+
+void infer_close(struct infer *m) {
+    if (m->state) m->model->free(m->state);
+    if (m->net.mem) net_release(&m->net);
+    if (m->team) team_free(m->team);
+    tokenizer_free(m->tok);
+    modelfile_close(m->file);
+    json_decref(m->config);
+    memset(m, 0, sizeof *m);
+}
+
+const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
+    int np = panels(n);
+    arena_reset(&m->net.tape);
+    size_t bytes = (size_t)np * PANEL * sizeof(int32_t);
+    int32_t *id = arena_alloc(&m->net.tape, MEM_DATA, bytes), *pos = arena_alloc(&m->net.tape, MEM_DATA, bytes);
+    int32_t *start = arena_alloc(&m->net.tape, MEM_DATA, bytes), *end = arena_alloc(&m->net.tape, MEM_DATA, bytes);
+    for (int t = 0; t < np * PANEL; t++) {
+        id[t] = t < n ? ids[t] : 0;
+        pos[t] = t < n ? t : 0;
+        start[t] = 0;
+        end[t] = t < n ? n : 0;
+    }
+    struct batch b = {.n = n, .np = np, .ids = id, .pos = pos, .start = start, .end = end};
+    m->model->layout(m->state, &m->net, np, false);
+    return m->model->forward(m->state, &m->net, &b);
+}
+
+/* ---- adapters by run ------------------------------------------------------------------------------------- */
+
+/* The view has no such run: it never was, or a later attempt stands in its place. */
+static void explain_missing(struct db *db, const char *run, struct err *e) {
+    struct db_query *q;
+    if (db_query(db, &q,
+                 "SELECT max(b.id) FROM run a JOIN run b ON b.point = a.point AND b.seed = a.seed WHERE a.id = ?1 AND b.attempt > a.attempt", e))
+        return;
+    db_query_bind_int(q, 1, atoll(run));
+    int got = db_query_next(q, e);
+    const char *later = got == 1 ? db_query_text(q, 0) : NULL;
+    if (later)
+        err_set(e, ERR_USER, "run %s was tried again: take run %s", run, later);
+    else if (got >= 0)
+        err_set(e, ERR_USER, "there is no run %s in %s: `bench ls runs` lists them", run, db_path(db));
+    db_query_close(q);
+}
+
+static char *run_adapter(struct db *db, const char *run, json_t **config, struct err *e) {
+    struct db_query *q;
+    char *path = NULL;
+    if (db_query(db, &q,
+                 "SELECT r.checkpoint_path, r.state, p.config, r.method FROM runs r JOIN point p ON p.id = r.point_id WHERE r.run_id = ?1", e))
+        return NULL;
+    db_query_bind_int(q, 1, atoll(run));
+    int got = db_query_next(q, e);
+    if (got == 0) explain_missing(db, run, e);
+    if (got == 1 && !db_query_text(q, 0)) {
+        const char *method = db_query_text(q, 3);
+        err_set(e, ERR_USER,
+                !strcmp(method, "none")   ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
+                : !strcmp(method, "full") ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
+                                          : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
+                run, db_query_text(q, 1));
+    } else if (got == 1) {
+        path = xstrdup(db_query_text(q, 0));
+        if (config) *config = json_loads(db_query_text(q, 2), 0, NULL);
+    }
+    db_query_close(q);
+    return path;
+}
+
+/* A run of `full` with `save: all` leaves a whole model. */
+static bool is_model(const char *path) {
+    char *adapter = path_join(path, "adapter_config.json"), *model = path_join(path, "config.json");
+    bool whole = !file_exists(adapter) && file_exists(model);
+    free(adapter);
+    free(model);
+    return whole;
+}
+
+static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
+    if (dir_exists(run_or_dir)) {
+        char *full = realpath(run_or_dir, NULL);
+        return full ? full : xstrdup(run_or_dir);
+    }
+    for (const char *p = run_or_dir; *p; p++)
+        if (!isdigit((unsigned char)*p)) {
+            err_set(e, ERR_USER, "%s: neither an adapter's folder nor a run's number", run_or_dir);
+            return NULL;
+        }
+    struct db *db;
+    if (db_open(&db, db_file ? db_file : DB_DEFAULT, false, e)) return NULL;
+    char *path = run_adapter(db, run_or_dir, config, e);
+    db_close(db);
+    if (path && !dir_exists(path)) {
+        err_set(e, ERR_RESOURCE, "the adapter of run %s is not at %s any more", run_or_dir, path);
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+char *infer_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, bool *whole, struct err *e) {
+    json_t *recorded = NULL;
+    char *path = find_checkpoint(run_or_dir, db_file, &recorded, e);
+    *whole = path && is_model(path);
+    if (config) *config = path ? json_incref(recorded) : NULL;
+    json_decref(recorded);
+    return path;
+}
+
+char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
+    bool whole;
+    char *path = infer_checkpoint(run_or_dir, db_file, config, &whole, e);
+    if (!whole) return path;
+    err_set(e, ERR_USER, "%s: this is a whole model, not an adapter: give it with --model %s", path, path);
+    free(path);
+    if (config) json_decref(*config);
+    if (config) *config = NULL;
+    return NULL;
+}
+
+/* The base that adapter_config.json names: as it is, as a model that was pulled, or one of the catalog. */
+static char *named_base(const char *adapter, struct err *e) {
+    char *base = adapter_base(adapter), *pulled = base ? xasprintf("hf:%s", base) : NULL;
+    char *named = base ? catalog_of_origin(base) : NULL;
+    const char *const tries[] = {base, pulled, named};
+    char *found = NULL;
+    struct err ignored;
+    for (size_t i = 0; i < ARRAY_LEN(tries) && !found; i++) {
+        char *path = tries[i] && *tries[i] ? catalog_model_path(tries[i], &ignored) : NULL;
+        if (path) found = xstrdup(tries[i]);
+        free(path);
+    }
+    if (!found && base && *base)
+        err_set(e, ERR_USER, "--model is missing: the adapter names '%.200s' as its base, which is not here", base);
+    else if (!found)
+        err_set(e, ERR_USER, "--model is missing: the adapter does not name its base");
+    free(named);
+    free(pulled);
+    free(base);
+    return found;
+}
+
+char *infer_model(const char *given, const json_t *recorded, const char *adapter, struct err *e) {
+    const char *name = given ? given : recorded ? cfg_str(recorded, "model") : NULL;
+    if (name) return xstrdup(name);
+    if (adapter) return named_base(adapter, e);
+    err_set(e, ERR_USER, "--model is missing");
+    return NULL;
+}
+
+enum dtype infer_type(const char *word) {
+    static const struct {
+        const char *word;
+        enum dtype type;
+    } known[] = {{"f32", DT_F32}, {"f16", DT_F16}, {"bf16", DT_BF16}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(known[i].word, word)) return known[i].type;
+    return DT_COUNT;
+}

@@ -1,0 +1,292 @@
+/* layers.c - embedding, layouts, RMSNorm (Zhang & Sennrich, 1910.07467), LayerNorm (Ba et al., 1607.06450),
+ * rotary positions (Su et al., 2104.09864), and the flat-vector operations of optimizers. Each parallel over
+ * panels, features or fixed chunks; sums in a fixed order. */
+#include <math.h>
+#include <string.h>
+
+#include "harness/base/err.h"
+#include "harness/nn/kernels/team.h"
+#include "harness/base/util.h"
+
+/* ---- layouts ------------------------------------------------------------------------------------------- */
+
+/* dst[32 features][32 lanes] from n rows of w features at src (row stride ss); what is missing is zero. */
+static void rows_to_block(float *dst, const float *src, ptrdiff_t ss, int n, int w) {
+    if (n == PANEL && w == PANEL) {
+        kernels_get()->transpose(dst, PANEL, src, ss);
+        return;
+    }
+    for (int f = 0; f < w; f++)
+        for (int j = 0; j < PANEL; j++) dst[f * PANEL + j] = j < n ? src[j * ss + f] : 0;
+}
+
+void panel_from_rows(struct team *t, float *x, int ldx, const float *rows, int d, int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            for (int f = 0; f < d; f += PANEL)
+                rows_to_block(x + ((size_t)p * ldx + f) * PANEL, rows + (size_t)p * PANEL * d + f, d,
+                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
+    }
+}
+
+void block_to_rows(float *dst, ptrdiff_t ds, const float *src, int n, int w) {
+    if (n == PANEL && w == PANEL) {
+        kernels_get()->transpose(dst, ds, src, PANEL);
+        return;
+    }
+    for (int j = 0; j < n; j++)
+        for (int f = 0; f < w; f++) dst[j * ds + f] = src[f * PANEL + j];
+}
+
+void panel_to_rows(struct team *t, float *rows, const float *x, int ldx, int d, int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            for (int f = 0; f < d; f += PANEL)
+                block_to_rows(rows + (size_t)p * PANEL * d + f, d, x + ((size_t)p * ldx + f) * PANEL,
+                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
+    }
+}
+
+static size_t token_offset(int32_t token, int ld) {
+    return (size_t)(token / PANEL) * (size_t)ld * PANEL + token % PANEL;
+}
+
+void panel_gather(struct team *t, float *y, int ldy, const float *x, int ldx, int d, const int32_t *idx,
+                  int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 1.0 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++) {
+            int live = MIN_OF(PANEL, n - (int)p * PANEL);
+            size_t from[PANEL];
+            for (int j = 0; j < live; j++) from[j] = token_offset(idx[p * PANEL + j], ldx);
+            for (int f = 0; f < d; f++) {
+                float *to = y + ((size_t)p * ldy + f) * PANEL;
+                for (int j = 0; j < PANEL; j++) to[j] = j < live ? x[from[j] + (size_t)f * PANEL] : 0;
+            }
+        }
+    }
+}
+
+void panel_scatter(struct team *t, float *y, int ldy, int np_y, const float *x, int ldx, int d,
+                   const int32_t *idx, int n) {
+    panel_zero(t, y, ldy, d, np_y);
+    TEAM_PARALLEL(t, 1.0 * n * d) {
+        long lo, hi; /* over features: every token of y may be in any panel of x */
+        team_range(d, &lo, &hi);
+        for (int j = 0; j < n; j++) {
+            float *to = y + token_offset(idx[j], ldy);
+            const float *from = x + token_offset(j, ldx);
+            for (long f = lo; f < hi; f++) to[f * PANEL] = from[f * PANEL];
+        }
+    }
+}
+
+/* ---- embedding -------------------------------------------------------------------------------------------
+ */
+
+void embed_block(float *dst, const struct weight *E, const int32_t *ids, int n, int f0, int w, float *local) {
+    for (int j = 0; j < n; j++) weight_expand(E, ids[j], 1, f0, w, local + (size_t)j * (EMBED_COLS + 16), w);
+    for (int f = 0; f < w; f += PANEL)
+        rows_to_block(dst + (size_t)f * PANEL, local + f, EMBED_COLS + 16, n, MIN_OF(PANEL, w - f));
+}
+
+void embed_forward(struct team *t, float *x, int ldx, const struct weight *E, const int32_t *ids, int n) {
+    int np = panels(n), d = E->cols;
+    TEAM_PARALLEL(t, 0.3 * n * d) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            for (int f = 0; f < d; f += EMBED_COLS)
+                embed_block(x + ((size_t)p * ldx + f) * PANEL, E, ids + p * PANEL,
+                            MIN_OF(PANEL, n - (int)p * PANEL), f, MIN_OF(EMBED_COLS, d - f), team_local(t));
+    }
+}
+
+void embed_backward(struct team *t, float *dE, int d, const float *dx, int ldx, const int32_t *ids, int n) {
+    TEAM_PARALLEL(t, 1.0 * n * d) {
+        float *rows = team_local(t);
+        long lo, hi; /* over blocks of features: a row may be met in any panel */
+        team_range((d + PANEL - 1) / PANEL, &lo, &hi);
+        for (int j0 = 0; j0 < n; j0 += PANEL)
+            for (long b = lo; b < hi; b++) {
+                int f0 = (int)b * PANEL, w = MIN_OF(PANEL, d - f0), live = MIN_OF(PANEL, n - j0);
+                block_to_rows(rows, PANEL, dx + ((size_t)(j0 / PANEL) * ldx + f0) * PANEL, live, w);
+                for (int j = 0; j < live; j++) {
+                    float *to = dE + (size_t)ids[j0 + j] * d + f0;
+                    for (int f = 0; f < w; f++) to[f] += rows[j * PANEL + f];
+                }
+            }
+    }
+}
+
+/* ---- RMSNorm
+ * ----------------------------------------------------------------------------------------------- */
+
+void rmsnorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma, int d,
+                     int np, float eps) {
+    TEAM_PARALLEL(t, 0.15 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            kernels_get()->rmsnorm(y + (size_t)p * ldy * PANEL, x + (size_t)p * ldx * PANEL, gamma, d, eps);
+    }
+}
+
+static void rmsnorm_dgamma(struct team *t, float *dgamma, const float *x, int ldx, const float *dy, int lddy,
+                           const float *inv, int d, int np) {
+    TEAM_PARALLEL(t, 0.15 * np * d * PANEL) {
+        long lo, hi;
+        team_range(d, &lo, &hi);
+        for (long f = lo; f < hi; f++)
+            dgamma[f] += kernels_get()->dot3(x + f * PANEL, (ptrdiff_t)ldx * PANEL, dy + f * PANEL,
+                                             (ptrdiff_t)lddy * PANEL, inv, np);
+    }
+}
+
+void rmsnorm_backward(struct team *t, float *dx, int lddx, float *dgamma, const float *x, int ldx,
+                      const float *gamma, const float *dy, int lddy, int d, int np, float eps) {
+    enum { AT_ONCE = 256 }; /* panels whose 1/rms fits the shared scratch */
+    for (int p0 = 0; p0 < np; p0 += AT_ONCE) {
+        int n = MIN_OF(AT_ONCE, np - p0);
+        const float *xs = x + (size_t)p0 * ldx * PANEL, *dys = dy + (size_t)p0 * lddy * PANEL;
+        TEAM_PARALLEL(t, 0.3 * n * d * PANEL) {
+            long lo, hi;
+            team_range(n, &lo, &hi);
+            for (long p = lo; p < hi; p++)
+                kernels_get()->rmsnorm_grad(dx + (size_t)(p0 + p) * lddx * PANEL, t->shared + p * PANEL,
+                                            xs + (size_t)p * ldx * PANEL, gamma,
+                                            dys + (size_t)p * lddy * PANEL, d, eps);
+        }
+        if (dgamma) rmsnorm_dgamma(t, dgamma, xs, ldx, dys, lddy, t->shared, d, n);
+    }
+}
+
+/* ---- LayerNorm ----------------------------------------------------------------------------------------- */
+
+void layernorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma,
+                       const float *beta, int d, int np, float eps) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            kernels_get()->layernorm(y + (size_t)p * ldy * PANEL, x + (size_t)p * ldx * PANEL, gamma, beta, d,
+                                     eps);
+    }
+}
+
+static void layernorm_dgamma(struct team *t, float *dgamma, const float *x, int ldx, const float *dy,
+                             int lddy, const float *stats, int d, int np) {
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(d, &lo, &hi);
+        for (long f = lo; f < hi; f++)
+            dgamma[f] += kernels_get()->dot_normed(x + f * PANEL, (ptrdiff_t)ldx * PANEL, dy + f * PANEL,
+                                                   (ptrdiff_t)lddy * PANEL, stats, np);
+    }
+}
+
+void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, float *dbeta, const float *x,
+                        int ldx, const float *gamma, const float *dy, int lddy, int d, int np, float eps) {
+    enum { AT_ONCE = 128 }; /* panels whose mean and 1/sigma fit the shared scratch */
+    if (dbeta) panel_row_sum(t, dbeta, dy, lddy, d, np);
+    for (int p0 = 0; p0 < np; p0 += AT_ONCE) {
+        int n = MIN_OF(AT_ONCE, np - p0);
+        const float *xs = x + (size_t)p0 * ldx * PANEL, *dys = dy + (size_t)p0 * lddy * PANEL;
+        TEAM_PARALLEL(t, 0.4 * n * d * PANEL) {
+            long lo, hi;
+            team_range(n, &lo, &hi);
+            for (long p = lo; p < hi; p++)
+                kernels_get()->layernorm_grad(dx + (size_t)(p0 + p) * lddx * PANEL, t->shared + p * 2 * PANEL,
+                                              xs + (size_t)p * ldx * PANEL, gamma,
+                                              dys + (size_t)p * lddy * PANEL, d, eps);
+        }
+        if (dgamma) layernorm_dgamma(t, dgamma, xs, ldx, dys, lddy, t->shared, d, n);
+    }
+}
+
+/* ---- rotary positions
+ * ----------------------------------------------------------------------------------------- */
+
+void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta) {
+    int half = hd / 2;
+    for (int i = 0; i < half; i++) {
+        float inv = 1.0f / powf(theta, (float)(2 * i) / (float)hd);
+        for (int p = 0; p < max_pos; p++) {
+            float angle = (float)p * inv;
+            cos_out[(size_t)p * half + i] = (float)cos((double)angle);
+            sin_out[(size_t)p * half + i] = (float)sin((double)angle);
+        }
+    }
+}
+
+void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int32_t *pos, const float *cos_t,
+                const float *sin_t, int np, bool inverse) {
+    int half = hd / 2;
+    BUG_ON(hd % 2 || hd > 2048, "hd=%d", hd);
+    TEAM_PARALLEL(t, 0.15 * np * heads * hd * PANEL) {
+        float *c = team_local(t), *s = c + (size_t)half * PANEL;
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++) {
+            for (int j = 0; j < PANEL; j++) {
+                size_t row = (size_t)pos[p * PANEL + j] * half;
+                for (int i = 0; i < half; i++) {
+                    c[i * PANEL + j] = cos_t[row + i];
+                    s[i * PANEL + j] = sin_t[row + i];
+                }
+            }
+            for (int h = 0; h < heads; h++)
+                kernels_get()->rope(x + ((size_t)p * ldx + (size_t)h * hd) * PANEL, c, s, half, inverse);
+        }
+    }
+}
+
+/* ---- vectors: chunks of VEC_CHUNK floats, whatever the number of threads
+ * ---------------------------------------- */
+
+enum { VEC_CHUNK = 64 << 10 };
+
+#define FOR_CHUNKS(t, n)                                                                                     \
+    TEAM_PARALLEL(t, 0.2 * (double)(n))                                                                      \
+    for (long c_, hi_, once_ = 1;                                                                            \
+         once_ && (team_range((long)(((n) + VEC_CHUNK - 1) / VEC_CHUNK), &c_, &hi_), 1); once_ = 0)          \
+        for (size_t o, w; c_ < hi_ && (o = (size_t)c_ * VEC_CHUNK, w = MIN_OF((n)-o, (size_t)VEC_CHUNK), 1); \
+             c_++)
+
+double vec_sum_squares(struct team *t, const float *x, size_t n) {
+    enum { AT_ONCE = 64 }; /* chunks whose sums fit the shared scratch */
+    double *part = (double *)t->shared, sum = 0;
+    for (size_t done = 0; done < n; done += (size_t)AT_ONCE * VEC_CHUNK) {
+        size_t len = MIN_OF(n - done, (size_t)AT_ONCE * VEC_CHUNK);
+        FOR_CHUNKS(t, len)
+        part[c_] = kernels_get()->sum_squares(x + done + o, w);
+        for (size_t i = 0; i < (len + VEC_CHUNK - 1) / VEC_CHUNK; i++) sum += part[i];
+    }
+    return sum;
+}
+
+void vec_scale(struct team *t, float *x, size_t n, float s) {
+    FOR_CHUNKS(t, n)
+    kernels_get()->scale(x + o, w, s);
+}
+
+void vec_adamw(struct team *t, float *p, float *m, float *v, const float *g, size_t n,
+               const struct adamw *h) {
+    FOR_CHUNKS(t, n)
+    kernels_get()->adamw(p + o, m + o, v + o, g + o, w, h);
+}
+
+void vec_sgd(struct team *t, float *p, float *buf, const float *g, size_t n, double lr, double momentum,
+             double weight_decay, double gscale, bool first) {
+    FOR_CHUNKS(t, n)
+    kernels_get()->sgd(p + o, buf ? buf + o : NULL, g + o, w, (float)lr, (float)momentum, (float)weight_decay,
+                       (float)gscale, first);
+}

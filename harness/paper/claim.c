@@ -1,0 +1,237 @@
+/* claim.c - see claim.h. */
+#include "harness/paper/claim.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/util.h"
+#include "harness/config/yaml.h"
+
+static const char *const keys[] = {"name",  "paper", "statement", "printed",  "sweep",   "control",
+                                   "value", "rule",  "margin",    "relative", "compare", "skip"};
+
+const char *claim_verdict_name(enum claim_verdict v) {
+    static const char *const names[] = {"supported", "not supported", "undecided", "not run"};
+    return names[v];
+}
+
+/* ---- judging ------------------------------------------------------------------------------------------- */
+
+enum claim_verdict claim_judge(enum claim_rule rule, const struct stats_diff *g, double margin, bool exact) {
+    double lo = exact ? g->diff : g->lo, hi = exact ? g->diff : g->hi;
+    if (g->n == 0) return CLAIM_NOT_RUN;
+    if (isnan(lo)) return CLAIM_UNDECIDED; /* one seed */
+    double from = rule == CLAIM_BETTER ? margin : -margin, to = rule == CLAIM_EQUAL ? margin : INFINITY;
+    bool open = rule == CLAIM_BETTER; /* a gain of exactly the margin is not more than it */
+    if ((open ? lo > from : lo >= from) && hi <= to) return CLAIM_SUPPORTED;
+    if ((open ? hi <= from : hi < from) || lo > to) return CLAIM_NOT_SUPPORTED;
+    return CLAIM_UNDECIDED;
+}
+
+enum claim_verdict claim_together(const struct claim *c) {
+    bool undecided = false, missing = c->npairs == 0;
+    for (int i = 0; i < c->npairs; i++) {
+        if (c->pairs[i].verdict == CLAIM_NOT_SUPPORTED) return CLAIM_NOT_SUPPORTED;
+        undecided |= c->pairs[i].verdict == CLAIM_UNDECIDED;
+        missing |= c->pairs[i].verdict == CLAIM_NOT_RUN;
+    }
+    return missing ? CLAIM_NOT_RUN : undecided ? CLAIM_UNDECIDED : CLAIM_SUPPORTED;
+}
+
+/* Runs of its sweep that are missing, and values that were overridden on the command line. */
+static int read_sweep(struct claim *c, struct db *db, struct err *e) {
+    struct db_query *q;
+    struct strbuf b = {0};
+    int rc = db_query(db, &q,
+                      "SELECT count(*), sum(r.state IS NULL OR r.state NOT IN ('complete', 'nan')),"
+                      " (SELECT overrides FROM sweep WHERE id = c.sweep_id)"
+                      " FROM sweep_runs c LEFT JOIN run r ON r.id = c.run_id WHERE c.sweep = ?1",
+                      e);
+    if (rc) return rc;
+    db_query_bind_text(q, 1, c->sweep);
+    rc = db_query_next(q, e);
+    if (rc == 1) {
+        int64_t all = db_query_int(q, 0), missing = db_query_int(q, 1);
+        const char *sets = db_query_text(q, 2);
+        if (missing)
+            strbuf_addf(&b, "so far: %lld of %lld runs are not done", (long long)missing, (long long)all);
+        if (sets) strbuf_addf(&b, "%srun with --set %s", b.len ? "; " : "", sets);
+        for (size_t i = 0; i < b.len; i++)
+            if (b.s[i] == '\n') b.s[i] = ' ';
+        c->partial = missing > 0;
+        c->note = b.len ? strbuf_detach(&b) : NULL;
+    }
+    strbuf_release(&b);
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
+static void turn(struct stats_diff *d, int sign) {
+    if (sign > 0) return;
+    double lo = d->lo;
+    d->diff = -d->diff;
+    d->lo = -d->hi;
+    d->hi = -lo;
+}
+
+static int read_pair(struct claim *c, struct claim_pair *p, struct db *db, const struct ynode *a,
+                     const struct ynode *b, struct err *e) {
+    struct arm x, y;
+    char goal[16];
+    int rc = arm_read(&x, db, c->sweep, a, c->value, goal, e);
+    if (!rc) rc = arm_read(&y, db, c->sweep, b, c->value, goal[0] ? NULL : goal, e);
+    if (rc) return rc;
+    p->mean_a = stats_mean(x.value, x.n).mean;
+    p->mean_b = stats_mean(y.value, y.n).mean;
+    p->margin = c->relative ? c->margin * fabs(p->mean_a) : c->margin;
+    memcpy(p->build, y.build, sizeof p->build);
+    memcpy(p->cpu, y.cpu, sizeof p->cpu);
+    memcpy(p->date, y.date, sizeof p->date);
+    if (x.diverged || y.diverged) return 0; /* n stays 0 */
+    p->d = arm_compare(&x, &y);
+    turn(&p->d, arm_value_sign(c->value, goal));
+    p->verdict = claim_judge(c->rule, &p->d, p->margin, arm_value_exact(c->value));
+    return 0;
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------ */
+
+static int wrong(const struct claims *all, const struct ynode *n, struct err *e) {
+    return err_wrap(e, "%s:%d", all->path, n->line);
+}
+
+static char *text(const struct ynode *map, const char *key) {
+    const struct ynode *n = ynode_get(map, key);
+    return n && n->kind == YNODE_SCALAR && !ynode_is_null(n) ? xstrdup(n->text) : NULL;
+}
+
+static int check_keys(const struct claims *all, const struct ynode *n, struct err *e) {
+    if (n->kind != YNODE_MAP || !ynode_get(n, "name")) {
+        err_set(e, ERR_USER, "a claim is a map with `name`");
+        return wrong(all, n, e);
+    }
+    for (int i = 0; i < n->n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < ARRAY_LEN(keys); k++) known |= !strcmp(keys[k], n->keys[i]->text);
+        if (known) continue;
+        err_set(e, ERR_USER, "unknown key '%.40s' of a claim", n->keys[i]->text);
+        return wrong(all, n->keys[i], e);
+    }
+    return 0;
+}
+
+/* "lora r=8": the method, then the rest. */
+static char *arm_name(const struct ynode *where) {
+    struct strbuf b = {0};
+    const struct ynode *m = ynode_get(where, "method");
+    if (m && m->kind == YNODE_SCALAR) strbuf_adds(&b, m->text);
+    for (int i = 0; i < where->n; i++)
+        if (where->items[i] != m)
+            strbuf_addf(&b, "%s%s=%s", b.len ? " " : "", where->keys[i]->text, where->items[i]->text);
+    return strbuf_detach(&b);
+}
+
+static int read_rule(struct claim *c, const struct ynode *n, struct err *e) {
+    static const char *const rules[] = {"better", "equal", "not worse"};
+    char *rule = text(n, "rule"), *margin = text(n, "margin"), *relative = text(n, "relative");
+    int rc = 0, k = 0;
+    json_t *v = NULL;
+    while (rule && k < 3 && strcmp(rule, rules[k]) != 0) k++;
+    if (!rule || k == 3) rc = err_set(e, ERR_USER, "`rule` must be better, equal or not worse");
+    if (!rc && margin && (!ynode_number(margin, &v) || json_number_value(v) < 0))
+        rc = err_set(e, ERR_USER, "`margin` must be a number from 0");
+    if (!rc && k == CLAIM_EQUAL && !margin)
+        rc = err_set(e, ERR_USER, "`rule: equal` needs a margin: within how much is equal?");
+    if (!rc && !arm_value_known(c->value)) rc = err_set(e, ERR_USER, "unknown value '%.40s'", c->value);
+    c->rule = (enum claim_rule)k;
+    c->margin = v ? json_number_value(v) : 0;
+    c->relative = relative && !strcmp(relative, "true");
+    json_decref(v);
+    free(rule);
+    free(margin);
+    free(relative);
+    return rc;
+}
+
+static int read_compare(struct claim *c, struct db *db, const struct ynode *list, struct err *e) {
+    if (!list || list->kind != YNODE_LIST || !list->n)
+        return err_set(e, ERR_USER, "`compare` must be a list of {a: ..., b: ...}");
+    c->pairs = xcalloc((size_t)list->n, sizeof *c->pairs);
+    for (int i = 0; i < list->n; i++) {
+        const struct ynode *pair = list->items[i], *a = pair->kind == YNODE_MAP ? ynode_get(pair, "a") : NULL,
+                           *b = a ? ynode_get(pair, "b") : NULL;
+        if (arm_check(a, e) || arm_check(b, e)) return ERR_USER;
+        struct claim_pair *p = &c->pairs[c->npairs++];
+        *p = (struct claim_pair){
+            .a = arm_name(a), .b = arm_name(b), .mean_a = NAN, .mean_b = NAN, .verdict = CLAIM_NOT_RUN};
+        p->d = stats_paired(NULL, NULL, 0);
+        int rc = db ? read_pair(c, p, db, a, b, e) : 0;
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static int read_claim(struct claims *all, struct db *db, const struct ynode *n, struct err *e) {
+    int rc = check_keys(all, n, e);
+    if (rc) return rc;
+    GROW(all->v, all->n, all->cap);
+    struct claim *c = &all->v[all->n++];
+    *c = (struct claim){.name = text(n, "name"),
+                        .paper = text(n, "paper"),
+                        .statement = text(n, "statement"),
+                        .printed = text(n, "printed"),
+                        .sweep = text(n, "sweep"),
+                        .control = text(n, "control"),
+                        .value = text(n, "value"),
+                        .why = text(n, "skip"),
+                        .line = n->line,
+                        .verdict = CLAIM_NOT_RUN};
+    if (!c->value) c->value = xstrdup("metric");
+    if (c->why) return 0;
+    if (!c->sweep)
+        rc = err_set(e, ERR_USER, "a claim needs `sweep`, or `skip` saying why nothing decides it");
+    else
+        rc = read_rule(c, n, e);
+    if (!rc) rc = read_compare(c, db, ynode_get(n, "compare"), e);
+    if (rc) return wrong(all, n, e);
+    c->verdict = claim_together(c);
+    if (db) rc = read_sweep(c, db, e);
+    if (c->partial && c->verdict != CLAIM_NOT_RUN) c->verdict = CLAIM_UNDECIDED;
+    return rc;
+}
+
+int claims_load(struct claims **ret, const char *path, struct db *db, struct err *e) {
+    struct claims *all = xcalloc(1, sizeof *all);
+    struct ynode *root = NULL;
+    char *share = share_dir();
+    all->path = path ? xstrdup(path) : path_join(share, "tables/claims.yaml");
+    free(share);
+    int rc = ynode_load(&root, all->path, e);
+    const struct ynode *list = !rc && root->kind == YNODE_MAP ? ynode_get(root, "claims") : NULL;
+    if (!rc && (!list || list->kind != YNODE_LIST))
+        rc = err_set(e, ERR_USER, "%s: must have a list `claims`", all->path);
+    for (int i = 0; !rc && i < list->n; i++) rc = read_claim(all, db, list->items[i], e);
+    ynode_free(root);
+    if (rc) {
+        claims_free(all);
+        all = NULL;
+    }
+    *ret = all;
+    return rc;
+}
+
+void claims_free(struct claims *all) {
+    if (!all) return;
+    for (int i = 0; i < all->n; i++) {
+        struct claim *c = &all->v[i];
+        for (int k = 0; k < c->npairs; k++) free(c->pairs[k].a), free(c->pairs[k].b);
+        free(c->pairs);
+        free(c->name), free(c->paper), free(c->statement), free(c->printed);
+        free(c->sweep), free(c->control), free(c->value), free(c->why), free(c->note);
+    }
+    free(all->v);
+    free(all->path);
+    free(all);
+}

@@ -1,0 +1,150 @@
+/* plot_pareto.c - quality against what it costs: saved bytes, peak memory, training time; a panel each.
+ *
+ * A point per method, rank and modules at the best learning rate. What nothing beats at no more cost is on
+ * the front: filled, joined by a staircase, named by its rank; the rest is hollow. Times of runs that had
+ * company are left out, unless all had. The untouched base costs nothing and is a dashed line. */
+#include "harness/plot/plot_xy.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/analysis/prefer.h"
+
+enum { BYTES, MEMORY, SECONDS, NCOST };
+
+struct compromise {
+    int point, arm;
+    double cost[NCOST];
+    bool concurrent;
+};
+
+struct pareto {
+    const struct plot_set *s;
+    struct compromise *v;
+    int n;
+    bool alone; /* some time was measured without company */
+};
+
+static int cost_read(struct pareto *p, struct compromise *c, struct err *e) {
+    struct strbuf sql = {0};
+    struct db_query *q;
+    const struct plot_point *pt = &p->s->point[c->point];
+    strbuf_adds(
+        &sql,
+        "SELECT max(checkpoint_bytes), max(peak_bytes), avg(train_s), max(concurrent) FROM run WHERE id IN (0");
+    for (int i = pt->first; i < pt->first + pt->nruns; i++)
+        if (p->s->run[i].state == PLOT_OK) strbuf_addf(&sql, ",%lld", (long long)p->s->run[i].id);
+    strbuf_adds(&sql, ")");
+    int rc = db_query(p->s->db, &q, sql.s, e);
+    strbuf_release(&sql);
+    if (rc) return rc;
+    if ((rc = db_query_next(q, e)) == 1) {
+        for (int k = 0; k < NCOST; k++) c->cost[k] = db_query_num(q, k);
+        c->concurrent = db_query_int(q, 3) > 0;
+    }
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
+static int costs_read(struct pareto *p, struct err *e) {
+    const struct plot_set *s = p->s;
+    p->v = xcalloc((size_t)s->narm + 1, sizeof *p->v);
+    for (int i = 0; i < s->narm; i++) {
+        if (s->arm[i].best < 0 || s->point[s->arm[i].best].untouched) continue;
+        struct compromise *c = &p->v[p->n++];
+        c->point = s->arm[i].best, c->arm = i;
+        int rc = cost_read(p, c, e);
+        if (rc) return rc;
+        p->alone |= !c->concurrent && isfinite(c->cost[SECONDS]);
+    }
+    for (int i = 0; i < p->n; i++)
+        if (p->alone && p->v[i].concurrent) p->v[i].cost[SECONDS] = NAN;
+    return 0;
+}
+
+static bool dominated(const struct pareto *p, int i, int k) {
+    double x = p->v[i].cost[k], y = p->s->point[p->v[i].point].mean;
+    for (int j = 0; j < p->n; j++) {
+        double ox = p->v[j].cost[k], oy = p->s->point[p->v[j].point].mean;
+        if (j == i || isnan(ox) || ox > x || prefer_value(p->s->maximize, y, oy)) continue;
+        if (ox < x || prefer_value(p->s->maximize, oy, y)) return true;
+    }
+    return false;
+}
+
+static int sort_cost;
+static const struct pareto *sorting; /* qsort takes no argument; one thread */
+
+static int cost_compare(const void *va, const void *vb) {
+    double a = sorting->v[*(const int *)va].cost[sort_cost], b = sorting->v[*(const int *)vb].cost[sort_cost];
+    return a < b ? -1 : a > b ? 1 : *(const int *)va - *(const int *)vb;
+}
+
+/* "8 q+v": gnuplot splits columns at commas, also quoted ones. */
+static char *label_of(const struct plot_set *s, const struct plot_point *p) {
+    struct strbuf b = {0};
+    if (p->full || p->r < 0) return NULL;
+    strbuf_addf(&b, "%lld", (long long)p->r);
+    const char *t = s->ntarget > 1 && p->target >= 0 ? s->target[p->target].label : "";
+    if (*t) strbuf_addc(&b, ' ');
+    for (; *t; t++)
+        if (*t != ' ') strbuf_addc(&b, *t == ',' ? '+' : *t);
+    return strbuf_detach(&b);
+}
+
+static void panel_fill(struct plot_xy *x, const struct pareto *p, int panel, int k) {
+    int *order = xmalloc((size_t)(p->n + 1) * sizeof *order), n = 0;
+    for (int i = 0; i < p->n; i++)
+        if (isfinite(p->v[i].cost[k])) order[n++] = i;
+    sorting = p, sort_cost = k;
+    if (n) qsort(order, (size_t)n, sizeof *order, cost_compare);
+    for (int pass = 0; pass < 3; pass++) /* staircase, then hollow points, then filled ones */
+        for (int i = 0; i < n; i++) {
+            const struct plot_point *pt = &p->s->point[p->v[order[i]].point];
+            bool front = !dominated(p, order[i], k);
+            if (front != (pass != 1)) continue;
+            plot_xy_add(x, (struct plot_xy_row){.panel = panel,
+                                                .series = plot_xy_method(x, pt->method, false),
+                                                .role = pass == 0   ? PLOT_XY_STEP
+                                                        : pass == 1 ? PLOT_XY_HOLLOW
+                                                                    : PLOT_XY_FILLED,
+                                                .x = p->v[order[i]].cost[k],
+                                                .y = pt->mean,
+                                                .ci = pt->ci,
+                                                .seeds = pt->nok,
+                                                .label = pass == 2 ? label_of(p->s, pt) : NULL,
+                                                .point = pt});
+        }
+    free(order);
+}
+
+int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e) {
+    static const char *const title[] = {"saved bytes", "peak memory", "training time"};
+    static const char *const xlabel[] = {"adapter file", "bytes through the allocation gate", "seconds"};
+    struct pareto p = {.s = s};
+    struct plot_xy x = {.s = s};
+    int rc = costs_read(&p, e);
+    for (int i = 0; i < p.n && !rc; i++)
+        plot_xy_method(&x, s->point[p.v[i].point].method, false); /* in order */
+    for (int k = 0; k < NCOST && !rc; k++) {
+        bool any = false;
+        for (int i = 0; i < p.n; i++) any |= isfinite(p.v[i].cost[k]) && p.v[i].cost[k] > 0;
+        if (!any) continue;
+        int panel =
+            plot_xy_panel(&x, title[k], k == SECONDS && !p.alone ? "seconds, other runs beside" : xlabel[k],
+                          true, k == SECONDS ? TABLE_SECONDS : TABLE_BYTES);
+        panel_fill(&x, &p, panel, k);
+    }
+    if (!rc) rc = plot_xy_finish(f, &x, "no finished run to draw yet (bench status)", e);
+    if (!rc) {
+        char *count = plot_count_text(s, true),
+             *what = xasprintf("%s (%s is better) against cost; filled: on the front, with its rank; %s",
+                               s->metric, s->maximize ? "higher" : "lower", count);
+        plot_head(f, s, what);
+        free(count), free(what);
+    }
+    plot_xy_release(&x);
+    free(p.v);
+    return rc;
+}

@@ -1,0 +1,19 @@
+/* db_do.h - between db.c, which knows SQLite, and db_record.c, which knows what is recorded. Nobody else
+ * includes it. */
+#ifndef BENCH_DB_DO_H
+#define BENCH_DB_DO_H
+
+#include "harness/record/db.h"
+
+#define UTC_NOW "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
+
+/* Run one statement, in a transaction that is opened when it writes. `text` must be a string literal (it is
+ * found again by its address). `types` spells the arguments for ?1, ?2, ...: i int64_t   l long, negative:
+ * NULL   z size_t, 0: NULL   n double, NaN: NULL   t const char *, NULL: NULL */
+int db_do(struct db *db, struct err *e, const char *text, const char *types, ...);
+/* The first column of the first row that the last db_do gave; 0: no row. */
+int64_t db_value(const struct db *db);
+/* The schema of the file: a reader may see one that is older than schema.sql. */
+int db_version(const struct db *db);
+
+#endif

@@ -1,0 +1,79 @@
+/* sched.h - which run starts when, on how many cores; and the loop that watches over the workers.
+ *
+ * Packing: a run per core, one thread each, while at least as many runs wait as cores are free (best
+ * throughput: no run waits for another's threads); otherwise the free cores are divided among the runs that
+ * wait. A run starts only when its predicted bytes fit beside those that run; base weights are counted once
+ * per model file, since workers share the mapping. A run that fits only alone runs alone. Results do not
+ * depend on any of this: every computation is bit-identical for any number of threads.
+ *
+ * A worker's death is a result, not the end of the sweep: see struct sched_hooks.finish. */
+#ifndef BENCH_SCHED_H
+#define BENCH_SCHED_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/train/train.h"
+
+#define SCHED_MAX_THREADS 64
+#define SCHED_OUTSIDE     (32u << 20) /* bytes of a worker that no gate counts: code, stacks, tokenizer */
+
+struct sched_job {
+    struct train_job job; /* threads and out_dir are set when it starts */
+    int index;            /* in its sweep (test hook) */
+    int threads;          /* wanted; 0: as packing sees fit */
+    const char *base_key; /* runs with equal keys share their base weights, */
+    bool base_f32;        /* those expanded to float32 apart from those as their file stores them */
+    size_t base_bytes;    /* predicted: of the shared weights */
+    size_t own_bytes;     /* predicted: the rest of the peak */
+};
+
+/* ---- packing: pure ------------------------------------------------------------------------------------- */
+
+struct sched_room {
+    int cores;     /* of the machine, for us */
+    int workers;   /* at most so many at once; 0: as packing sees fit */
+    int threads;   /* per worker, whatever the job wants; 0: as it wants */
+    size_t memory; /* bytes for all workers together; 0: unknown, do not limit */
+};
+
+/* What runs already. */
+struct sched_load {
+    const struct sched_job *const *jobs;
+    const int *threads;
+    int n;
+};
+
+/* The next run to start among waiting[0..n), in order, and its threads; *pick -1: wait until one ends. A run
+ * that would not fit lets later, smaller ones pass. With nothing running something always starts. */
+void sched_pick(const struct sched_room *room, const struct sched_load *load,
+                const struct sched_job *const *waiting, int n, int *pick, int *threads);
+
+/* ---- the loop ------------------------------------------------------------------------------------------ */
+
+/* `job` is the index into the jobs given. Functions that return int end the loop with that error when
+ * negative; workers are then killed. */
+struct sched_hooks {
+    void *arg;
+    /* About to start: record it, say where checkpoints go (malloc'ed; NULL: nowhere). */
+    int (*start)(void *arg, int job, int threads, char **out_dir, struct err *e);
+    void (*metric)(void *arg, int job, const char *key, long step, double value);
+    void (*item)(void *arg, int job, const char *key, long item, double value);
+    void (*event)(void *arg, int job, const char *kind, const char *text);
+    void (*progress)(void *arg, int job, const struct train_progress *p);
+    /* It ended, in a state of its own or by dying: killed by a signal - failed, or oom when the kernel ran
+     * out of memory; over its time limit - timeout; stopped by the user - interrupted. `concurrent`: the most
+     * others that ran at the same time. */
+    int (*finish)(void *arg, int job, const struct train_result *res, int concurrent, struct err *e);
+    int (*tick)(void *arg, struct err *e); /* about five times a second */
+};
+
+/* Run all jobs. *stops counts the user's signals, raised by the caller's handlers for SIGINT, SIGTERM and
+ * SIGHUP (which are blocked except while the loop waits): 1 - start nothing more, ask the workers to end
+ * after their step (SIGKILL after half a minute); 2 - kill them. Returns 0, ERR_STOP when it was stopped, or
+ * a hook's error. */
+int sched_run(const struct sched_room *room, struct sched_job *jobs, int n, const struct sched_hooks *hooks,
+              const volatile sig_atomic_t *stops, struct err *e);
+
+#endif
