@@ -24,8 +24,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # ---- packages (Debian 12 names) --------------------------------------------------------------------------------
 # Libraries are asked of dpkg; tools count as present wherever they come from.
 DEB_LIBS  := libopenblas-serial-dev libyaml-dev libsqlite3-dev libjansson-dev libpcre2-dev libutf8proc-dev libssl-dev \
-             libcurl4-openssl-dev libcmocka-dev libc6-dev wordnet-base
-DEB_TOOLS := gcc:gcc make:make pkg-config:pkg-config gnuplot:gnuplot-nox bats:bats python3:python3 pip3:python3-pip
+             libcurl4-openssl-dev libc6-dev wordnet-base
+DEB_TOOLS := gcc:gcc make:make pkg-config:pkg-config gnuplot:gnuplot-nox python3:python3 pip3:python3-pip
+# What only the tests need.
+TEST_LIBS  := libcmocka-dev
+TEST_TOOLS := bats:bats clang-format:clang-format
 PKGS      := yaml-0.1 sqlite3 jansson libpcre2-8 libutf8proc libcrypto openblas
 # Compiled against, but loaded only by the command that needs it (harness/hub/hub_curl.c): linked, it would slow every start down.
 PKGS_LAZY := libcurl
@@ -115,26 +118,26 @@ build/share/.made: $(SMOKE)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # ---- dependencies ----------------------------------------------------------------------------------------------
-# Prints the packages that are missing, one a line.
-define MISSING
-{ for p in $(DEB_LIBS); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done; \
-  for t in $(DEB_TOOLS); do command -v $${t%%:*} >/dev/null || echo $${t##*:}; done; }
-endef
+# Prints the packages that are missing, one a line. $(call MISSING,libraries,tools)
+MISSING = { for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done; \
+  for t in $(2); do command -v $${t%%:*} >/dev/null || echo $${t\#\#*:}; done; }
+MISSING_BUILD = $(call MISSING,$(DEB_LIBS),$(DEB_TOOLS))
+MISSING_ALL   = $(call MISSING,$(DEB_LIBS) $(TEST_LIBS),$(DEB_TOOLS) $(TEST_TOOLS))
 
 deps:
-	@missing=$$($(MISSING)); \
+	@missing=$$($(MISSING_ALL)); \
 	 if [ -z "$$missing" ]; then echo "deps: everything is installed"; exit 0; fi; \
 	 echo "deps: installing" $$missing; \
 	 if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo >/dev/null; then as=sudo; \
 	 else echo "deps: neither root nor sudo: ask an administrator to run: apt-get install" $$missing >&2; exit 3; fi; \
 	 $$as apt-get update -q && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing
 
-DEPS_IF_MISSING = @[ -z "$$($(MISSING))" ] || $(MAKE) deps
+DEPS_IF_MISSING = @[ -z "$$($(1))" ] || $(MAKE) deps
 
 # ---- tests -----------------------------------------------------------------------------------------------------
 # A second make, because pkg-config may have appeared only now.
 test:
-	$(DEPS_IF_MISSING)
+	$(call DEPS_IF_MISSING,$(MISSING_ALL))
 	@$(MAKE) test-built
 
 tests-bin: $(TEST_BIN) $(PARITY_BIN)
@@ -143,7 +146,7 @@ test-built: all $(BIN) $(TEST_BIN) $(PARITY_BIN)
 
 check:
 	@command -v valgrind >/dev/null || { echo "make check needs valgrind: apt-get install valgrind" >&2; exit 3; }
-	$(DEPS_IF_MISSING)
+	$(call DEPS_IF_MISSING,$(MISSING_ALL))
 	@echo "== address and undefined behaviour sanitizers"
 	@ASAN_OPTIONS=detect_leaks=1 OPENBLAS_NUM_THREADS=1 TEST_TIMEOUT=1800 \
 	 $(MAKE) BUILD=build/asan BIN=build/asan/bench SAN=1 CFLAGS="-O1 -g" test-built
@@ -197,7 +200,7 @@ perf: all $(PERF_BIN)
 	@./$(BIN) doctor
 
 demo:
-	$(DEPS_IF_MISSING)
+	$(call DEPS_IF_MISSING,$(MISSING_BUILD))
 	@$(MAKE) all
 	./bench pull smollm2-135m
 	./bench run sweeps/rank.yaml

@@ -2,15 +2,17 @@
  *
  *   h = g * (W x + b)        elementwise; g [d_out] trained, 1 at the start; the base frozen
  *
- * To add a method of your own: copy this file to methods/NAME.c, rename `template` to NAME, delete the hooks that you do not need (NULL means
- * "nothing to do"), write the formula and the paper above, and add METHOD(NAME) to methods.def. The battery in tests/methods tests it then. */
+ * To add a method of your own: copy this file to methods/NAME.c, rename `template` to NAME, delete the hooks
+ * that you do not need (NULL means "nothing to do"), write the formula and the paper above, and add
+ * METHOD(NAME) to methods.def. The battery in tests/methods tests it then. */
 #include <stdlib.h>
 
 #include "harness/config/cfg.h"
 #include "harness/core/method.h"
 #include "harness/base/util.h"
 
-/* Options: YAML key, type, default as written, range, choices, help. The same rows fill defaults, check sweep files and print help. */
+/* Options: YAML key, type, default as written, range, choices, help. The same rows fill defaults, check sweep
+ * files and print help. */
 static const struct opt template_opts[] = {
     {"g_initial", OPT_NUM, "1", -100, 100, NULL, "start value of g"},
     OPT_END,
@@ -29,28 +31,32 @@ struct template_site {
     float *v; /* W x + b, kept for backward: d_out features */
 };
 
-/* Before anything runs: options that contradict each other (an error), or that are worth a remark (`warn`). */
+/* Before anything runs: options that contradict each other (an error), or that are worth a remark
+ * (`warn`). */
 static int template_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
     (void)warn, (void)warn_size;
     return cfg_num(cfg, "g_initial") == 0 ? err_set(e, ERR_USER, "g_initial 0 makes every layer 0") : 0;
 }
 
 /* Closed form of what trains and what is stored; a test compares it with what the net has. */
-static void template_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+static void template_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                           size_t *stored) {
     (void)cfg;
     *trainable = *stored = 0;
     for (int i = 0; i < nsites; i++) *trainable += (size_t)s[i].d_out;
     *stored = *trainable;
 }
 
-/* What a gain of this method must be measured against: here LoRA at rank 1, which trains about as few numbers. `controls: auto` in a sweep adds it. */
-static void template_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+/* What a gain of this method must be measured against: here LoRA at rank 1, which trains about as few
+ * numbers. `controls: auto` in a sweep adds it. */
+static void template_controls(const json_t *cfg, const struct site_shape *s, int nsites,
+                              struct control_out *o) {
     (void)cfg, (void)s, (void)nsites;
     control_add(o, "rank 1", "lora", json_pack("{s:i}", "r", 1), 0);
 }
 
-/* Which base parameters train beside the adapter? (full: all; bitfit: biases.) Called once for each, before setup. `nothing` is the refusal of a
- * model in which that finds none. */
+/* Which base parameters train beside the adapter? (full: all; bitfit: biases.) Called once for each, before
+ * setup. `nothing` is the refusal of a model in which that finds none. */
 static bool template_select(const struct net *net, const struct param *p) {
     (void)net, (void)p;
     return false;
@@ -67,8 +73,8 @@ static void template_setup(struct net *net) {
     }
 }
 
-/* For each adapted site: declare parameters under the names that PEFT saves, and say whether backward needs x (s->need_x = true). In
- * counting mode (bench plan) memory is reserved but must not be touched. */
+/* For each adapted site: declare parameters under the names that PEFT saves, and say whether backward needs x
+ * (s->need_x = true). In counting mode (bench plan) memory is reserved but must not be touched. */
 static void template_attach(struct net *net, struct site *s) {
     struct template_site *st = s->state;
     char *name = xasprintf("base_model.model.%s.template_g", s->module);
@@ -79,7 +85,8 @@ static void template_attach(struct net *net, struct site *s) {
     for (int i = 0; i < s->d_out; i++) st->g->value[i] = (float)cfg_num(net->config, "g_initial");
 }
 
-/* Before each pass of np panels: reserve. MEM_ACT for what backward wants, MEM_SCRATCH for the rest; it is gone after the pass. */
+/* Before each pass of np panels: reserve. MEM_ACT for what backward wants, MEM_SCRATCH for the rest; it is
+ * gone after the pass. */
 static void template_layout(struct net *net, struct site *s, int np) {
     struct template_run *run = net->method_state;
     struct template_site *st = s->state;
@@ -88,19 +95,21 @@ static void template_layout(struct net *net, struct site *s, int np) {
 }
 
 /* y = the adapted layer, the base product included. x and y are panels (harness/nn/kernels/panel.h). */
-static void template_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
+static void template_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy,
+                             int np) {
     struct template_site *st = s->state;
     site_base_forward(net, s, x, ldx, st->v, s->d_out, np);
     panel_row_scale(net->team, y, ldy, st->v, s->d_out, st->g->value, 1.0f, s->d_out, np, false);
 }
 
 /* Gradients accumulate (+=): those of the parameters, and dx unless it is NULL. x is NULL unless need_x. */
-static void template_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
-                              int lddx, int np) {
+static void template_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy,
+                              int lddy, float *dx, int lddx, int np) {
     struct template_run *run = net->method_state;
     struct template_site *st = s->state;
     panel_row_dot(net->team, st->g->grad, dy, lddy, st->v, s->d_out, s->d_out, np); /* dg = sum_t dy * v */
-    panel_row_scale(net->team, run->dv, run->widest, dy, lddy, st->g->value, 1.0f, s->d_out, np, false); /* dv = g * dy */
+    /* dv = g * dy */
+    panel_row_scale(net->team, run->dv, run->widest, dy, lddy, st->g->value, 1.0f, s->d_out, np, false);
     site_base_backward(net, s, x, ldx, run->dv, run->widest, dx, lddx, np);
 }
 
@@ -110,7 +119,8 @@ static void template_post_step(struct net *net, long step) { (void)net, (void)st
 
 /* `factors` stays NULL here: (g - 1) W is no product of thin matrices. methods/lowrank.c has one. */
 
-/* W [d_out, d_in] and b (or NULL) are copies: put the adapter in, so that the plain layer gives the same output. */
+/* W [d_out, d_in] and b (or NULL) are copies: put the adapter in, so that the plain layer gives the same
+ * output. */
 static void template_merge(struct net *net, struct site *s, float *W, float *b) {
     (void)net;
     struct template_site *st = s->state;
@@ -120,7 +130,8 @@ static void template_merge(struct net *net, struct site *s, float *W, float *b) 
     }
 }
 
-/* Only where the saved form differs from the parameters: by default every parameter of the site is saved under its name. */
+/* Only where the saved form differs from the parameters: by default every parameter of the site is saved
+ * under its name. */
 static void template_save(struct net *net, struct site *s, struct adapter_out *o) {
     (void)net;
     struct template_site *st = s->state;

@@ -1,7 +1,9 @@
-/* bitfit.c - BitFit (Ben Zaken et al., 2106.10199): the biases of the model train, those of its norms too, and nothing else.
+/* bitfit.c - BitFit (Ben Zaken et al., 2106.10199): the biases of the model train, those of its norms too,
+ * and nothing else.
  *
- * A bias adds to its layer's output, so db needs dy alone: no activation is kept for it. What is saved are the biases under Hugging Face's
- * names; PEFT has no form for them. Models without biases (Llama) are refused. */
+ * A bias adds to its layer's output, so db needs dy alone: no activation is kept for it. What is saved are
+ * the biases under Hugging Face's names; PEFT has no form for them. Models without biases (Llama) are
+ * refused. */
 #include <string.h>
 
 #include "harness/core/method.h"

@@ -1,13 +1,15 @@
-/* delta_lora.c - Delta-LoRA (Zi et al., 2309.02411): LoRA that also moves W by the change of its low-rank product.
+/* delta_lora.c - Delta-LoRA (Zi et al., 2309.02411): LoRA that also moves W by the change of its low-rank
+ * product.
  *
  * A and B train as in LoRA; after the optimizer's step t (0-based), from t >= K = delta_start on,
  *     W += lambda * s * (B' A' - B A),    s = alpha / r,  ' = after the step.
- * W gets no gradient and no moments; that B A may stand in for W rests on both having the same gradient, which dropout before A would end: it
- * is refused. The paper writes A B with A [d, r]; here B A as in LoRA.
+ * W gets no gradient and no moments; that B A may stand in for W rests on both having the same gradient,
+ * which dropout before A would end: it is refused. The paper writes A B with A [d, r]; here B A as in LoRA.
  *
- * The deltas telescope: W_T + s B_T A_T = W_0 + s[(1 + lambda) B_T A_T - lambda B_K A_K], so the learned change is a LoRA of rank 2r (r
- * when K = 0 and B starts at 0, where B_K A_K = 0, or when no step reached K), and that is how the adapter is saved: it loads as a plain LoRA on the
- * untouched base. With K = 0, no decay, no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
+ * The deltas telescope: W_T + s B_T A_T = W_0 + s[(1 + lambda) B_T A_T - lambda B_K A_K], so the learned
+ * change is a LoRA of rank 2r (r when K = 0 and B starts at 0, where B_K A_K = 0, or when no step reached K),
+ * and that is how the adapter is saved: it loads as a plain LoRA on the untouched base. With K = 0, no decay,
+ * no clipping and eps -> 0 under Adam it equals LoRA with alpha * (1 + lambda) step for step: its control. */
 #include <stdio.h>
 
 #include "harness/config/cfg.h"
@@ -24,8 +26,8 @@ static const struct opt delta_lora_opts[] = {
 struct delta_run {
     struct lowrank_run lowrank;
     float lambda;
-    long start;   /* K */
-    bool started; /* W has moved */
+    long start;     /* K */
+    bool started;   /* W has moved */
     bool from_zero; /* it moves from the first step on, and B is 0 before that: B_K A_K = 0 */
 };
 
@@ -37,14 +39,19 @@ struct delta_site {
 
 static int delta_check(const json_t *cfg, char *warn, size_t warn_size, struct err *e) {
     if (lowrank_dropout(cfg) > 0)
-        return err_set(e, ERR_USER, "delta_lora takes lora_dropout 0 only: the change of B A stands in for that of W, which it does not with dropout");
+        return err_set(e, ERR_USER,
+                       "delta_lora takes lora_dropout 0 only: the change of B A stands in for that of W, "
+                       "which it does not with dropout");
     long K = cfg_int(cfg, "delta_start"), steps = cfg_int(cfg, "train.steps");
     if (K >= steps)
-        snprintf(warn, warn_size, "delta_start %ld is not below train.steps %ld: delta_lora is then plain lora", K, steps);
+        snprintf(warn, warn_size,
+                 "delta_start %ld is not below train.steps %ld: delta_lora is then plain lora", K, steps);
     return 0;
 }
 
-static bool starts_from_zero(const json_t *cfg) { return cfg_int(cfg, "delta_start") == 0 && !cfg_str(cfg, "init"); }
+static bool starts_from_zero(const json_t *cfg) {
+    return cfg_int(cfg, "delta_start") == 0 && !cfg_str(cfg, "init");
+}
 
 static void delta_setup(struct net *net) {
     struct delta_run *run = net->method_state;
@@ -102,7 +109,8 @@ static void delta_save(struct net *net, struct site *s, struct adapter_out *o) {
     struct delta_run *run = net->method_state;
     struct delta_site *st = s->state;
     bool both = run->started && st->A_K;
-    lowrank_save_sum(s, o, run->started ? 1.0f + run->lambda : 1.0f, both ? st->A_K : NULL, st->B_K, -run->lambda);
+    lowrank_save_sum(s, o, run->started ? 1.0f + run->lambda : 1.0f, both ? st->A_K : NULL, st->B_K,
+                     -run->lambda);
 }
 
 static void delta_save_config(struct net *net, json_t *config) {
@@ -112,7 +120,8 @@ static void delta_save_config(struct net *net, json_t *config) {
 }
 
 /* Trains what LoRA trains; stores rank 2r unless B_K = 0 or no step reaches K. */
-static void delta_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+static void delta_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                        size_t *stored) {
     lowrank_count(s, nsites, cfg, trainable, stored);
     long K = cfg_int(cfg, "delta_start");
     if (!starts_from_zero(cfg) && cfg_int(cfg, "train.steps") > K) *stored *= 2;

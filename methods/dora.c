@@ -2,10 +2,12 @@
  *
  *   h = b + g * (W x + s B A x),   g_i = m_i / n_i,   n_i = ||W_i + s B_i A||,   elementwise *
  *
- * m [d_out] starts as ||W_i|| and trains beside A and B. The paper's column norm is one magnitude per output feature, as PEFT has it. As in
- * section 4.3 n is a constant in backward: it is taken after each optimizer step and then fixed until the next. With v = W x + s B A x, G =
- * dL/dh: dm_i = sum_t G_i v_i / n_i, and through v as LoRA with g * G for G. n^2 = ||W_i||^2 + 2 s B_i (A W_i^T) + s^2 B_i (A A^T) B_i^T:
- * two thin products with A's rows as tokens, instead of the d_out x d_in sum. v is kept for backward, d_out wide: DoRA's price. */
+ * m [d_out] starts as ||W_i|| and trains beside A and B. The paper's column norm is one magnitude per output
+ * feature, as PEFT has it. As in section 4.3 n is a constant in backward: it is taken after each optimizer
+ * step and then fixed until the next. With v = W x + s B A x, G = dL/dh: dm_i = sum_t G_i v_i / n_i, and
+ * through v as LoRA with g * G for G. n^2 = ||W_i||^2 + 2 s B_i (A W_i^T) + s^2 B_i (A A^T) B_i^T: two thin
+ * products with A's rows as tokens, instead of the d_out x d_in sum. v is kept for backward, d_out wide:
+ * DoRA's price. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -32,7 +34,8 @@ static int dora_check(const json_t *cfg, char *warn, size_t warn_size, struct er
     return lowrank_dropout(cfg) > 0 ? err_set(e, ERR_USER, "dora takes lora_dropout 0 only") : 0;
 }
 
-static void dora_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+static void dora_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                       size_t *stored) {
     lowrank_count(s, nsites, cfg, trainable, stored);
     for (int i = 0; i < nsites; i++) *trainable += (size_t)s[i].d_out;
     *stored = *trainable;
@@ -79,7 +82,9 @@ static void dora_layout(struct net *net, struct site *s, int np) {
 }
 
 /* Feature f of token t. */
-static double at(const float *x, int ld, int t, int f) { return (double)x[(t / PANEL * ld + f) * PANEL + t % PANEL]; }
+static double at(const float *x, int ld, int t, int f) {
+    return (double)x[(t / PANEL * ld + f) * PANEL + t % PANEL];
+}
 
 static void take_norms(struct net *net, struct site *s) {
     struct dora_run *run = net->method_state;
@@ -114,7 +119,8 @@ static void take_factors(struct net *net, struct site *s) {
     }
 }
 
-static void dora_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
+static void dora_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy,
+                         int np) {
     struct dora_site *st = s->state;
     take_factors(net, s);
     lowrank_forward(net, s, x, ldx, st->v, s->d_out, np);
@@ -122,11 +128,12 @@ static void dora_forward(struct net *net, struct site *s, const float *x, int ld
     panel_row_scale(net->team, y, ldy, st->v, s->d_out, norms(st, FACTOR), 1.0f, s->d_out, np, true);
 }
 
-static void dora_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx, int lddx,
-                          int np) {
+static void dora_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                          float *dx, int lddx, int np) {
     struct dora_run *run = net->method_state;
     struct dora_site *st = s->state;
-    /* dm_i n_i = sum_t G_i (v_i + b_i) - b_i sum_t G_i. SHIFT is made anew in each forward: it may hold sums. */
+    /* dm_i n_i = sum_t G_i (v_i + b_i) - b_i sum_t G_i. SHIFT is made anew in each forward: it may hold
+     * sums. */
     float *dot = norms(st, SHIFT), *sum = run->dv;
     for (int i = 0; i < s->d_out; i++) dot[i] = 0;
     panel_row_dot(net->team, dot, dy, lddy, st->v, s->d_out, s->d_out, np);
@@ -136,7 +143,8 @@ static void dora_backward(struct net *net, struct site *s, const float *x, int l
         for (int i = 0; i < s->d_out; i++) dot[i] -= s->b->value[i] * sum[i];
     }
     for (int i = 0; i < s->d_out; i++) st->m->grad[i] += dot[i] / norms(st, NORM)[i];
-    panel_row_scale(net->team, run->dv, run->widest_out, dy, lddy, norms(st, FACTOR), 1.0f, s->d_out, np, false);
+    panel_row_scale(net->team, run->dv, run->widest_out, dy, lddy, norms(st, FACTOR), 1.0f, s->d_out, np,
+                    false);
     lowrank_backward(net, s, x, ldx, run->dv, run->widest_out, dx, lddx, np);
 }
 
@@ -172,7 +180,9 @@ static void dora_save_config(struct net *net, json_t *config) {
 
 static const char *const dora_peft_fields[] = {"use_dora", LOWRANK_PEFT_FIELDS, NULL};
 
-static int dora_read_config(const json_t *peft, json_t *cfg, struct err *e) { return lowrank_read_flagged(peft, "use_dora", cfg, e); }
+static int dora_read_config(const json_t *peft, json_t *cfg, struct err *e) {
+    return lowrank_read_flagged(peft, "use_dora", cfg, e);
+}
 
 const struct method method_dora = {
     .name = "dora",

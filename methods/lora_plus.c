@@ -1,7 +1,7 @@
 /* lora_plus.c - LoRA+ (Hayou et al., 2402.12354): LoRA whose B learns with lr * ratio, A with lr.
  *
- * With Adam, B = 0 at the start, no decay, no clipping and eps -> 0 it equals LoRA at alpha * ratio step for step, so that is the control
- * it must be compared with. A saved adapter is a plain LoRA. */
+ * With Adam, B = 0 at the start, no decay, no clipping and eps -> 0 it equals LoRA at alpha * ratio step for
+ * step, so that is the control it must be compared with. A saved adapter is a plain LoRA. */
 #include "harness/config/cfg.h"
 #include "methods/lowrank.h"
 
@@ -15,7 +15,8 @@ static void lora_plus_attach(struct net *net, struct site *s) {
     lowrank_attach(net, s, PARAM_TRAIN, (float)cfg_num(net->config, "loraplus_lr_ratio"));
 }
 
-static void lora_plus_controls(const json_t *cfg, const struct site_shape *s, int nsites, struct control_out *o) {
+static void lora_plus_controls(const json_t *cfg, const struct site_shape *s, int nsites,
+                               struct control_out *o) {
     (void)s, (void)nsites;
     double alpha = cfg_num(cfg, "lora_alpha") * cfg_num(cfg, "loraplus_lr_ratio");
     control_add(o, "alpha x ratio", "lora", json_pack("{s:f}", "lora_alpha", alpha), 0);

@@ -144,7 +144,8 @@ void lowrank_save_sum(struct site *s, struct adapter_out *o, float own, const st
     const struct param *A = st->A, *B = st->B;
     int r = A->rows, parts = A2 ? 2 : 1;
     size_t na = param_size(A), row = (size_t)(parts * r);
-    float *a = xmalloc((size_t)parts * na * sizeof *a), *b = xmalloc((size_t)parts * param_size(B) * sizeof *b);
+    float *a = xmalloc((size_t)parts * na * sizeof *a),
+          *b = xmalloc((size_t)parts * param_size(B) * sizeof *b);
     memcpy(a, A->value, na * sizeof *a);
     if (A2) memcpy(a + na, A2->value, na * sizeof *a);
     for (int i = 0; i < s->d_out; i++)

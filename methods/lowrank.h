@@ -5,8 +5,9 @@
  * B^T G.
  *
  * lora_dropout p: in training passes A reads m * x instead, elementwise, where m is 0 with probability p and
- * else 1/(1-p), drawn anew for each step, site, data row, position and feature (harness/nn/kernels/dropout.h). x in
- * dA and the last term of dx get the same m, which is drawn again in backward: it is never stored. */
+ * else 1/(1-p), drawn anew for each step, site, data row, position and feature
+ * (harness/nn/kernels/dropout.h). x in dA and the last term of dx get the same m, which is drawn again in
+ * backward: it is never stored. */
 #ifndef BENCH_METHODS_LOWRANK_H
 #define BENCH_METHODS_LOWRANK_H
 
@@ -53,15 +54,16 @@ void lowrank_merge(struct net *net, struct site *s, float *W, float *b);
 /* PEFT's LoraConfig, there and back; its defaults are r 8 and lora_alpha 8. */
 void lowrank_save_config(struct net *net, json_t *config);
 #define LOWRANK_PEFT_FIELDS                                                                                  \
-    "r", "lora_alpha", "lora_dropout", "init_lora_weights", /* and of use only beside fields that are refused: */ \
+    "r", "lora_alpha", "lora_dropout",                                                                       \
+        "init_lora_weights", /* and of use only beside fields that are refused: */                           \
         "megatron_core", "qalora_group_size"
 extern const char *const lowrank_peft_fields[]; /* only those */
 int lowrank_read_config(const json_t *peft, json_t *cfg, struct err *e);
 /* The same of a file in which this field must be true (use_dora). */
 int lowrank_read_flagged(const json_t *peft, const char *flag, json_t *cfg, struct err *e);
-/* Save own * B A + other * B2 A2 as one LoRA: rows of A stacked, columns of B side by side. A2 NULL: the first
- * alone. With two the rank doubles, and so must the saved alpha (lowrank_save_doubled), so that PEFT's scale
- * stays s. */
+/* Save own * B A + other * B2 A2 as one LoRA: rows of A stacked, columns of B side by side. A2 NULL: the
+ * first alone. With two the rank doubles, and so must the saved alpha (lowrank_save_doubled), so that PEFT's
+ * scale stays s. */
 void lowrank_save_sum(struct site *s, struct adapter_out *o, float own, const struct param *A2,
                       const struct param *B2, float other);
 void lowrank_save_doubled(struct net *net, json_t *config);
@@ -74,7 +76,8 @@ void lowrank_count(const struct site_shape *s, int nsites, const json_t *cfg, si
                    size_t *stored);
 /* s B and A. */
 int lowrank_factors(const struct net *net, const struct site *s, float **B, float **A);
-/* Control arm: LoRA at the whole rank whose trained numbers are nearest to `trainable` (of two equally near the smaller). */
+/* Control arm: LoRA at the whole rank whose trained numbers are nearest to `trainable` (of two equally near
+ * the smaller). */
 void lowrank_control_count(const struct site_shape *s, int nsites, size_t trainable, unsigned flags,
                            struct control_out *o);
 

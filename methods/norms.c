@@ -1,7 +1,8 @@
-/* norms.c - only the model's norms train: the weights, and biases where there are any, of its RMSNorm or LayerNorm layers.
+/* norms.c - only the model's norms train: the weights, and biases where there are any, of its RMSNorm or
+ * LayerNorm layers.
  *
- * The smallest baseline that every architecture has. A norm's tensors are the vectors that are no bias of a linear layer. They are saved under
- * Hugging Face's names; PEFT has no form for them. */
+ * The smallest baseline that every architecture has. A norm's tensors are the vectors that are no bias of a
+ * linear layer. They are saved under Hugging Face's names; PEFT has no form for them. */
 #include "harness/core/method.h"
 
 static bool norms_select(const struct net *net, const struct param *p) {

@@ -3,8 +3,8 @@
  * With W = U S V: A_0 = sqrt(S_r / s) V_r, B_0 = U_r sqrt(S_r / s), s = alpha / r, and the frozen matrix
  * becomes the rest, W_res = W - s B_0 A_0, in a private float32 copy. So h = W_res x + s B A x is the base
  * model's output at the start, up to rounding, and A and B train as in LoRA. The factor of s is PEFT's, so
- * that alpha does not move the start. A and B are exact singular vectors (harness/nn/kernels/svd.h), not PEFT's
- * faster `pissa_niter_*`, which starts elsewhere whenever singular values lie close together.
+ * that alpha does not move the start. A and B are exact singular vectors (harness/nn/kernels/svd.h), not
+ * PEFT's faster `pissa_niter_*`, which starts elsewhere whenever singular values lie close together.
  *
  * The learned change is s (B_T A_T - B_0 A_0): it is saved as that LoRA of rank 2r, which loads on the
  * untouched base. */

@@ -1,11 +1,13 @@
 /* vera.c - VeRA (Kopiczko et al., 2310.11454): h = W x + b * (B (d * (A x))), elementwise *.
  *
- * A [r, max d_in] and B [max d_out, r] are random, frozen and shared by all adapted sites; a site uses A[:, :d_in] and B[:d_out, :]. Only the vectors
- * b [d_out] (0 at the start) and d [r] (d_initial) train. With u = A x, G = dL/dh:
+ * A [r, max d_in] and B [max d_out, r] are random, frozen and shared by all adapted sites; a site uses A[:,
+ * :d_in] and B[:d_out, :]. Only the vectors b [d_out] (0 at the start) and d [r] (d_initial) train. With u =
+ * A x, G = dL/dh:
  *   db = sum_t G * (B (d * u)),   dd = sum_t u * (B^T (b * G)),   dx = W^T G + A^T (d * B^T (b * G)).
  *
- * A, then B are drawn exactly as PEFT draws them: one MT19937 seeded with projection_prng_key, Kaiming-uniform with bound sqrt(6/fan_in), at the
- * largest shape, then sliced. So the saved file holds two vectors per site and loads in PEFT with save_projection: false. */
+ * A, then B are drawn exactly as PEFT draws them: one MT19937 seeded with projection_prng_key,
+ * Kaiming-uniform with bound sqrt(6/fan_in), at the largest shape, then sliced. So the saved file holds two
+ * vectors per site and loads in PEFT with save_projection: false. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,15 +18,16 @@
 static const struct opt vera_opts[] = {
     {"r", OPT_INT, "256", 1, 65536, NULL, "rank of the shared random matrices"},
     {"d_initial", OPT_NUM, "0.1", -10, 10, NULL, "start value of the vector d"},
-    {"projection_prng_key", OPT_INT, "0", 0, 4294967295.0, NULL, "seed of the shared random matrices A and B"},
+    {"projection_prng_key", OPT_INT, "0", 0, 4294967295.0, NULL,
+     "seed of the shared random matrices A and B"},
     OPT_END,
 };
 
 struct vera_run {
     int r, max_in, max_out;
     const struct site *first;
-    struct param *A, *B;      /* shared, frozen */
-    float *ud, *v;            /* scratch: [r], [max_out] */
+    struct param *A, *B; /* shared, frozen */
+    float *ud, *v;       /* scratch: [r], [max_out] */
 };
 
 struct vera_site {
@@ -94,7 +97,8 @@ static void vera_up(struct net *net, struct site *s, int np) {
     panel_mm(net->team, run->v, run->max_out, s->d_out, np, &up, 1, NULL, false);
 }
 
-static void vera_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
+static void vera_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy,
+                         int np) {
     struct vera_run *run = net->method_state;
     struct vera_site *st = s->state;
     struct term down = {&st->A, false, x, ldx};
@@ -104,15 +108,16 @@ static void vera_forward(struct net *net, struct site *s, const float *x, int ld
     panel_row_scale(net->team, y, ldy, run->v, run->max_out, st->b->value, 1.0f, s->d_out, np, true);
 }
 
-static void vera_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
-                          int lddx, int np) {
+static void vera_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                          float *dx, int lddx, int np) {
     (void)x, (void)ldx;
     struct vera_run *run = net->method_state;
     struct vera_site *st = s->state;
     int r = run->r;
     vera_up(net, s, np); /* d_out wide: cheaper to make again than to keep */
     panel_row_dot(net->team, st->b->grad, dy, lddy, run->v, run->max_out, s->d_out, np);
-    panel_row_scale(net->team, run->v, run->max_out, dy, lddy, st->b->value, 1.0f, s->d_out, np, false); /* b * G */
+    /* b * G */
+    panel_row_scale(net->team, run->v, run->max_out, dy, lddy, st->b->value, 1.0f, s->d_out, np, false);
     struct term back = {&st->B, true, run->v, run->max_out};
     panel_mm(net->team, run->ud, r, r, np, &back, 1, NULL, false); /* B^T (b * G) */
     panel_row_dot(net->team, st->d->grad, st->u, r, run->ud, r, r, np);
@@ -154,14 +159,16 @@ static void vera_save_config(struct net *net, json_t *config) {
     json_object_set_new(config, "r", json_integer(run->r));
     json_object_set_new(config, "vera_dropout", json_real(0));
     json_object_set_new(config, "d_initial", json_real(cfg_num(net->config, "d_initial")));
-    json_object_set_new(config, "projection_prng_key", json_integer(cfg_int(net->config, "projection_prng_key")));
+    json_object_set_new(config, "projection_prng_key",
+                        json_integer(cfg_int(net->config, "projection_prng_key")));
     json_object_set_new(config, "save_projection", json_false());
     json_object_set_new(config, "bias", json_string("none"));
     json_object_set_new(config, "init_weights", json_true());
 }
 
 /* vera_dropout and init_weights matter in training only; save_projection is told by the tensors. */
-static const char *const vera_peft_fields[] = {"r", "d_initial", "projection_prng_key", "vera_dropout", "init_weights", "save_projection", NULL};
+static const char *const vera_peft_fields[] = {
+    "r", "d_initial", "projection_prng_key", "vera_dropout", "init_weights", "save_projection", NULL};
 
 static int vera_read_config(const json_t *peft, json_t *cfg, struct err *e) {
     int rc = adapter_read_number(peft, "r", 256, cfg, e);
@@ -170,7 +177,8 @@ static int vera_read_config(const json_t *peft, json_t *cfg, struct err *e) {
 }
 
 /* d_out + r per site, trained and stored (the shared matrices come from their seed). */
-static void vera_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable, size_t *stored) {
+static void vera_count(const struct site_shape *s, int nsites, const json_t *cfg, size_t *trainable,
+                       size_t *stored) {
     size_t n = 0, r = (size_t)cfg_int(cfg, "r");
     for (int i = 0; i < nsites; i++) n += (size_t)s[i].d_out + r;
     *trainable = *stored = n;

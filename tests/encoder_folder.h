@@ -16,12 +16,14 @@
 
 #include "harness/base/util.h"
 
-#define MODULES(POOLING, MORE)                                                                                  \
-    "[{\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"   \
-    " {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models." POOLING \
-    "\"}" MORE "]"
+#define MODULES(POOLING, MORE)                                                                               \
+    "[{\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": "                                              \
+    "\"sentence_transformers.models.Transformer\"},"                                                         \
+    " {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": "                                     \
+    "\"sentence_transformers.models." POOLING "\"}" MORE "]"
 #define NORMALIZE                                                                                            \
-    ", {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": \"sentence_transformers.models.Normalize\"}"
+    ", {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": "                                  \
+    "\"sentence_transformers.models.Normalize\"}"
 
 static inline void encoder_put(const char *dir, const char *name, const char *text) {
     struct err e = {0};

@@ -1,4 +1,5 @@
-/* engine.h - for tests: a model folder bound to a method, a packed batch of ids, and steps on it, without task or files of text. */
+/* engine.h - for tests: a model folder bound to a method, a packed batch of ids, and steps on it, without
+ * task or files of text. */
 #ifndef BENCH_TESTS_ENGINE_H
 #define BENCH_TESTS_ENGINE_H
 
@@ -28,13 +29,16 @@ struct engine {
     long step;
 };
 
-/* The core's keys that nets read, with the options of `method` at their defaults, and `over` (JSON text, may be NULL) on top. */
+/* The core's keys that nets read, with the options of `method` at their defaults, and `over` (JSON text, may
+ * be NULL) on top. */
 static inline json_t *engine_config(const char *method, const char *over) {
-    json_t *c = json_loads("{\"target_modules\":\"all-linear\",\"r\":4,\"lora_alpha\":8,\"loraplus_lr_ratio\":16,\"delta_lambda\":2,"
-                           "\"delta_start\":3,\"d_initial\":0.1,\"projection_prng_key\":0,"
-                           "\"train\":{\"optimizer\":\"adamw\",\"momentum\":0,\"steps\":10,\"lr\":1e-3,\"weight_decay\":0.01,"
-                           "\"adam_eps\":1e-8,\"max_length\":128}}",
-                           0, NULL);
+    json_t *c = json_loads(
+        "{\"target_modules\":\"all-linear\",\"r\":4,\"lora_alpha\":8,\"loraplus_lr_ratio\":16,\"delta_"
+        "lambda\":2,"
+        "\"delta_start\":3,\"d_initial\":0.1,\"projection_prng_key\":0,"
+        "\"train\":{\"optimizer\":\"adamw\",\"momentum\":0,\"steps\":10,\"lr\":1e-3,\"weight_decay\":0.01,"
+        "\"adam_eps\":1e-8,\"max_length\":128}}",
+        0, NULL);
     json_object_set_new(c, "method", json_string(method));
     for (const struct opt *o = method_find(method)->opts; o && o->key; o++)
         if (!cfg_get(c, o->key)) cfg_set(c, o->key, opt_default(o));
@@ -49,8 +53,8 @@ static inline json_t *engine_config(const char *method, const char *over) {
     return c;
 }
 
-static inline void engine_open(struct engine *g, const char *folder, const char *method, const char *over, int threads,
-                               uint64_t seed, bool counting) {
+static inline void engine_open(struct engine *g, const char *folder, const char *method, const char *over,
+                               int threads, uint64_t seed, bool counting) {
     struct err e = {0};
     memset(g, 0, sizeof *g);
     g->config = engine_config(method, over);
@@ -84,7 +88,8 @@ struct engine_batch {
 };
 
 /* labels[t]: -100 or the token's id, predicted from t-1. offsets: nseq + 1 entries. */
-static inline void engine_batch_init(struct engine_batch *x, const int *ids, const int *labels, const int *offsets, int nseq) {
+static inline void engine_batch_init(struct engine_batch *x, const int *ids, const int *labels,
+                                     const int *offsets, int nseq) {
     int n = offsets[nseq], np = panels(n);
     memset(x, 0, sizeof *x);
     int32_t **arrays[] = {&x->ids, &x->pos, &x->start, &x->end, &x->at, &x->target};
@@ -106,9 +111,11 @@ static inline void engine_batch_release(struct engine_batch *x) {
     free(x->ids), free(x->pos), free(x->start), free(x->end), free(x->at), free(x->target);
 }
 
-/* An encoder has no head: its loss is the mean over the labelled places of half the squared distance of the hidden state (per feature) from a
- * random target, drawn by place and feature. Rows of [n, D]; drows: the gradient of scale * the loss, or NULL. */
-static inline double engine_hidden_loss(const float *rows, float *drows, int D, const struct engine_batch *x, double scale) {
+/* An encoder has no head: its loss is the mean over the labelled places of half the squared distance of the
+ * hidden state (per feature) from a random target, drawn by place and feature. Rows of [n, D]; drows: the
+ * gradient of scale * the loss, or NULL. */
+static inline double engine_hidden_loss(const float *rows, float *drows, int D, const struct engine_batch *x,
+                                        double scale) {
     struct rng r = rng_make(11, "target", 0);
     double sum = 0, each = 1.0 / x->labels / D;
     if (drows) memset(drows, 0, (size_t)x->b.n * (size_t)D * sizeof *drows);
@@ -122,16 +129,18 @@ static inline double engine_hidden_loss(const float *rows, float *drows, int D, 
     return sum;
 }
 
-/* One pass of a model without head; rows: [n, D] hidden states, or NULL. dhidden: their gradient [n, D], NULL: the loss's above. */
-static inline double engine_encoder_pass(struct engine *g, struct engine_batch *x, bool train, double scale, float *hidden_rows,
-                                         const float *dhidden) {
+/* One pass of a model without head; rows: [n, D] hidden states, or NULL. dhidden: their gradient [n, D],
+ * NULL: the loss's above. */
+static inline double engine_encoder_pass(struct engine *g, struct engine_batch *x, bool train, double scale,
+                                         float *hidden_rows, const float *dhidden) {
     int D = g->facts.hidden, n = x->b.n;
     struct net *net = &g->net;
     arena_reset(&net->tape);
     g->model->layout(g->state, net, x->b.np, train);
     float *dh = net_keep(net, MEM_SCRATCH, x->b.np, D);
     const float *hidden = g->model->forward(g->state, net, &x->b);
-    float *rows = xcalloc((size_t)n * (size_t)D, sizeof *rows), *drows = xcalloc((size_t)n * (size_t)D, sizeof *drows);
+    float *rows = xcalloc((size_t)n * (size_t)D, sizeof *rows),
+          *drows = xcalloc((size_t)n * (size_t)D, sizeof *drows);
     panel_to_rows(g->team, rows, hidden, D, D, n);
     double loss = engine_hidden_loss(rows, train ? drows : NULL, D, x, scale);
     if (hidden_rows) memcpy(hidden_rows, rows, (size_t)n * (size_t)D * sizeof *rows);
@@ -144,9 +153,11 @@ static inline double engine_encoder_pass(struct engine *g, struct engine_batch *
     return loss;
 }
 
-/* Mean loss over the labels; with `train` gradients are zeroed first and then hold those of scale * the mean. logits: [n, V] or NULL.
- * A model without head: the loss above, and in place of logits its hidden states, the rest zero. */
-static inline double engine_loss_scaled(struct engine *g, struct engine_batch *x, bool train, double scale, float *logits) {
+/* Mean loss over the labels; with `train` gradients are zeroed first and then hold those of scale * the mean.
+ * logits: [n, V] or NULL. A model without head: the loss above, and in place of logits its hidden states, the
+ * rest zero. */
+static inline double engine_loss_scaled(struct engine *g, struct engine_batch *x, bool train, double scale,
+                                        float *logits) {
     int D = g->facts.hidden, nl = panels(x->labels);
     struct net *net = &g->net;
     if (!g->facts.head) {
@@ -162,8 +173,8 @@ static inline double engine_loss_scaled(struct engine *g, struct engine_batch *x
     if (logits) logits_rows(g->team, logits, &g->facts.head->w, NULL, hidden, D, x->b.n);
     panel_gather(g->team, h, D, hidden, D, D, x->at, x->labels);
     if (train) net_zero_grad(net);
-    xent(g->team, nll, NULL, train ? dh : NULL, D, train ? g->facts.head->grad : NULL, NULL, &g->facts.head->w, NULL, h, D,
-         x->labels, x->target, (float)(scale / x->labels));
+    xent(g->team, nll, NULL, train ? dh : NULL, D, train ? g->facts.head->grad : NULL, NULL,
+         &g->facts.head->w, NULL, h, D, x->labels, x->target, (float)(scale / x->labels));
     if (train) {
         panel_scatter(g->team, all, D, x->b.np, dh, D, D, x->at, x->labels);
         g->model->backward(g->state, net, &x->b, all);
@@ -182,7 +193,8 @@ static inline double engine_clip(struct engine *g) {
     double limit = json_number_value(cfg_get(g->config, "train.grad_clip")), sum = 0;
     if (limit <= 0) return 1;
     for (int i = 0; i < g->net.nparams; i++)
-        if (g->net.params[i]->grad) sum += vec_sum_squares(g->team, g->net.params[i]->grad, param_size(g->net.params[i]));
+        if (g->net.params[i]->grad)
+            sum += vec_sum_squares(g->team, g->net.params[i]->grad, param_size(g->net.params[i]));
     return fmin(1, limit / (sqrt(sum) + 1e-6));
 }
 
@@ -196,7 +208,8 @@ static inline void engine_update(struct engine *g) {
     for (int i = 0; i < g->net.nparams; i++) {
         struct param *p = g->net.params[i];
         if (!p->grad) continue;
-        struct adamw h = {lr * (double)p->lr_mult, 0.9, 0.999, cfg_num(g->config, "train.adam_eps"), wd, clip, g->step + 1};
+        struct adamw h = {
+            lr * (double)p->lr_mult, 0.9, 0.999, cfg_num(g->config, "train.adam_eps"), wd, clip, g->step + 1};
         if (adam)
             vec_adamw(g->team, p->value, p->m, p->v, p->grad, param_size(p), &h);
         else

@@ -103,17 +103,17 @@ static int read_grade(const struct rows *qrels, long i, float *ret, struct err *
 static int read_judgements(struct judgements *j, const struct rows *qrels, const struct ids *queries,
                            const struct ids *documents, struct err *e) {
     if (rows_columns(qrels) < 3)
-        return err_set(
-            e, ERR_USER,
-            "%s: has %d columns where judgements have three: query, document, grade (with a header, between tabs)",
-            rows_source(qrels, -1), rows_columns(qrels));
+        return err_set(e, ERR_USER,
+                       "%s: has %d columns where judgements have three: query, document, grade (with a "
+                       "header, between tabs)",
+                       rows_source(qrels, -1), rows_columns(qrels));
     char *end;
     const char *third = rows_column_name(qrels, 2);
     if (strtod(third, &end), end > third && !*end)
-        return err_set(
-            e, ERR_USER,
-            "%s:1: a judgement where the header stands: put the line query-id, corpus-id, score (between tabs) in front",
-            rows_source(qrels, -1));
+        return err_set(e, ERR_USER,
+                       "%s:1: a judgement where the header stands: put the line query-id, corpus-id, score "
+                       "(between tabs) in front",
+                       rows_source(qrels, -1));
     for (long i = 0; i < rows_count(qrels); i++) {
         struct judgement x;
         if (find_row(queries, qrels, i, 0, "query", &x.query, e)) return ERR_USER;
@@ -283,9 +283,9 @@ int collection_open(struct dataset *d, const json_t *cfg, struct err *e) {
     }
     free(documents.slot);
     if (!rc && !splits)
-        rc = err_set(
-            e, ERR_USER,
-            "data: a retrieval collection needs judgements: data.qrels.train, data.qrels.eval or data.qrels.test");
+        rc = err_set(e, ERR_USER,
+                     "data: a retrieval collection needs judgements: data.qrels.train, data.qrels.eval or "
+                     "data.qrels.test");
     return rc;
 }
 

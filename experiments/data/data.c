@@ -48,7 +48,7 @@ static struct rows **split_rows(struct dataset *d, int s) {
     return s == 0 ? &d->train : s == 1 ? &d->eval : &d->test;
 }
 
-/* ---- reading the configuration ---- */
+/* ---- reading the configuration ------------------------------------------------------------------------- */
 
 static int unknown_source(const char *name, struct err *e) {
     const char *names[ARRAY_LEN(sources)];
@@ -128,7 +128,7 @@ static int open_files(struct dataset *d, const json_t *cfg, struct err *e) {
     return code;
 }
 
-/* ---- templates ---- */
+/* ---- templates ----------------------------------------------------------------------------------------- */
 
 /* A template, or a list of them. */
 static int take_template(struct dataset *d, const char *key, json_t *v, struct err *e) {
@@ -227,7 +227,7 @@ static int try_templates(const struct dataset *d, bool all, struct err *e) {
     return code;
 }
 
-/* ---- data.where ---- */
+/* ---- data.where ---------------------------------------------------------------------------------------- */
 
 static const char *where_of(const json_t *cfg, const struct data_source *src) {
     const char *where = cfg_str(cfg, "where");
@@ -278,7 +278,7 @@ static int filter(struct dataset *d, const char *where, struct err *e) {
     return code;
 }
 
-/* ---- data sets ---- */
+/* ---- data sets ----------------------------------------------------------------------------------------- */
 
 static char *choose(const char *configured, const char *built_in) {
     const char *s = configured ? configured : built_in;
@@ -318,7 +318,7 @@ void data_free(struct dataset *d) {
 
 int data_check(const struct dataset *d, struct err *e) { return try_templates(d, true, e); }
 
-/* ---- digest ---- */
+/* ---- digest -------------------------------------------------------------------------------------------- */
 
 static int add_digest(struct strbuf *b, const char *label, const char *path, struct err *e) {
     char hex[65];
@@ -354,7 +354,7 @@ int data_digest(const json_t *cfg, char out[65], struct err *e) {
     return code;
 }
 
-/* ---- listing ---- */
+/* ---- listing ------------------------------------------------------------------------------------------- */
 
 static json_t *count_or_null(const struct rows *r) { return r ? json_integer(rows_count(r)) : json_null(); }
 

@@ -1,4 +1,5 @@
-/* data_templates.c - the templates of a data set, as its configuration and its source give them. See data.h. */
+/* data_templates.c - the templates of a data set, as its configuration and its source give them. See
+ * data.h. */
 #include "harness/core/data.h"
 
 const char *data_template(const struct dataset *d, const char *key, int k) {

@@ -60,7 +60,7 @@ static void wordnet_drop(struct wordnet *w) {
     free(w);
 }
 
-/* ---- one synset ---- */
+/* ---- one synset ---------------------------------------------------------------------------------------- */
 
 /* A place: the file in the top two bits, the line's byte offset below. */
 static int place_kind(uint64_t at) { return (int)(at >> 62); }
@@ -210,7 +210,7 @@ static void synset_release(struct rows *r) { wordnet_drop(r->impl); }
 
 static const struct rows_ops synset_ops = {synset_parse, synset_source, synset_line, synset_release};
 
-/* ---- the index ---- */
+/* ---- the index ----------------------------------------------------------------------------------------- */
 
 struct entry {
     uint64_t hash, at;
@@ -302,7 +302,7 @@ static struct rows *split_rows(struct wordnet *w, const struct entries *x, int s
     return r;
 }
 
-/* ---- the data set ---- */
+/* ---- the data set -------------------------------------------------------------------------------------- */
 
 static int glosses_files(char *path[DATA_MAX_FILES], struct err *e) {
     const char *set = getenv("BENCH_WORDNET"), *dir = set && *set ? set : "/usr/share/wordnet";
@@ -342,14 +342,17 @@ static int glosses_open(struct dataset *d, struct err *e) {
 
 /* A reverse dictionary of nouns; and the field of a definition. */
 static const struct data_default glosses_templates[] = {
-    {"anchor", "{definition}", "pos=noun"}, {"positive", "{words}", NULL}, {"text", "{definition}", NULL},
-    {"label", "{lexname}", NULL},           {NULL, NULL, NULL},
+    {"anchor", "{definition}", "pos=noun"},
+    {"positive", "{words}", NULL},
+    {"text", "{definition}", NULL},
+    {"label", "{lexname}", NULL},
+    {NULL, NULL, NULL},
 };
 
 const struct data_source data_glosses = {
     .name = "glosses",
-    .summary =
-        "dictionary entries: word and part of speech -> definition (WordNet 3.0, Debian package wordnet-base)",
+    .summary = "dictionary entries: word and part of speech -> definition (WordNet 3.0, Debian package "
+               "wordnet-base)",
     .prompt = "{word} ({pos}): ",
     .completion = "{definition}",
     .templates = glosses_templates,

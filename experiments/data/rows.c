@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- pool ---- */
+/* ---- pool ---------------------------------------------------------------------------------------------- */
 
 struct pool_block {
     struct pool_block *next;
@@ -59,7 +59,7 @@ void pool_release(struct pool *a) {
     *a = (struct pool){0};
 }
 
-/* ---- the table ---- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 struct rows *rows_new(const struct rows_ops *ops, void *impl, uint64_t *at, long n) {
     struct rows *r = xcalloc(1, sizeof *r);

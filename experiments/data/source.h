@@ -6,15 +6,15 @@
 
 #define DATA_MAX_FILES 8
 
-/* The default template of a key besides prompt and completion, for configurations that know the key; `where` (may be NULL): the rows that are then
- * meant, when the configuration does not say. */
+/* The default template of a key besides prompt and completion, for configurations that know the key; `where`
+ * (may be NULL): the rows that are then meant, when the configuration does not say. */
 struct data_default {
     const char *key, *text, *where;
 };
 
 struct data_source {
     const char *name, *summary;
-    const char *prompt, *completion;       /* default templates */
+    const char *prompt, *completion;      /* default templates */
     const struct data_default *templates; /* ends with key NULL; may be NULL */
     /* Fill d->train, eval, test (d is zeroed; what is there on error is freed by the caller). */
     int (*open)(struct dataset *d, struct err *e);

@@ -32,7 +32,7 @@ static long line_of(const struct text *t, const char *p) {
     return line;
 }
 
-/* ---- encoding ---- */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 static const char *encoding_hint(const struct text *t) {
     size_t n = (size_t)(t->end - t->start);
@@ -67,7 +67,7 @@ static int text_check(const struct text *t, struct err *e) {
                    bad ? "invalid UTF-8" : "a NUL byte", encoding_hint(t));
 }
 
-/* ---- delimited text ---- */
+/* ---- delimited text ------------------------------------------------------------------------------------ */
 
 struct field {
     const char *s, *end;
@@ -82,11 +82,11 @@ static const char *quoted_end(const struct text *t, const char *p, struct field 
     for (;;) {
         const char *q = memchr(p, '"', (size_t)(t->end - p));
         if (!q) {
-            err_set(
-                e, ERR_USER,
-                "%s:%ld: a quote opens a field here and never closes (if quotes are ordinary characters in this file, say "
-                "quotes: literal)",
-                t->source, line_of(t, open));
+            err_set(e, ERR_USER,
+                    "%s:%ld: a quote opens a field here and never closes (if quotes are ordinary characters "
+                    "in this file, say "
+                    "quotes: literal)",
+                    t->source, line_of(t, open));
             return NULL;
         }
         if (q + 1 < t->end && q[1] == '"') {
@@ -110,11 +110,11 @@ static const char *field_next(const struct text *t, const char *p, struct field 
         if (q == t->end || *q == '\n') {
             p = q;
         } else if (*p != t->delim) {
-            err_set(
-                e, ERR_USER,
-                "%s:%ld: text behind a closing quote (opened on line %ld): double the quotes inside a quoted field, "
-                "or say quotes: literal",
-                t->source, line_of(t, p), line_of(t, open));
+            err_set(e, ERR_USER,
+                    "%s:%ld: text behind a closing quote (opened on line %ld): double the quotes inside a "
+                    "quoted field, "
+                    "or say quotes: literal",
+                    t->source, line_of(t, p), line_of(t, open));
             return NULL;
         }
     } else {
@@ -180,7 +180,7 @@ static int delimited_columns(struct rows *r, const char *header, struct err *e) 
     return 0;
 }
 
-/* ---- JSONL ---- */
+/* ---- JSONL --------------------------------------------------------------------------------------------- */
 
 struct json_fill {
     struct rows *r;
@@ -243,7 +243,7 @@ static int json_parse(struct rows *r, long i, struct row **ret, struct err *e) {
     return 0;
 }
 
-/* ---- the index of records ---- */
+/* ---- the index of records ------------------------------------------------------------------------------ */
 
 struct index {
     uint64_t *at;
@@ -294,7 +294,7 @@ static int index_quoted(const struct text *t, const char *p, struct index *x, st
     return 0;
 }
 
-/* ---- tables ---- */
+/* ---- tables -------------------------------------------------------------------------------------------- */
 
 static void text_free(struct text *t) {
     map_close(&t->map);

@@ -1,9 +1,9 @@
 /* embed.c - an embedding model over any architecture. See harness/core/embed.h.
  *
- * The vector of a text is the pooling (harness/nn/kernels/pool.h) of its hidden states after the last norm, divided
- * by its length where the folder says so; backward goes the same way back into model->backward. Texts are
- * packed back to back without padding, so that a batch of unequal lengths costs what its tokens cost. Owns:
- * what the folder says; texts and batches are the caller's, counted as DATA. */
+ * The vector of a text is the pooling (harness/nn/kernels/pool.h) of its hidden states after the last norm,
+ * divided by its length where the folder says so; backward goes the same way back into model->backward. Texts
+ * are packed back to back without padding, so that a batch of unequal lengths costs what its tokens cost.
+ * Owns: what the folder says; texts and batches are the caller's, counted as DATA. */
 #include "harness/core/embed.h"
 
 #include <stdlib.h>

@@ -1,12 +1,13 @@
 /* gpt2.c - GPT-2 (Radford et al., 2019): tensor names and options of Hugging Face folders (model_type "gpt2")
  * and of GGUF files (general.architecture "gpt2").
  *
- * LayerNorm, learned positions, biases, a plain MLP with the tanh form of GELU, a tied head. Its linear layers are of the class Conv1D: the
- * file has [d_in, d_out], which weight.h reads as W [d_out, d_in] in place. c_attn makes q, k and v at once and is one site, as in PEFT.
+ * LayerNorm, learned positions, biases, a plain MLP with the tanh form of GELU, a tied head. Its linear
+ * layers are of the class Conv1D: the file has [d_in, d_out], which weight.h reads as W [d_out, d_in] in
+ * place. c_attn makes q, k and v at once and is one site, as in PEFT.
  *
- * Names are those of GPT2LMHeadModel ("transformer.h.0..."); files of the bare GPT2Model, which lack the prefix, are read as well. Fields that
- * would change the computation and are not implemented are refused by name. reorder_and_upcast_attn concerns half precision alone: here
- * attention is float32 anyway. */
+ * Names are those of GPT2LMHeadModel ("transformer.h.0..."); files of the bare GPT2Model, which lack the
+ * prefix, are read as well. Fields that would change the computation and are not implemented are refused by
+ * name. reorder_and_upcast_attn concerns half precision alone: here attention is float32 anyway. */
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->scale_by_layer = reader_bool(r, "scale_attn_by_inverse_layer_idx", false);
     o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
     const char *act = json_string_value(json_object_get(r->config, "activation_function"));
-    reader_refuse(r, "activation_function", act && strcmp(act, "gelu_new") != 0 && strcmp(act, "gelu_pytorch_tanh") != 0);
+    reader_refuse(r, "activation_function",
+                  act && strcmp(act, "gelu_new") != 0 && strcmp(act, "gelu_pytorch_tanh") != 0);
     static const char *const unknown[] = {"add_cross_attention", "quantization_config"};
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
@@ -42,7 +44,8 @@ static void check_options(struct reader *r, struct transformer_options *o) {
     if (o->hidden > 1 << 24) reader_fail(r, "an absurd size in", "n_embd");
     if (o->hidden % o->heads) reader_fail(r, "n_embd is no multiple of", "n_head");
     o->head_dim = o->hidden / o->heads;
-    if (o->head_dim > 256) reader_fail(r, "more than 256 features per head are not implemented: too small is", "n_head");
+    if (o->head_dim > 256)
+        reader_fail(r, "more than 256 features per head are not implemented: too small is", "n_head");
     if (o->layers > 1000) reader_fail(r, "an absurd number of layers in", "n_layer");
     if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "n_positions");
 }
@@ -60,7 +63,8 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
-    if (!embed) reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
+    if (!embed)
+        reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
@@ -69,10 +73,13 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
 
 /* The same for weights and biases. */
 static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t size, int *rope_heads) {
-    static const char *const top[][2] = {
-        {PREFIX "wte", "token_embd"}, {PREFIX "wpe", "position_embd"}, {PREFIX "ln_f", "output_norm"}, {"lm_head", "output"}};
-    static const char *const below[][2] = {{"ln_1", "attn_norm"},          {"attn.c_attn", "attn_qkv"}, {"attn.c_proj", "attn_output"},
-                                           {"ln_2", "ffn_norm"},           {"mlp.c_fc", "ffn_up"},      {"mlp.c_proj", "ffn_down"}};
+    static const char *const top[][2] = {{PREFIX "wte", "token_embd"},
+                                         {PREFIX "wpe", "position_embd"},
+                                         {PREFIX "ln_f", "output_norm"},
+                                         {"lm_head", "output"}};
+    static const char *const below[][2] = {{"ln_1", "attn_norm"},          {"attn.c_attn", "attn_qkv"},
+                                           {"attn.c_proj", "attn_output"}, {"ln_2", "ffn_norm"},
+                                           {"mlp.c_fc", "ffn_up"},         {"mlp.c_proj", "ffn_down"}};
     const char *dot = strrchr(hf, '.');
     int l, at = 0;
     (void)state;
@@ -82,13 +89,15 @@ static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t
             return snprintf(name, size, "%s%s", top[i][1], dot) > 0;
     if (sscanf(hf, PREFIX "h.%d.%n", &l, &at) != 1 || !at) return false;
     for (size_t i = 0; i < ARRAY_LEN(below); i++)
-        if (strlen(below[i][0]) == (size_t)(dot - hf - at) && !strncmp(hf + at, below[i][0], (size_t)(dot - hf - at)))
+        if (strlen(below[i][0]) == (size_t)(dot - hf - at) &&
+            !strncmp(hf + at, below[i][0], (size_t)(dot - hf - at)))
             return snprintf(name, size, "blk.%d.%s%s", l, below[i][1], dot) > 0;
     return false;
 }
 
 /* `name` begins with PREFIX; rows 0: a vector. */
-static struct param *take(struct reader *r, struct net *net, const char *name, int rows, int cols, bool conv1d) {
+static struct param *take(struct reader *r, struct net *net, const char *name, int rows, int cols,
+                          bool conv1d) {
     const char *bare = name + strlen(PREFIX);
     struct reader_tensor t = {.file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d};
     char gguf[64];
@@ -104,7 +113,8 @@ static struct param *take(struct reader *r, struct net *net, const char *name, i
     return p;
 }
 
-static void take_norm(struct reader *r, struct net *net, const char *module, int d, struct param **gamma, struct param **beta) {
+static void take_norm(struct reader *r, struct net *net, const char *module, int d, struct param **gamma,
+                      struct param **beta) {
     char name[128];
     snprintf(name, sizeof name, "%s.weight", module);
     *gamma = take(r, net, name, 0, d, false);
@@ -113,7 +123,8 @@ static void take_norm(struct reader *r, struct net *net, const char *module, int
 }
 
 /* Two sites of a block are of kind c_proj: their short names tell them apart. */
-static struct site *take_site(struct reader *r, struct net *net, int l, const char *below, int d_out, int d_in) {
+static struct site *take_site(struct reader *r, struct net *net, int l, const char *below, int d_out,
+                              int d_in) {
     char name[64], module[96], tensor[128];
     snprintf(name, sizeof name, "layers.%d.%s", l, below);
     snprintf(module, sizeof module, PREFIX "h.%d.%s", l, below);
@@ -139,7 +150,10 @@ static void take_layer(struct reader *r, struct net *net, struct transformer *t,
 }
 
 static struct param *take_head(struct reader *r, struct net *net, const struct transformer *t) {
-    struct reader_tensor head = {.file = modelfile_is_gguf(r->f) ? "output.weight" : "lm_head.weight", .name = "lm_head.weight", .rows = t->o.vocab, .cols = t->o.hidden};
+    struct reader_tensor head = {.file = modelfile_is_gguf(r->f) ? "output.weight" : "lm_head.weight",
+                                 .name = "lm_head.weight",
+                                 .rows = t->o.vocab,
+                                 .cols = t->o.hidden};
     return t->o.tied ? t->embed : reader_param(r, net, &head);
 }
 
@@ -171,7 +185,8 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
 static int gpt2_gguf_meta(const void *state, struct gguf_out *o, struct err *e) {
     const struct transformer_options *x = &((const struct transformer *)state)->o;
     if (x->unscaled || x->scale_by_layer)
-        return err_set(e, ERR_USER, "GGUF cannot say '%s'", x->unscaled ? "scale_attn_weights: false" : "scale_attn_by_inverse_layer_idx");
+        return err_set(e, ERR_USER, "GGUF cannot say '%s'",
+                       x->unscaled ? "scale_attn_weights: false" : "scale_attn_by_inverse_layer_idx");
     gguf_put_str(o, "general.architecture", "gpt2");
     gguf_put_u32(o, "gpt2.block_count", (uint32_t)x->layers);
     gguf_put_u32(o, "gpt2.context_length", (uint32_t)x->max_positions);
@@ -184,8 +199,9 @@ static int gpt2_gguf_meta(const void *state, struct gguf_out *o, struct err *e) 
 
 static json_t *gpt2_hf_config(const void *state) {
     const struct transformer_options *o = &((const struct transformer *)state)->o;
-    json_t *c = json_pack("{s[s],ss,ss,si,si,si,si,si,si,sb}", "architectures", "GPT2LMHeadModel", "model_type", "gpt2", "activation_function",
-                          "gelu_new", "n_layer", o->layers, "n_embd", o->hidden, "n_head", o->heads, "n_positions", o->max_positions, "n_inner",
+    json_t *c = json_pack("{s[s],ss,ss,si,si,si,si,si,si,sb}", "architectures", "GPT2LMHeadModel",
+                          "model_type", "gpt2", "activation_function", "gelu_new", "n_layer", o->layers,
+                          "n_embd", o->hidden, "n_head", o->heads, "n_positions", o->max_positions, "n_inner",
                           o->ff, "vocab_size", o->vocab, "tie_word_embeddings", o->tied);
     json_object_set_new(c, "layer_norm_epsilon", reader_float(o->norm_eps));
     json_object_set_new(c, "bos_token_id", o->bos_id < 0 ? json_null() : json_integer(o->bos_id));
@@ -195,7 +211,8 @@ static json_t *gpt2_hf_config(const void *state) {
 
 static bool gpt2_match(const struct modelfile *f) {
     const json_t *c = modelfile_config(f);
-    const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    const char *type =
+        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
     return type && !strcmp(type, "gpt2");
 }
 

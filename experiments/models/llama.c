@@ -1,7 +1,8 @@
 /* llama.c - Llama-type decoders: tensor names and options of Hugging Face folders and of GGUF files.
  *
- * Hugging Face: model_type "llama". GGUF: general.architecture "llama", whose q and k rows are in llama.cpp's rope order
- * (weight.h undoes it). Fields that would change the computation and are not implemented are refused by name. */
+ * Hugging Face: model_type "llama". GGUF: general.architecture "llama", whose q and k rows are in llama.cpp's
+ * rope order (weight.h undoes it). Fields that would change the computation and are not implemented are
+ * refused by name. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static void hf_options(struct reader *r, struct transformer_options *o) {
     hf_rope(r, o);
     const char *act = json_string_value(json_object_get(c, "hidden_act"));
     reader_refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
-    static const char *const unknown[] = {"sliding_window", "attention_bias", "mlp_bias", "quantization_config",
-                                          "logit_scale",    "attn_logit_softcapping"};
+    static const char *const unknown[] = {"sliding_window",      "attention_bias", "mlp_bias",
+                                          "quantization_config", "logit_scale",    "attn_logit_softcapping"};
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
@@ -66,10 +67,12 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
     o->tied = !modelfile_find(r->f, "output.weight");
-    if (!embed) reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
+    if (!embed)
+        reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
     const char *scaling = json_string_value(json_object_get(c, "llama.rope.scaling.type"));
     reader_refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
-    reader_refuse(r, "llama.expert_count", reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);
+    reader_refuse(r, "llama.expert_count",
+                  reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);
     reader_refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
     int rot = reader_int(r, "llama.rope.dimension_count", o->head_dim);
     reader_refuse(r, "llama.rope.dimension_count", rot != o->head_dim);
@@ -79,10 +82,13 @@ static void check_options(struct reader *r, const struct transformer_options *o)
     if (r->failed) return;
     if (o->head_dim % 2) reader_fail(r, "an odd", "head_dim");
     if (o->head_dim > 256) reader_fail(r, "more than 256 is not implemented for", "head_dim");
-    if (o->heads % o->kv_heads) reader_fail(r, "the number of heads is no multiple of", "num_key_value_heads");
-    if ((int64_t)o->heads * o->head_dim > 1 << 28) reader_fail(r, "an absurd number of heads in", "num_attention_heads");
+    if (o->heads % o->kv_heads)
+        reader_fail(r, "the number of heads is no multiple of", "num_key_value_heads");
+    if ((int64_t)o->heads * o->head_dim > 1 << 28)
+        reader_fail(r, "an absurd number of heads in", "num_attention_heads");
     if (o->layers > 1000) reader_fail(r, "an absurd number of layers in", "num_hidden_layers");
-    if (o->max_positions > 1 << 17) reader_fail(r, "more than 131072 positions in", "max_position_embeddings");
+    if (o->max_positions > 1 << 17)
+        reader_fail(r, "more than 131072 positions in", "max_position_embeddings");
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
@@ -113,7 +119,8 @@ static bool is_tensor(const char *hf, const char *module) {
 }
 
 static bool llama_gguf_name(const void *state, const char *hf, char *name, size_t size, int *rope_heads) {
-    static const char *const top[][2] = {{"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
+    static const char *const top[][2] = {
+        {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
     const struct transformer_options *o = &((const struct transformer *)state)->o;
     const char *below = NULL;
     int l, at = 0;
@@ -132,16 +139,22 @@ static bool llama_gguf_name(const void *state, const char *hf, char *name, size_
 }
 
 /* Declare the tensor as parameter `hf`, with the shape that the options demand; rows 0: a vector. */
-static struct param *take(struct reader *r, struct net *net, const struct transformer *t, const char *hf, int rows, int cols) {
+static struct param *take(struct reader *r, struct net *net, const struct transformer *t, const char *hf,
+                          int rows, int cols) {
     char gguf[64];
     int rope_heads;
     bool known = llama_gguf_name(t, hf, gguf, sizeof gguf, &rope_heads), of_gguf = modelfile_is_gguf(r->f);
     BUG_ON(!known, "%s", hf);
-    struct reader_tensor want = {.file = of_gguf ? gguf : hf, .name = hf, .rows = rows, .cols = cols, .rope_heads = of_gguf ? rope_heads : 0};
+    struct reader_tensor want = {.file = of_gguf ? gguf : hf,
+                                 .name = hf,
+                                 .rows = rows,
+                                 .cols = cols,
+                                 .rope_heads = of_gguf ? rope_heads : 0};
     return reader_param(r, net, &want);
 }
 
-static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out, int d_in) {
+static void take_site(struct reader *r, struct net *net, struct transformer *t, int l, int i, int d_out,
+                      int d_in) {
     char name[64], module[96], hf[128];
     snprintf(name, sizeof name, "layers.%d.%s", l, site_names[i].kind);
     snprintf(module, sizeof module, "model.layers.%d.%s", l, site_names[i].hf);
@@ -196,19 +209,23 @@ static json_t *id_json(int id) { return id < 0 ? json_null() : json_integer(id);
 /* rope_theta stands twice: above for transformers < 5, in rope_parameters for later ones. */
 static json_t *llama_hf_config(const void *state) {
     const struct transformer_options *o = &((const struct transformer *)state)->o;
-    json_t *c = json_pack("{s[s],ss,ss,sb,sb,sf,sb,sb}", "architectures", "LlamaForCausalLM", "model_type", "llama", "hidden_act",
-                          "silu", "attention_bias", false, "mlp_bias", false, "attention_dropout", 0.0, "use_cache", true,
-                          "tie_word_embeddings", o->tied);
+    json_t *c = json_pack("{s[s],ss,ss,sb,sb,sf,sb,sb}", "architectures", "LlamaForCausalLM", "model_type",
+                          "llama", "hidden_act", "silu", "attention_bias", false, "mlp_bias", false,
+                          "attention_dropout", 0.0, "use_cache", true, "tie_word_embeddings", o->tied);
     const struct {
         const char *key;
         int value;
-    } sizes[] = {{"num_hidden_layers", o->layers}, {"hidden_size", o->hidden}, {"num_attention_heads", o->heads},
-                 {"num_key_value_heads", o->kv_heads}, {"head_dim", o->head_dim}, {"intermediate_size", o->ff},
-                 {"vocab_size", o->vocab}, {"max_position_embeddings", o->max_positions}};
-    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) json_object_set_new(c, sizes[i].key, json_integer(sizes[i].value));
+    } sizes[] = {{"num_hidden_layers", o->layers},  {"hidden_size", o->hidden},
+                 {"num_attention_heads", o->heads}, {"num_key_value_heads", o->kv_heads},
+                 {"head_dim", o->head_dim},         {"intermediate_size", o->ff},
+                 {"vocab_size", o->vocab},          {"max_position_embeddings", o->max_positions}};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        json_object_set_new(c, sizes[i].key, json_integer(sizes[i].value));
     json_object_set_new(c, "rms_norm_eps", reader_float(o->norm_eps));
     json_object_set_new(c, "rope_theta", reader_float(o->rope_theta));
-    json_object_set_new(c, "rope_parameters", json_pack("{ss,so}", "rope_type", "default", "rope_theta", reader_float(o->rope_theta)));
+    json_object_set_new(
+        c, "rope_parameters",
+        json_pack("{ss,so}", "rope_type", "default", "rope_theta", reader_float(o->rope_theta)));
     json_object_set_new(c, "bos_token_id", id_json(o->bos_id));
     json_object_set_new(c, "eos_token_id", id_json(o->eos_id));
     return c;
@@ -239,7 +256,8 @@ static int llama_gguf_meta(const void *state, struct gguf_out *o, struct err *e)
 
 static bool llama_match(const struct modelfile *f) {
     const json_t *c = modelfile_config(f);
-    const char *type = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    const char *type =
+        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
     return type && !strcmp(type, "llama");
 }
 

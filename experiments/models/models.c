@@ -17,13 +17,15 @@ const struct model *const model_list[] = {
 /* What the file calls itself, for the error message. */
 static const char *declared_type(const struct modelfile *f) {
     const json_t *c = modelfile_config(f);
-    const char *s = json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
+    const char *s =
+        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
     return s ? s : "of no declared type";
 }
 
 const struct model *model_of(const struct modelfile *f, struct err *e) {
     if (!modelfile_config(f)) {
-        err_set(e, ERR_USER, "%s: weights without a config.json: name the folder that has both", modelfile_path(f));
+        err_set(e, ERR_USER, "%s: weights without a config.json: name the folder that has both",
+                modelfile_path(f));
         return NULL;
     }
     for (int i = 0; model_list[i]; i++)

@@ -32,7 +32,8 @@ int reader_int(struct reader *r, const char *key, int def) {
 double reader_num(struct reader *r, const char *key, double def) {
     const json_t *v = value(r, key);
     if (!v) return def;
-    if (!json_is_number(v) || !(json_number_value(v) > 0)) reader_fail(r, "the config has a bad value for", key);
+    if (!json_is_number(v) || !(json_number_value(v) > 0))
+        reader_fail(r, "the config has a bad value for", key);
     return json_number_value(v);
 }
 
@@ -62,9 +63,13 @@ struct param *reader_param(struct reader *r, struct net *net, const struct reade
         return NULL;
     }
     int ndim = want->rows ? 2 : 1;
-    int64_t first = want->transposed ? want->cols : want->rows, last = want->transposed ? want->rows : want->cols;
+    int64_t first = want->transposed ? want->cols : want->rows,
+            last = want->transposed ? want->rows : want->cols;
     if (t->ndim != ndim || t->shape[ndim - 1] != last || (ndim == 2 && t->shape[0] != first)) {
-        reader_fail(r, "the config and the weights are of different models (fetch both again): the shapes disagree for tensor", want->file);
+        reader_fail(r,
+                    "the config and the weights are of different models (fetch both again): the shapes "
+                    "disagree for tensor",
+                    want->file);
         return NULL;
     }
     if (tensor_weight(t, &w, r->e)) {

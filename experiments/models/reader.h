@@ -1,7 +1,8 @@
-/* reader.h - what the architecture files share: reading a config field by field, declaring a file's tensors as parameters.
+/* reader.h - what the architecture files share: reading a config field by field, declaring a file's tensors
+ * as parameters.
  *
- * The first failure is kept and names the file; what follows it is harmless, so that callers look at `failed` once. Integers are bounded, so
- * that products of three of them fit 64 bits. */
+ * The first failure is kept and names the file; what follows it is harmless, so that callers look at `failed`
+ * once. Integers are bounded, so that products of three of them fit 64 bits. */
 #ifndef BENCH_MODELS_READER_H
 #define BENCH_MODELS_READER_H
 
@@ -29,7 +30,8 @@ int reader_id(const struct reader *r, const char *key);
 /* Is the field there, and neither null nor false? */
 bool reader_has(const struct reader *r, const char *key);
 
-/* A float32 as the shortest decimal that reads back as it: 1e-05, not 9.99999975e-06. For configs that are written. */
+/* A float32 as the shortest decimal that reads back as it: 1e-05, not 9.99999975e-06. For configs that are
+ * written. */
 json_t *reader_float(float x);
 
 /* A tensor of the file as a parameter. rows 0: a vector of `cols`. */

@@ -64,16 +64,18 @@ void transformer_bound(void *state, struct net *net) {
     if (is_trained(t->embed) || is_trained(t->positions) || is_trained(t->types)) t->lowest = -1;
 }
 
-/* ---- widths ------------------------------------------------------------------------------------------ */
+/* ---- widths -------------------------------------------------------------------------------------------- */
 
 /* Features of the queries, and of the keys (or values). */
 static int width_q(const struct transformer *t) { return t->o.heads * t->o.head_dim; }
 static int width_kv(const struct transformer *t) { return t->o.kv_heads * t->o.head_dim; }
 /* Features per panel of the buffers that hold them. */
-static int ld_q(const struct transformer *t) { return t->o.fused_qkv ? width_q(t) + 2 * width_kv(t) : width_q(t); }
+static int ld_q(const struct transformer *t) {
+    return t->o.fused_qkv ? width_q(t) + 2 * width_kv(t) : width_q(t);
+}
 static int ld_kv(const struct transformer *t) { return t->o.fused_qkv ? ld_q(t) : width_kv(t); }
 
-/* ---- memory of a pass -------------------------------------------------------------------------------- */
+/* ---- memory of a pass ---------------------------------------------------------------------------------- */
 
 /* A buffer of this layer: kept on the tape, or the one that all layers share. */
 static float *buffer(struct net *net, bool kept, float **shared, int np, int d) {
@@ -90,7 +92,8 @@ static void slice_qkv(const struct transformer *t, float *q, float **k, float **
     *v = *k + (size_t)width_kv(t) * PANEL;
 }
 
-static void layout_layer(struct transformer *t, struct net *net, int l, int np, bool train, struct transformer_layer *shared) {
+static void layout_layer(struct transformer *t, struct net *net, int l, int np, bool train,
+                         struct transformer_layer *shared) {
     struct transformer_layer *L = &t->layer[l];
     const struct transformer_options *o = &t->o;
     struct site **s = L->site;
@@ -124,7 +127,8 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
     for (int l = 0; l < o->layers; l++) layout_layer(t, net, l, np, train, &shared);
     t->x_last = net_keep(net, train ? MEM_ACT : MEM_SCRATCH, np, o->hidden);
     t->hidden = net_keep(net, MEM_SCRATCH, np, o->hidden);
-    if (t->types) t->type_ids = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)np * PANEL * sizeof *t->type_ids);
+    if (t->types)
+        t->type_ids = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)np * PANEL * sizeof *t->type_ids);
     if (!train) return;
     /* What forward only passed through is free again in backward. */
     t->dx = net_keep(net, MEM_SCRATCH, np, o->hidden);
@@ -141,9 +145,10 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
     t->dh = buffer(net, false, &shared.h, np, o->ff);
 }
 
-/* ---- forward ----------------------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------------------------------------- */
 
-static struct attention attention_of(const struct transformer *t, const struct transformer_layer *L, const struct batch *b) {
+static struct attention attention_of(const struct transformer *t, const struct transformer_layer *L,
+                                     const struct batch *b) {
     float scale = t->o.unscaled ? 1.0f : 1.0f / sqrtf((float)t->o.head_dim);
     if (t->o.scale_by_layer) scale /= (float)(L - t->layer + 1);
     return (struct attention){.heads = t->o.heads,
@@ -156,8 +161,8 @@ static struct attention attention_of(const struct transformer *t, const struct t
                               .np = b->np};
 }
 
-static void forward_norm(const struct transformer *t, struct net *net, float *y, const float *x, const struct param *gamma,
-                         const struct param *beta, int np) {
+static void forward_norm(const struct transformer *t, struct net *net, float *y, const float *x,
+                         const struct param *gamma, const struct param *beta, int np) {
     int D = t->o.hidden;
     if (t->o.layernorm)
         layernorm_forward(net->team, y, D, x, D, gamma->value, beta->value, D, np, t->o.norm_eps);
@@ -166,14 +171,18 @@ static void forward_norm(const struct transformer *t, struct net *net, float *y,
 }
 
 /* Rotate queries and keys (or back: their gradients) in place. */
-static void rotate(const struct transformer *t, struct net *net, float *q, float *k, const struct batch *b, bool inverse) {
+static void rotate(const struct transformer *t, struct net *net, float *q, float *k, const struct batch *b,
+                   bool inverse) {
     const struct transformer_options *o = &t->o;
     if (o->learned_positions) return;
-    rope_apply(net->team, q, ld_q(t), o->heads, o->head_dim, b->pos, t->cos_table, t->sin_table, b->np, inverse);
-    rope_apply(net->team, k, ld_kv(t), o->kv_heads, o->head_dim, b->pos, t->cos_table, t->sin_table, b->np, inverse);
+    rope_apply(net->team, q, ld_q(t), o->heads, o->head_dim, b->pos, t->cos_table, t->sin_table, b->np,
+               inverse);
+    rope_apply(net->team, k, ld_kv(t), o->kv_heads, o->head_dim, b->pos, t->cos_table, t->sin_table, b->np,
+               inverse);
 }
 
-static void forward_attention(struct transformer *t, struct net *net, struct transformer_layer *L, const struct batch *b) {
+static void forward_attention(struct transformer *t, struct net *net, struct transformer_layer *L,
+                              const struct batch *b) {
     int D = t->o.hidden, dq = width_q(t), lq = ld_q(t), lkv = ld_kv(t), np = b->np;
     struct attention at = attention_of(t, L, b);
     forward_norm(t, net, L->n1, L->x, L->norm[NORM_ATTENTION], L->norm_bias[NORM_ATTENTION], np);
@@ -191,7 +200,8 @@ static void forward_attention(struct transformer *t, struct net *net, struct tra
     panel_add(net->team, L->a, D, t->o.post_norm ? L->n1 : L->x, D, D, np);
 }
 
-static void forward_mlp(struct transformer *t, struct net *net, struct transformer_layer *L, float *y, int np) {
+static void forward_mlp(struct transformer *t, struct net *net, struct transformer_layer *L, float *y,
+                        int np) {
     int D = t->o.hidden, F = t->o.ff;
     forward_norm(t, net, L->n2, L->a, L->norm[NORM_MLP], L->norm_bias[NORM_MLP], np);
     site_forward(net, L->site[SITE_UP], L->n2, D, L->up, F, np);
@@ -208,7 +218,8 @@ static void forward_mlp(struct transformer *t, struct net *net, struct transform
 }
 
 /* x += row ids[i] of the table for token i; by way of a buffer that is not yet in use. */
-static void add_rows(struct transformer *t, struct net *net, float *x, const struct weight *table, const int32_t *ids, int n) {
+static void add_rows(struct transformer *t, struct net *net, float *x, const struct weight *table,
+                     const int32_t *ids, int n) {
     int D = t->o.hidden;
     embed_forward(net->team, t->hidden, D, table, ids, n);
     panel_add(net->team, x, D, t->hidden, D, D, panels(n));
@@ -246,19 +257,21 @@ const float *transformer_forward(void *state, struct net *net, const struct batc
     return t->hidden;
 }
 
-/* ---- backward ---------------------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------------------------------------ */
 
 /* dx += its gradient. The norm's own gradient is wanted even where nothing below trains. */
-static void backward_norm(struct transformer *t, struct net *net, float *dx, const struct param *gamma, const struct param *beta,
-                          const float *x, const float *dy, int np) {
+static void backward_norm(struct transformer *t, struct net *net, float *dx, const struct param *gamma,
+                          const struct param *beta, const float *x, const float *dy, int np) {
     int D = t->o.hidden;
     if (t->o.layernorm)
-        layernorm_backward(net->team, dx, D, gamma->grad, beta->grad, x, D, gamma->value, dy, D, D, np, t->o.norm_eps);
+        layernorm_backward(net->team, dx, D, gamma->grad, beta->grad, x, D, gamma->value, dy, D, D, np,
+                           t->o.norm_eps);
     else
         rmsnorm_backward(net->team, dx, D, gamma->grad, x, D, gamma->value, dy, D, D, np, t->o.norm_eps);
 }
 
-/* Before what a block's sites add to the gradient of their norm's output: nothing, or what has come past the block. */
+/* Before what a block's sites add to the gradient of their norm's output: nothing, or what has come past the
+ * block. */
 static void start_dn(struct transformer *t, struct net *net, int np) {
     int D = t->o.hidden;
     if (t->o.post_norm) {
@@ -287,14 +300,14 @@ static void backward_mlp(struct transformer *t, struct net *net, struct transfor
 }
 
 /* `below`: somebody below, or this layer's first norm, wants the gradient of x. */
-static void backward_attention(struct transformer *t, struct net *net, struct transformer_layer *L, const struct batch *b,
-                               bool below) {
+static void backward_attention(struct transformer *t, struct net *net, struct transformer_layer *L,
+                               const struct batch *b, bool below) {
     int D = t->o.hidden, dq = width_q(t), lq = ld_q(t), lkv = ld_kv(t), np = b->np;
     struct attention at = attention_of(t, L, b);
     panel_zero(net->team, t->dao, dq, dq, np);
     site_backward(net, L->site[SITE_O], L->ao, dq, t->dx, D, t->dao, dq, np);
-    attention_backward(net->team, &at, t->dq, lq, t->dk, lkv, t->dv, lkv, t->delta, t->dao, dq, L->lse, L->q, lq, L->k, lkv,
-                       L->v, lkv);
+    attention_backward(net->team, &at, t->dq, lq, t->dk, lkv, t->dv, lkv, t->delta, t->dao, dq, L->lse, L->q,
+                       lq, L->k, lkv, L->v, lkv);
     rotate(t, net, t->dq, t->dk, b, true);
     float *dn = below ? t->dn : NULL;
     if (below) start_dn(t, net, np);
@@ -303,7 +316,8 @@ static void backward_attention(struct transformer *t, struct net *net, struct tr
         site_backward(net, L->site[SITE_K], L->n1, D, t->dk, lkv, dn, D, np);
         site_backward(net, L->site[SITE_V], L->n1, D, t->dv, lkv, dn, D, np);
     }
-    if (below) backward_norm(t, net, t->dx, L->norm[NORM_ATTENTION], L->norm_bias[NORM_ATTENTION], L->x, t->dn, np);
+    if (below)
+        backward_norm(t, net, t->dx, L->norm[NORM_ATTENTION], L->norm_bias[NORM_ATTENTION], L->x, t->dn, np);
 }
 
 static void backward_embedding(struct transformer *t, struct net *net, const struct batch *b) {
@@ -311,7 +325,8 @@ static void backward_embedding(struct transformer *t, struct net *net, const str
     if (is_trained(t->embed)) embed_backward(net->team, t->embed->grad, D, t->dx, D, b->ids, b->n);
     if (is_trained(t->types)) embed_backward(net->team, t->types->grad, D, t->dx, D, t->type_ids, b->n);
     if (is_trained(t->positions))
-        embed_backward(net->team, t->positions->grad + (size_t)t->o.position_offset * (size_t)D, D, t->dx, D, b->pos, b->n);
+        embed_backward(net->team, t->positions->grad + (size_t)t->o.position_offset * (size_t)D, D, t->dx, D,
+                       b->pos, b->n);
 }
 
 void transformer_backward(void *state, struct net *net, const struct batch *b, float *dh) {

@@ -1,6 +1,7 @@
 /* classify.c - texts to classes: a linear head on the pooled hidden states of a text, softmax cross-entropy.
  *
- *   logits = W y + b,  y = the embedding of the text (harness/core/embed.h: mean or first token of encoders, last
+ *   logits = W y + b,  y = the embedding of the text (harness/core/embed.h: mean or first token of encoders,
+ *     last
  * token of decoders), not normalised
  *
  * The head bears the names of transformers' classes: classifier.weight and classifier.bias on encoders,
@@ -106,9 +107,9 @@ static int open_split(struct classify *c, enum split s, const struct rows *rows,
 static int read_labels(struct classify *c, const json_t *list, struct err *e) {
     if (list && !json_is_null(list)) return labels_given(&c->labels, list, e);
     if (!c->label[SPLIT_TRAIN])
-        return err_set(
-            e, ERR_USER,
-            "task classify: without training rows the classes are not known: give data.labels, in the order of training");
+        return err_set(e, ERR_USER,
+                       "task classify: without training rows the classes are not known: give data.labels, in "
+                       "the order of training");
     return labels_found(&c->labels, c->label[SPLIT_TRAIN], c->data->train, e);
 }
 

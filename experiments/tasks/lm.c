@@ -1,16 +1,18 @@
 /* lm.c - language modelling: prompt and completion templates, loss on the completion.
  *
- * A row is [start token, if the tokenizer adds one] prompt completion [end token]: prompt and completion are tokenised separately and
- * concatenated, then cut right at max_length (a cut row has no end token). Labels are the completion and the end token; label t is
- * predicted from position t-1. A row without labels is left out and counted. Special tokens are recognised in the templates' own text;
- * in data fields they are plain text unless data.special_tokens.
+ * A row is [start token, if the tokenizer adds one] prompt completion [end token]: prompt and completion are
+ * tokenised separately and concatenated, then cut right at max_length (a cut row has no end token). Labels
+ * are the completion and the end token; label t is predicted from position t-1. A row without labels is left
+ * out and counted. Special tokens are recognised in the templates' own text; in data fields they are plain
+ * text unless data.special_tokens.
  *
- * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so that the core normalises by
- * the labelled tokens of the whole step, also under accumulation. A hit is a label that is the most probable token given those before it
- * (the lowest id among equals): greedy generation from the prompt gives the labels exactly when all of them are hits.
+ * The loss is the sum of the negative log likelihoods of the labelled tokens; its weight is their number, so
+ * that the core normalises by the labelled tokens of the whole step, also under accumulation. A hit is a
+ * label that is the most probable token given those before it (the lowest id among equals): greedy generation
+ * from the prompt gives the labels exactly when all of them are hits.
  *
- * With generate.max_tokens a score also continues prompts and compares texts (lm_texts.h): its items are the rows, and behind them the groups
- * of prompts that are continued together. */
+ * With generate.max_tokens a score also continues prompts and compares texts (lm_texts.h): its items are the
+ * rows, and behind them the groups of prompts that are continued together. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,20 +30,23 @@ static const struct opt lm_opts[] = {
     {"data.completion", OPT_STR, NULL, 0, 0, NULL, "template of the completion, whose tokens are learned"},
     {"data.format", OPT_ENUM, NULL, 0, 0, "jsonl|csv|tsv", "file format (default: by extension)"},
     {"data.header", OPT_BOOL, "true", 0, 0, NULL, "CSV, TSV: the first row names the columns"},
-    {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal", "CSV, TSV: are quotes characters like any other?"},
+    {"data.quotes", OPT_ENUM, "standard", 0, 0, "standard|literal",
+     "CSV, TSV: are quotes characters like any other?"},
     {"data.special_tokens", OPT_BOOL, "false", 0, 0, NULL, "recognise special tokens in data fields too"},
     {"generate.max_tokens", OPT_INT, NULL, 1, 1e6, NULL,
-     "evaluations also continue prompts greedily, by at most so many tokens and within train.max_length, and tell bleu, bleu_lower, nist, rouge_l, "
+     "evaluations also continue prompts greedily, by at most so many tokens and within train.max_length, and "
+     "tell bleu, bleu_lower, nist, rouge_l, "
      "rouge_l_caption and cider of the texts; absent: they do not"},
     {"generate.rows", OPT_INT, NULL, 0, 1e6, NULL,
-     "the first so many rows of a split give prompts, each once, and completions as references; 0: all (absent: as eval.rows)"},
+     "the first so many rows of a split give prompts, each once, and completions as references; 0: all "
+     "(absent: as eval.rows)"},
     OPT_END,
 };
 
 /* A tokenised row, made on first use. */
 struct lm_row {
-    int n, prompt;      /* of ids; of the prompt with its start token (0: an empty one), before the cut */
-    int labels_from;    /* ids[labels_from..n) are labels */
+    int n, prompt;   /* of ids; of the prompt with its start token (0: an empty one), before the cut */
+    int labels_from; /* ids[labels_from..n) are labels */
     int32_t ids[];
 };
 
@@ -77,21 +82,22 @@ struct lm {
 struct lm_batch {
     struct task_batch tb;
     int rows, labels;
-    int group;                /* of texts, of a score: prompts to continue, and no rows; -1: rows */
-    struct generation texts;  /* of the group, while it runs */
-    const long *items;        /* [rows], of a score: which rows these are; NULL in training */
-    int32_t *row_labels;      /* [rows + 1]: label range of each row */
-    int32_t *at, *target;     /* [labels]: packed position that predicts it, and the token */
+    int group;               /* of texts, of a score: prompts to continue, and no rows; -1: rows */
+    struct generation texts; /* of the group, while it runs */
+    const long *items;       /* [rows], of a score: which rows these are; NULL in training */
+    int32_t *row_labels;     /* [rows + 1]: label range of each row */
+    int32_t *at, *target;    /* [labels]: packed position that predicts it, and the token */
     size_t bytes;
     /* of one pass */
     float *h, *dh, *dhidden, *nll; /* labelled tokens only: [labels] x hidden; whole: [n] x hidden */
     int32_t *top1;                 /* [labels], evaluation */
 };
 
-/* ---- rows ----------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static void release_score(struct lm *lm) {
-    if (lm->score.row_loss) mem_free(lm->mem, MEM_DATA, lm->score.row_loss, (size_t)lm->score.cap * sizeof(double));
+    if (lm->score.row_loss)
+        mem_free(lm->mem, MEM_DATA, lm->score.row_loss, (size_t)lm->score.cap * sizeof(double));
     lm->score.row_loss = NULL;
     lm_texts_release(&lm->score.texts);
 }
@@ -104,7 +110,8 @@ static void lm_free(void *state) {
         struct lm_split *sp = &lm->split[s];
         for (long i = 0; sp->cache && i < sp->count; i++)
             if (sp->cache[i])
-                mem_free(lm->mem, MEM_DATA, sp->cache[i], sizeof(struct lm_row) + (size_t)sp->cache[i]->n * sizeof(int32_t));
+                mem_free(lm->mem, MEM_DATA, sp->cache[i],
+                         sizeof(struct lm_row) + (size_t)sp->cache[i]->n * sizeof(int32_t));
         free(sp->cache);
         template_free(sp->prompt);
         template_free(sp->completion);
@@ -128,15 +135,19 @@ static int open_generation(struct lm *lm, const json_t *config, struct err *e) {
     const json_t *tokens = cfg_get(config, "generate.max_tokens"), *rows = cfg_get(config, "generate.rows");
     lm->new_tokens = (int)json_integer_value(tokens);
     lm->generate_rows = json_is_integer(rows) ? (long)json_integer_value(rows) : cfg_int(config, "eval.rows");
-    if (json_is_integer(rows) && !lm->new_tokens) return err_set(e, ERR_USER, "generate.rows needs generate.max_tokens");
+    if (json_is_integer(rows) && !lm->new_tokens)
+        return err_set(e, ERR_USER, "generate.rows needs generate.max_tokens");
     if (lm->new_tokens && !lm->data->prompt)
         return err_set(e, ERR_USER, "generate.max_tokens needs data.prompt: the text to continue");
     return 0;
 }
 
-static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
-                   struct err *e) {
-    if (!facts->head) return err_set(e, ERR_USER, "task lm needs a language model: this one is an encoder without a head (task: pairs or classify)");
+static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
+                   const struct model_facts *facts, struct err *e) {
+    if (!facts->head)
+        return err_set(e, ERR_USER,
+                       "task lm needs a language model: this one is an encoder without a head (task: pairs "
+                       "or classify)");
     struct lm *lm = xcalloc(1, sizeof *lm);
     lm->mem = mem;
     lm->tok = tok;
@@ -160,17 +171,21 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
 
 static long lm_rows(void *state, enum split s) { return ((struct lm *)state)->split[s].count; }
 
-/* Words beyond max_length are not wanted: the row is cut there (a text of 100 MB is cut after its first words). */
+/* Words beyond max_length are not wanted: the row is cut there (a text of 100 MB is cut after its first
+ * words). */
 static void encode_text(struct lm *lm, struct strbuf *text, struct token_ids *out) {
     if (text->len) tokenizer_encode_upto(lm->tok, text->s, text->len, false, lm->max_length, out);
     strbuf_reset(text);
 }
 
-/* Text is gathered across pieces, so that words may cross from template to field, and cut only at special tokens. */
-static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size_t len, bool special, struct token_ids *out) {
+/* Text is gathered across pieces, so that words may cross from template to field, and cut only at special
+ * tokens. */
+static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size_t len, bool special,
+                         struct token_ids *out) {
     size_t at, n;
     int id;
-    while (special && out->n < lm->max_length && (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
+    while (special && out->n < lm->max_length &&
+           (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
         strbuf_add(text, s, at);
         encode_text(lm, text, out);
         GROW(out->v, out->n, out->cap);
@@ -181,7 +196,8 @@ static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size
     strbuf_add(text, s, len);
 }
 
-static int encode_template(struct lm *lm, const struct template *t, long row, struct token_ids *out, struct err *e) {
+static int encode_template(struct lm *lm, const struct template *t, long row, struct token_ids *out,
+                           struct err *e) {
     struct strbuf text = {0};
     int rc = 0;
     for (int k = 0; k < template_pieces(t) && out->n < lm->max_length && !rc; k++) {
@@ -197,8 +213,10 @@ static int encode_template(struct lm *lm, const struct template *t, long row, st
 static int check_ids(struct lm *lm, const struct token_ids *ids, struct err *e) {
     for (int i = 0; i < ids->n; i++)
         if (ids->v[i] < 0 || ids->v[i] >= lm->vocab)
-            return err_set(e, ERR_USER, "the tokenizer gives id %d but the model has %d tokens: they do not belong together",
-                           ids->v[i], lm->vocab);
+            return err_set(
+                e, ERR_USER,
+                "the tokenizer gives id %d but the model has %d tokens: they do not belong together",
+                ids->v[i], lm->vocab);
     return 0;
 }
 
@@ -241,7 +259,7 @@ static long lm_item_tokens(void *state, long row, struct err *e) {
     return r->labels_from < r->n ? r->n : 0;
 }
 
-/* ---- micro-batches --------------------------------------------------------------------------------------- */
+/* ---- micro-batches ------------------------------------------------------------------------------------- */
 
 /* Carve the arrays of a batch of `tokens` tokens out of one zeroed block. */
 static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int labels) {
@@ -258,8 +276,13 @@ static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int label
     b->row_labels = p + 4 * lanes;
     b->at = b->row_labels + rows + 1;
     b->target = b->at + labels;
-    b->tb.b = (struct batch){.n = tokens, .np = panels(tokens), .ids = p, .pos = p + lanes, .start = p + 2 * lanes,
-                             .end = p + 3 * lanes, .row = row};
+    b->tb.b = (struct batch){.n = tokens,
+                             .np = panels(tokens),
+                             .ids = p,
+                             .pos = p + lanes,
+                             .start = p + 2 * lanes,
+                             .end = p + 3 * lanes,
+                             .row = row};
     b->tb.tokens = tokens;
     b->tb.weight = labels;
     return b;
@@ -282,7 +305,8 @@ static void batch_add_row(struct lm_batch *b, const struct lm_row *r, long row, 
     }
 }
 
-static struct lm_batch *make_batch(struct lm *lm, struct lm_split *sp, const long *rows, int n, struct err *e) {
+static struct lm_batch *make_batch(struct lm *lm, struct lm_split *sp, const long *rows, int n,
+                                   struct err *e) {
     int tokens = 0, labels = 0;
     for (int i = 0; i < n; i++) {
         if (load_row(lm, sp, rows[i], e)) return NULL;
@@ -317,7 +341,7 @@ static void lm_batch_free(void *state, struct task_batch *tb) {
     mem_free(lm->mem, MEM_DATA, tb, ((struct lm_batch *)tb)->bytes);
 }
 
-/* ---- passes ---------------------------------------------------------------------------------------------- */
+/* ---- passes -------------------------------------------------------------------------------------------- */
 
 static void lm_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train) {
     struct lm *lm = state;
@@ -338,15 +362,17 @@ static void lm_layout(void *state, struct task_net *tn, const struct task_batch 
     b->dhidden = net_keep(net, MEM_SCRATCH, tb->b.np, D);
 }
 
-/* Forward to the hidden states of the labelled positions and their losses; with `train` the gradient of scale times those. */
+/* Forward to the hidden states of the labelled positions and their losses; with `train` the gradient of scale
+ * times those. */
 static void run_loss(struct task_net *tn, struct lm_batch *b, bool train, double scale) {
     struct net *net = tn->net;
     struct param *head = tn->facts.head, *bias = tn->facts.head_bias;
     int D = tn->facts.hidden;
     const float *hidden = tn->model->forward(tn->model_state, net, &b->tb.b);
     panel_gather(net->team, b->h, D, hidden, D, D, b->at, b->labels);
-    xent(net->team, b->nll, b->top1, train ? b->dh : NULL, D, train ? head->grad : NULL, train && bias ? bias->grad : NULL,
-         &head->w, bias ? bias->value : NULL, b->h, D, b->labels, b->target, (float)scale);
+    xent(net->team, b->nll, b->top1, train ? b->dh : NULL, D, train ? head->grad : NULL,
+         train && bias ? bias->grad : NULL, &head->w, bias ? bias->value : NULL, b->h, D, b->labels,
+         b->target, (float)scale);
 }
 
 static double row_loss(const struct lm_batch *b, int i) {
@@ -366,7 +392,8 @@ static void add_score(struct lm_score *x, const struct lm_batch *b, int i) {
     x->row_loss[b->items[i]] = loss / (double)n;
 }
 
-static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train, double scale) {
+static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train,
+                     double scale) {
     struct lm *lm = state;
     struct lm_batch *b = (struct lm_batch *)tb;
     double sum = 0;
@@ -381,18 +408,20 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
         else
             add_score(&lm->score, b, i);
     if (!train) return 0;
-    panel_scatter(tn->net->team, b->dhidden, tn->facts.hidden, tb->b.np, b->dh, tn->facts.hidden, tn->facts.hidden, b->at, b->labels);
+    panel_scatter(tn->net->team, b->dhidden, tn->facts.hidden, tb->b.np, b->dh, tn->facts.hidden,
+                  tn->facts.hidden, b->at, b->labels);
     tn->model->backward(tn->model_state, tn->net, &tb->b, b->dhidden);
     return sum;
 }
 
-/* ---- scores ---------------------------------------------------------------------------------------------- */
+/* ---- scores -------------------------------------------------------------------------------------------- */
 
 static const char nothing[] = "has a label within train.max_length: raise it, or shorten data.prompt";
 
 /* Of the first two less is better; those from the fifth on are of generated texts. */
-static const char *const lm_metrics[] = {"loss", "perplexity", "accuracy", "exact_match", "bleu",
-                                         "bleu_lower", "nist", "rouge_l", "rouge_l_caption", "cider", NULL};
+static const char *const lm_metrics[] = {"loss",       "perplexity", "accuracy", "exact_match",     "bleu",
+                                         "bleu_lower", "nist",       "rouge_l",  "rouge_l_caption", "cider",
+                                         NULL};
 enum { LM_PLAIN_METRICS = 4 };
 
 static const char *lm_metric_goal(const char *name) {
@@ -403,11 +432,13 @@ static const char *lm_metric_goal(const char *name) {
 
 static const char *lm_metric_needs(const json_t *config, const char *name) {
     for (int i = LM_PLAIN_METRICS; lm_metrics[i]; i++)
-        if (!strcmp(lm_metrics[i], name) && !json_is_integer(cfg_get(config, "generate.max_tokens"))) return "generate.max_tokens";
+        if (!strcmp(lm_metrics[i], name) && !json_is_integer(cfg_get(config, "generate.max_tokens")))
+            return "generate.max_tokens";
     return NULL;
 }
 
-/* The prompts of the split's rows, as many as are wanted. A row without room for a token beside its prompt has none. */
+/* The prompts of the split's rows, as many as are wanted. A row without room for a token beside its prompt
+ * has none. */
 static int gather_prompts(struct lm *lm, struct lm_split *sp, struct err *e) {
     long rows = lm->generate_rows > 0 ? MIN_OF(lm->generate_rows, sp->count) : sp->count;
     for (long i = 0; lm->new_tokens && i < rows; i++) {
@@ -416,8 +447,8 @@ static int gather_prompts(struct lm *lm, struct lm_split *sp, struct err *e) {
         if (!rc) rc = template_render(sp->completion, i, &ref, e);
         const struct lm_row *r = sp->cache[i];
         if (!rc && r->prompt > 0 && r->prompt < lm->max_length)
-            lm_texts_add(&lm->score.texts, i, r->ids, r->prompt, MIN_OF(lm->new_tokens, lm->max_length - r->prompt),
-                         ref.s ? ref.s : xstrdup(""));
+            lm_texts_add(&lm->score.texts, i, r->ids, r->prompt,
+                         MIN_OF(lm->new_tokens, lm->max_length - r->prompt), ref.s ? ref.s : xstrdup(""));
         else
             strbuf_release(&ref);
         if (rc) return rc;
@@ -426,7 +457,8 @@ static int gather_prompts(struct lm *lm, struct lm_split *sp, struct err *e) {
     return 0;
 }
 
-static int lm_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e) {
+static int lm_score_begin(void *state, struct task_net *tn, enum split s, long rows, long *items,
+                          struct err *e) {
     (void)tn;
     struct lm *lm = state;
     *items = rows > 0 ? MIN_OF(rows, lm->split[s].count) : lm->split[s].count;
@@ -459,7 +491,8 @@ static struct task_batch *lm_score_batch(void *state, const long *items, int n, 
 }
 
 static void tell_score(const struct lm_score *x, const struct task_tell *tell) {
-    const double v[] = {x->loss / x->weight, exp(x->loss / x->weight), x->hits / x->weight, (double)x->exact / (double)x->rows};
+    const double v[] = {x->loss / x->weight, exp(x->loss / x->weight), x->hits / x->weight,
+                        (double)x->exact / (double)x->rows};
     for (size_t i = 0; i < LM_PLAIN_METRICS; i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
     for (long i = 0; i < x->cap; i++)
         if (x->row_loss[i] != -1) tell->item(tell->arg, "loss", i, x->row_loss[i]);
@@ -471,15 +504,16 @@ static int lm_score_end(void *state, struct task_net *tn, const struct task_tell
     struct lm *lm = state;
     if (tell && lm->score.weight > 0) tell_score(&lm->score, tell);
     release_score(lm);
-    return lm->score.weight > 0 ? 0 : err_set(e, ERR_USER, "no %s row %s", split_name(lm->score.split), nothing);
+    return lm->score.weight > 0 ? 0
+                                : err_set(e, ERR_USER, "no %s row %s", split_name(lm->score.split), nothing);
 }
 
 static void lm_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text), void *arg) {
     struct lm *lm = state;
     for (int s = 0; s < SPLIT_COUNT; s++) {
         char text[160];
-        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out", lm->split[s].skipped,
-                 split_name((enum split)s));
+        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out",
+                 lm->split[s].skipped, split_name((enum split)s));
         if (lm->split[s].skipped > 0) say(arg, "skipped", text);
     }
 }

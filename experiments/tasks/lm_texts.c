@@ -1,7 +1,7 @@
 /* lm_texts.c - see lm_texts.h.
  *
- * Texts and references are trimmed of white space. Groups are formed in order, so that memory is the same whatever is generated: as many
- * prompts as CACHE_TOKENS of the cache hold. */
+ * Texts and references are trimmed of white space. Groups are formed in order, so that memory is the same
+ * whatever is generated: as many prompts as CACHE_TOKENS of the cache hold. */
 #include "experiments/tasks/lm_texts.h"
 
 #include <ctype.h>
@@ -77,7 +77,7 @@ void lm_texts_run(struct lm_texts *t, int k, struct generation *g, int32_t stop)
     generation_run(g, stop, on_token, &h);
 }
 
-/* ---- scores ---------------------------------------------------------------------------------------------- */
+/* ---- scores -------------------------------------------------------------------------------------------- */
 
 static void trim(char *s) {
     size_t from = 0, end = strlen(s);

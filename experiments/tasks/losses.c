@@ -2,8 +2,12 @@
  * losses.h.
  *
  * Cosine losses work on normalised embeddings x^ = x / max(|x|, 1e-12) and send the gradient back through the
- * norm: dx = (dx^ - x^ (x^ . dx^)) / |x| Each size of Matryoshka is cut, normalised (for triplet too, as
- * sentence-transformers' MatryoshkaLoss does) and sent back; gradients add up. */
+ * norm:
+ *
+ *   dx = (dx^ - x^ (x^ . dx^)) / |x|
+ *
+ * Each size of Matryoshka is cut, normalised (for triplet too, as sentence-transformers' MatryoshkaLoss does)
+ * and sent back; gradients add up. */
 #include "experiments/tasks/losses.h"
 
 #include <math.h>

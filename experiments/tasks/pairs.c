@@ -50,7 +50,8 @@ static const struct opt pairs_opts[] = {
     {"train.margin", OPT_NUM, "5", 0, 1e6, NULL, "triplet: how much farther the negative is to be"},
     {"train.distance", OPT_ENUM, "euclidean", 0, 0, "euclidean|cosine|manhattan", "triplet: the distance"},
     {"train.mini_batch_size", OPT_INT, "0", 0, 1e6, NULL,
-     "rows of a batch that are embedded at a time, by gradient caching: memory as for so many; 0: all at once"},
+     "rows of a batch that are embedded at a time, by gradient caching: memory as for so many; 0: all at "
+     "once"},
     OPT_END,
 };
 
@@ -119,9 +120,9 @@ static int read_loss(struct pairs *p, const json_t *config, struct err *e) {
         return err_set(e, ERR_USER, "train.loss triplet needs data.negative");
     if (l->kind == LOSS_MNR && cfg_int(config, "train.batch_size") < 2 &&
         !data_template(p->data, "negative", 0))
-        return err_set(
-            e, ERR_USER,
-            "train.batch_size 1: negatives come from the other pairs of a batch: 2 at least, or give data.negative");
+        return err_set(e, ERR_USER,
+                       "train.batch_size 1: negatives come from the other pairs of a batch: 2 at least, or "
+                       "give data.negative");
     return 0;
 }
 
@@ -147,14 +148,14 @@ static int read_data(struct pairs *p, struct err *e) {
         return err_set(e, ERR_USER,
                        "task pairs: data.sentence1, data.sentence2 and data.score belong together");
     if (p->similarity && (anchor || positive))
-        return err_set(
-            e, ERR_USER,
-            "task pairs: give data.anchor and data.positive, or data.sentence1, sentence2 and score, not both");
+        return err_set(e, ERR_USER,
+                       "task pairs: give data.anchor and data.positive, or data.sentence1, sentence2 and "
+                       "score, not both");
     if (!p->similarity && !(anchor && positive) && !p->data->corpus)
-        return err_set(
-            e, ERR_USER,
-            "task pairs needs data.anchor and data.positive (templates such as \"{question}\"), or data.sentence1, data.sentence2 "
-            "and data.score, or data.corpus and data.queries");
+        return err_set(e, ERR_USER,
+                       "task pairs needs data.anchor and data.positive (templates such as \"{question}\"), "
+                       "or data.sentence1, data.sentence2 "
+                       "and data.score, or data.corpus and data.queries");
     return 0;
 }
 

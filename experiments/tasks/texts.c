@@ -75,8 +75,7 @@ int texts_row(struct texts *x, long row, struct err *e) {
     return full;
 }
 
-/* ---- pairs read as one ----------------------------------------------------------------------------------
- */
+/* ---- pairs read as one --------------------------------------------------------------------------------- */
 
 void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem) {
     BUG_ON(x->columns != 2, "columns=%d", x->columns);

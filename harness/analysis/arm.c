@@ -1,4 +1,5 @@
-/* arm.c - see arm.h. Keys become conditions on the table `param`; values are bound, never put into the SQL. */
+/* arm.c - see arm.h. Keys become conditions on the table `param`; values are bound, never put into the
+ * SQL. */
 #include "harness/analysis/arm.h"
 
 #include <math.h>
@@ -20,7 +21,8 @@ static const struct {
     {"metric", "COALESCE(u.test_metric, c.metric)", 0, false},
     {"eval", "c.metric", 0, false},
     {"half",
-     "(SELECT value FROM metric WHERE run = u.run_id AND key = c.metric_name AND 2 * step <= u.steps ORDER BY step DESC LIMIT 1)",
+     "(SELECT value FROM metric WHERE run = u.run_id AND key = c.metric_name AND 2 * step <= u.steps ORDER "
+     "BY step DESC LIMIT 1)",
      0, false},
     {"train_loss", "u.train_loss", -1, false},
     {"peak_bytes", "u.peak_bytes", -1, true},
@@ -44,7 +46,9 @@ static const char *metric_goal(const char *value) {
     return goal;
 }
 
-bool arm_value_known(const char *value) { return value_index(value) < ARRAY_LEN(values) || metric_goal(value); }
+bool arm_value_known(const char *value) {
+    return value_index(value) < ARRAY_LEN(values) || metric_goal(value);
+}
 
 bool arm_value_exact(const char *value) {
     size_t i = value_index(value);
@@ -62,8 +66,9 @@ int arm_value_sign(const char *value, const char *goal) {
 
 static const char *value_sql(const char *value) {
     size_t i = value_index(value);
-    return i < ARRAY_LEN(values) ? values[i].sql
-                                 : "(SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1)";
+    return i < ARRAY_LEN(values)
+               ? values[i].sql
+               : "(SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1)";
 }
 
 /* ---- the query ----------------------------------------------------------------------------------------- */
@@ -107,12 +112,13 @@ static void bind(struct db_query *q, const struct ynode *where, int i) {
 static int open_query(struct db *db, const char *sweep, const struct ynode *where, const char *value,
                       struct db_query **q, struct err *e) {
     struct strbuf sql = {0};
-    strbuf_addf(
-        &sql,
-        "SELECT u.point_id, u.seed, u.state = 'complete', c.metric, %s, u.lr, c.goal, v.build, v.cpu, substr(r.ended, 1, 10)"
-        " FROM sweep_runs c JOIN runs u USING (run_id) JOIN run r ON r.id = u.run_id LEFT JOIN env v ON v.id = r.env"
-        " WHERE c.sweep = ?1 AND u.state IN ('complete', 'nan')",
-        value_sql(value));
+    strbuf_addf(&sql,
+                "SELECT u.point_id, u.seed, u.state = 'complete', c.metric, %s, u.lr, c.goal, v.build, "
+                "v.cpu, substr(r.ended, 1, 10)"
+                " FROM sweep_runs c JOIN runs u USING (run_id) JOIN run r ON r.id = u.run_id LEFT JOIN env v "
+                "ON v.id = r.env"
+                " WHERE c.sweep = ?1 AND u.state IN ('complete', 'nan')",
+                value_sql(value));
     for (int i = 0; i < where->n; i++) add_condition(&sql, where, i);
     strbuf_adds(&sql, " ORDER BY u.point_id, u.seed");
     int rc = db_query(db, q, sql.s, e);

@@ -16,7 +16,7 @@ static double score_of(const struct compare *c, const struct compare_run *r) {
     return c->has_test ? r->test : r->eval;
 }
 
-/* ---- points ------------------------------------------------------------------------------------ */
+/* ---- points -------------------------------------------------------------------------------------------- */
 
 static void point_reduce(struct compare *c, struct compare_point *g) {
     double *v = xmalloc((size_t)(g->nrun + 1) * 3 * sizeof *v), *score = v + g->nrun, *time = score + g->nrun;
@@ -140,9 +140,8 @@ static bool counts(const struct compare *c, const struct compare_run *r) {
 }
 
 /* Scores of the seeds that both ran, else of all; which runs those are, in use_a and use_b. True: paired. */
-static bool seeds_pair(const struct compare *c, const struct compare_point *a,
-                       const struct compare_point *b, bool *use_a, bool *use_b, double *va, double *vb,
-                       int *na, int *nb) {
+static bool seeds_pair(const struct compare *c, const struct compare_point *a, const struct compare_point *b,
+                       bool *use_a, bool *use_b, double *va, double *vb, int *na, int *nb) {
     *na = *nb = 0;
     for (int i = 0; i < a->nrun; i++)
         for (int j = 0; j < b->nrun; j++) {
@@ -204,8 +203,8 @@ static bool arm_ranked(const struct compare *c, const struct compare_arm *a) {
     return a->point >= 0 && !c->point[a->point].untouched && c->point[a->point].score.n > 0;
 }
 
-/* Does its spread tell of those that one would choose? The chosen ones, and in each setting the better half of those with several seeds: rates
- * that are too high spread by orders of magnitude more. */
+/* Does its spread tell of those that one would choose? The chosen ones, and in each setting the better half
+ * of those with several seeds: rates that are too high spread by orders of magnitude more. */
 static bool is_quiet(const struct compare *c, int i) {
     const struct compare_point *g = &c->point[i];
     int all = 0, better = 0;

@@ -54,12 +54,12 @@ struct compare_point {
 
 struct compare_arm {
     int point; /* the chosen one; -1: no run of it is complete */
-    int any;    /* one of its points */
-    int tried;  /* points */
-    int rank;   /* within its setting; 0: the untouched base, or no number */
-    bool tied;  /* shares its rank */
-    int pair;   /* with the best arm of its setting; -1: it is the best, the base, or has no number */
-    long rows;  /* with scores of their own on the reported split, in all its seeds */
+    int any;   /* one of its points */
+    int tried; /* points */
+    int rank;  /* within its setting; 0: the untouched base, or no number */
+    bool tied; /* shares its rank */
+    int pair;  /* with the best arm of its setting; -1: it is the best, the base, or has no number */
+    long rows; /* with scores of their own on the reported split, in all its seeds */
 };
 
 struct compare_pair {
@@ -75,8 +75,9 @@ struct compare_pair {
 struct compare_front { /* a point as a compromise: its group's best (method, rank and modules) */
     int point;
     bool untimed; /* no time that compares */
-    int by[3];    /* against saved bytes, peak memory, time: the point that dominates it; -1: none, on the
-                     front; -2: unknown */
+    /* against saved bytes, peak memory, time: the point that dominates it; -1: none, on the front; -2:
+     * unknown */
+    int by[3];
 };
 
 struct compare {
@@ -94,12 +95,14 @@ struct compare {
     int npair, pair_cap;
     struct compare_front *front;
     int nfront, front_cap;
-    double noise_sd; /* of equal points over seeds, on the reported split: the chosen ones and the better half; NaN: one seed */
+    /* of equal points over seeds, on the reported split: the chosen ones and the better half; NaN: one
+     * seed */
+    double noise_sd;
     int noise_df;
     double noise_difference; /* two means of noise_seeds seeds differ by more than this by chance in 5 % */
     int noise_seeds;         /* the fewest of the chosen points */
-    bool timings_alone;      /* the time front compares runs that had the machine to themselves; else all had
-                                company */
+    /* the time front compares runs that had the machine to themselves; else all had company */
+    bool timings_alone;
 };
 
 /* ERR_USER: no such sweep, no such key, a bad condition, a metric nobody recorded; ERR_RESOURCE: no finished

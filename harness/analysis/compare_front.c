@@ -44,7 +44,8 @@ static void dominators_find(struct compare *c, struct compare_front *f) {
             if (o == f || strcmp(c->point[o->point].setting, c->point[f->point].setting) ||
                 !dominates(c, o, f, axis))
                 continue;
-            if (f->by[axis] < 0 || prefer_value(c->maximize, score_of(c, o), c->point[f->by[axis]].score.mean))
+            if (f->by[axis] < 0 ||
+                prefer_value(c->maximize, score_of(c, o), c->point[f->by[axis]].score.mean))
                 f->by[axis] = o->point;
         }
     }
@@ -73,8 +74,8 @@ void compare_fronts(struct compare *c) {
             continue;
         }
         const struct compare_point *old = &c->point[c->front[k].point];
-        bool better =
-            old->diverged != g->diverged ? old->diverged : prefer_value(c->maximize, g->eval.mean, old->eval.mean);
+        bool better = old->diverged != g->diverged ? old->diverged
+                                                   : prefer_value(c->maximize, g->eval.mean, old->eval.mean);
         if (better) c->front[k].point = i;
     }
     if (!c->nfront) return;

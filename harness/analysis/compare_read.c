@@ -205,17 +205,17 @@ static void point_add(struct compare *c, const struct db_query *q) {
     GROW(c->point, c->npoint, c->point_cap);
     struct compare_point *g = &c->point[c->npoint++];
     *g = (struct compare_point){.id = db_query_int(q, Q_POINT),
-                                 .setting = setting_make(q),
-                                 .arm = arm_make(c, q),
-                                 .method = text_copy(q, Q_METHOD),
-                                 .targets = text_copy(q, Q_TARGETS),
-                                 .untouched = db_query_int(q, Q_UNTOUCHED) != 0,
-                                 .r = db_query_type(q, Q_R) == DB_NULL ? -1 : db_query_int(q, Q_R),
-                                 .lr = db_query_num(q, Q_LR),
-                                 .first = c->nrun,
-                                 .bytes = -1,
-                                 .peak = -1,
-                                 .train_s = NAN};
+                                .setting = setting_make(q),
+                                .arm = arm_make(c, q),
+                                .method = text_copy(q, Q_METHOD),
+                                .targets = text_copy(q, Q_TARGETS),
+                                .untouched = db_query_int(q, Q_UNTOUCHED) != 0,
+                                .r = db_query_type(q, Q_R) == DB_NULL ? -1 : db_query_int(q, Q_R),
+                                .lr = db_query_num(q, Q_LR),
+                                .first = c->nrun,
+                                .bytes = -1,
+                                .peak = -1,
+                                .train_s = NAN};
     g->label = label_make(g);
 }
 

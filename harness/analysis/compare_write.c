@@ -234,7 +234,8 @@ static void note_noise(const struct compare *c, struct strbuf *out) {
     table_format_num(sd, TABLE_LOSS, c->noise_sd);
     table_format_num(d, TABLE_LOSS, c->noise_difference);
     strbuf_addf(out,
-                "noise floor: equal configurations (the better half) spread by sd %s over seeds (%d degrees of freedom); two "
+                "noise floor: equal configurations (the better half) spread by sd %s over seeds (%d degrees "
+                "of freedom); two "
                 "%s differ by %s or more by chance in 5 %% of cases\n",
                 sd, c->noise_df, c->noise_seeds == 1 ? "single runs" : "means", d);
 }
@@ -264,9 +265,8 @@ void compare_notes(const struct compare *c, struct strbuf *out) {
             "optimistic: chosen and judged by %s, since not every run has a test score (data.test): the more "
             "an arm tried, the better it looks\n",
             c->reported);
-    strbuf_adds(
-        out,
-        "rank: 1 + the arms that are better with p <= 0.05 (Holm, over all pairs); =: cannot be told apart\n");
+    strbuf_adds(out, "rank: 1 + the arms that are better with p <= 0.05 (Holm, over all pairs); =: cannot be "
+                     "told apart\n");
     note_differences(c, out);
     note_noise(c, out);
 }

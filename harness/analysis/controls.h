@@ -24,9 +24,10 @@ struct control_arm {
 };
 
 struct control_row {
-    char *kind;     /* what is held equal */
-    char *settings; /* "train.batch_size=4 ...": what else tells this row from others of its method, rank,
-                       alpha and modules; "" */
+    char *kind; /* what is held equal */
+    /* "train.batch_size=4 ...": what else tells this row from others of its method, rank, alpha and modules;
+     * "" */
+    char *settings;
     struct control_arm of, control;
     struct stats_diff diff; /* of - control, over shared seeds; n = 0: there are none */
 };

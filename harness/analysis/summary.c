@@ -208,8 +208,7 @@ static int read_budget(struct load *l, int64_t sweep, struct err *e) {
     return rc;
 }
 
-/* ---- grouping -------------------------------------------------------------------------------------------
- */
+/* ---- grouping ------------------------------------------------------------------------------------------ */
 
 static int text_compare(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
 
@@ -278,8 +277,7 @@ static struct arm arm_best(struct cell *const *c, size_t n, bool maximize, int *
     return best;
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 /* Has some configuration finished with two seeds, so that there is a spread to tell? */
 static bool several_seeds(const struct load *l) {
@@ -404,8 +402,9 @@ static void row_add(struct load *l, struct cell *const *c, size_t n) {
     for (int a = 0; a < l->naxis; a++) {
         const char *v = c[0]->extra[a], *slash = *v == '/' ? strrchr(v, '/') : NULL;
         table_text(t, v);
+        /* a default that means nothing to it */
         if (base_alike(l, c[0], a))
-            table_shown(t, "-"); /* a default that means nothing to it */
+            table_shown(t, "-");
         else if (slash)
             table_shown(t, "%s", slash + 1);
     }
@@ -446,8 +445,7 @@ static void table_fill(struct load *l) {
     free(member);
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static void load_release(struct load *l) {
     for (size_t i = 0; i < l->n; i++) {

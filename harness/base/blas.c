@@ -58,9 +58,10 @@ const char *blas_should(void) {
 /* The kernel to ask for, or NULL: it is right, or the user decided, or this is no x86. */
 static const char *wanted(void) { return getenv(CORETYPE) || getenv(MARK) ? NULL : blas_should(); }
 
-/* Threads of a team that wait burn their core for milliseconds by default; when somebody else wants that core too, every
- * parallel region then waits for a time slice (measured with one foreign process on two cores: 7 times slower). With a short spin the
- * loss on an idle machine is within the noise. libgomp reads this once, before main. */
+/* Threads of a team that wait burn their core for milliseconds by default; when somebody else wants that core
+ * too, every parallel region then waits for a time slice (measured with one foreign process on two cores: 7
+ * times slower). With a short spin the loss on an idle machine is within the noise. libgomp reads this once,
+ * before main. */
 static bool spins(void) { return !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"); }
 
 void blas_set_env(void) {

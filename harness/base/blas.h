@@ -11,8 +11,9 @@
  * dq, bw, vl), 2 AVX2 and FMA, 1 less. `exact`: a stronger kernel than `level` is wrong too. */
 const char *blas_better(const char *chosen, int level, int exact);
 
-/* Exec this program again with that environment, unless it is there already or the user decided (OPENBLAS_CORETYPE;
- * OMP_WAIT_POLICY or GOMP_SPINCOUNT). Returns otherwise. First thing in main, before any thread. */
+/* Exec this program again with that environment, unless it is there already or the user decided
+ * (OPENBLAS_CORETYPE; OMP_WAIT_POLICY or GOMP_SPINCOUNT). Returns otherwise. First thing in main, before any
+ * thread. */
 void blas_reexec(char **argv);
 /* Set the environment for programs started from here, so that they need no second exec. */
 void blas_set_env(void);

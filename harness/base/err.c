@@ -30,11 +30,16 @@ int err_wrap(struct err *e, const char *fmt, ...) {
 
 int err_exit_code(const struct err *e) {
     switch (e->code) {
-    case ERR_OK: return 0;
-    case ERR_USER: return 2;
-    case ERR_RESOURCE: return 3;
-    case ERR_STOP: return 130;
-    default: return 1;
+    case ERR_OK:
+        return 0;
+    case ERR_USER:
+        return 2;
+    case ERR_RESOURCE:
+        return 3;
+    case ERR_STOP:
+        return 130;
+    default:
+        return 1;
     }
 }
 

@@ -19,8 +19,8 @@ struct err {
     char msg[1024];
 };
 
-/* Fill `e` (may be NULL) with one line: what is wrong, where (file, line), and what to do. No trailing newline.
- * Returns `code`, so that `return err_set(e, ERR_USER, "%s:%d: ...", file, line)` reads well. */
+/* Fill `e` (may be NULL) with one line: what is wrong, where (file, line), and what to do. No trailing
+ * newline. Returns `code`, so that `return err_set(e, ERR_USER, "%s:%d: ...", file, line)` reads well. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix: " before the message that is already in `e`. Returns e->code. */

@@ -1,7 +1,7 @@
 /* mem.c - the allocation gate: counting, peaks, the limit, and the bump arena. See mem.h.
  *
- * Large blocks come straight from mmap: they are zero without being touched, so that a counting pass costs address space
- * only, and they go back to the system when freed. */
+ * Large blocks come straight from mmap: they are zero without being touched, so that a counting pass costs
+ * address space only, and they go back to the system when freed. */
 #include "harness/base/mem.h"
 
 #include <stdint.h>
@@ -19,8 +19,8 @@ static size_t round_up(size_t n) {
 }
 
 const char *mem_cat_name(enum mem_cat c) {
-    static const char *const names[MEM_NCAT] = {"base", "param", "fixed", "grad", "opt",
-                                                "act",  "scratch", "data", "misc"};
+    static const char *const names[MEM_NCAT] = {"base", "param",   "fixed", "grad", "opt",
+                                                "act",  "scratch", "data",  "misc"};
     BUG_ON((unsigned)c >= MEM_NCAT, "category=%d", (int)c);
     return names[c];
 }
@@ -109,8 +109,8 @@ void mem_free(struct mem *m, enum mem_cat cat, void *p, size_t bytes) {
         free(p);
 }
 
-/* The reserve is not accessible, so that it counts against no limit on memory (vm.overcommit_memory = 2); arena_alloc opens what
- * it hands out. */
+/* The reserve is not accessible, so that it counts against no limit on memory (vm.overcommit_memory = 2);
+ * arena_alloc opens what it hands out. */
 void arena_init(struct arena *a, struct mem *m, size_t reserve) {
     memset(a, 0, sizeof *a);
     a->mem = m;

@@ -1,11 +1,12 @@
 /* mem.h - the one gate through which all training memory passes, by category.
  *
- * A gate counts live and peak bytes per category and in total, remembers the split at the moment of the total peak, and
- * enforces a limit. In counting mode it does the same arithmetic but hands out address space that nobody touches, so that
- * `bench plan` runs the same allocation path as a run and predicts its peak to the byte.
+ * A gate counts live and peak bytes per category and in total, remembers the split at the moment of the total
+ * peak, and enforces a limit. In counting mode it does the same arithmetic but hands out address space that
+ * nobody touches, so that `bench plan` runs the same allocation path as a run and predicts its peak to the
+ * byte.
  *
- * Limits are enforced by the gate's `deny` callback, which does not return (the worker reports the state `oom`).
- * One gate per run; calls come from one thread. */
+ * Limits are enforced by the gate's `deny` callback, which does not return (the worker reports the state
+ * `oom`). One gate per run; calls come from one thread. */
 #ifndef BENCH_MEM_H
 #define BENCH_MEM_H
 
@@ -37,7 +38,8 @@ struct mem {
 };
 
 void mem_init(struct mem *m, bool counting, size_t limit);
-/* For tests: every gate that does not count refuses the n-th allocation from now, through deny, and then none. 0: never. */
+/* For tests: every gate that does not count refuses the n-th allocation from now, through deny, and then
+ * none. 0: never. */
 void mem_refuse(long n);
 long mem_refuses(void); /* how far away it still is; 0: it has been */
 
@@ -47,7 +49,8 @@ void *mem_alloc(struct mem *m, enum mem_cat cat, size_t bytes);
 void mem_free(struct mem *m, enum mem_cat cat, void *p, size_t bytes);
 /* The block of `bytes` changes its category. */
 void mem_move(struct mem *m, enum mem_cat from, enum mem_cat to, size_t bytes);
-/* Count memory that somebody else holds (a mapped model file), without allocating. Negative deltas take it back. */
+/* Count memory that somebody else holds (a mapped model file), without allocating. Negative deltas take it
+ * back. */
 void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta);
 
 /* A bump arena: many allocations, released together. Its pages are kept from one use to the next. */
@@ -58,8 +61,8 @@ struct arena {
     size_t open; /* of it may be touched: grows with use */
     size_t cat_used[MEM_NCAT];
 };
-/* `reserve`: wanted bytes of address space, which costs nothing until it is used; where that is limited (ulimit -v) the largest half, quarter, ...
- * that is to be had. */
+/* `reserve`: wanted bytes of address space, which costs nothing until it is used; where that is limited
+ * (ulimit -v) the largest half, quarter, ... that is to be had. */
 void arena_init(struct arena *a, struct mem *m, size_t reserve);
 /* 64-byte aligned; contents undefined (NOT zeroed). */
 void *arena_alloc(struct arena *a, enum mem_cat cat, size_t bytes);

@@ -10,7 +10,8 @@ static void philox(const uint32_t key[2], uint32_t c[4]) {
     uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
         uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-        uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1, (uint32_t)a};
+        uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k1,
+                            (uint32_t)a};
         for (int i = 0; i < 4; i++) c[i] = next[i];
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
@@ -49,7 +50,8 @@ void rng_fill_uniform(struct rng r, float *out, size_t n, float bound) {
     for (size_t i = 0; i < n; i += 4) {
         uint32_t c[4] = {(uint32_t)(i / 4), (uint32_t)((uint64_t)i / 4 >> 32), 0, 0};
         philox(r.key, c);
-        for (size_t j = 0; j < 4 && i + j < n; j++) out[i + j] = ((float)(c[j] >> 8) * 0x1p-23f - 1.0f) * bound;
+        for (size_t j = 0; j < 4 && i + j < n; j++)
+            out[i + j] = ((float)(c[j] >> 8) * 0x1p-23f - 1.0f) * bound;
     }
 }
 
@@ -87,7 +89,8 @@ uint32_t mt19937_next(struct mt19937 *m) {
 }
 
 void mt19937_fill_uniform(struct mt19937 *m, float *out, size_t n, float bound) {
-    /* at::uniform_real_distribution<float>: (24 bits * 2^-24) * (to - from) + from, fused as PyTorch's AVX2 and AVX-512 kernels
-     * round it. */
-    for (size_t i = 0; i < n; i++) out[i] = fmaf((float)(mt19937_next(m) & 0xffffffu) * 0x1p-24f, bound - -bound, -bound);
+    /* at::uniform_real_distribution<float>: (24 bits * 2^-24) * (to - from) + from, fused as PyTorch's AVX2
+     * and AVX-512 kernels round it. */
+    for (size_t i = 0; i < n; i++)
+        out[i] = fmaf((float)(mt19937_next(m) & 0xffffffu) * 0x1p-24f, bound - -bound, -bound);
 }

@@ -1,8 +1,10 @@
-/* rng.h - counter-based random numbers: a value depends on (key, counter) alone, never on what was drawn before.
+/* rng.h - counter-based random numbers: a value depends on (key, counter) alone, never on what was drawn
+ * before.
  *
- * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). A key is made from the run's seed and a
- * name (a tensor, "shuffle", ...), so that adapter initialisation, data order and dropout each depend on the seed alone.
- * MT19937 is here because VeRA's shared matrices must be the ones that PyTorch draws. */
+ * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). A key is made from
+ * the run's seed and a name (a tensor, "shuffle", ...), so that adapter initialisation, data order and
+ * dropout each depend on the seed alone. MT19937 is here because VeRA's shared matrices must be the ones that
+ * PyTorch draws. */
 #ifndef BENCH_RNG_H
 #define BENCH_RNG_H
 

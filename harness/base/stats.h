@@ -35,8 +35,8 @@ struct stats_diff {
     double diff;   /* mean of b - a */
     double se, df; /* standard error, its degrees of freedom; NaN when n < 2 */
     double lo, hi; /* 95 % interval; NaN when n < 2 */
-    double
-        p; /* two-sided, of no difference; NaN when n < 2. 0 when se is 0 and diff is not; 1 when both are */
+    /* two-sided, of no difference; NaN when n < 2. 0 when se is 0 and diff is not; 1 when both are */
+    double p;
 };
 /* Paired t test: a[i] and b[i] belong together. */
 struct stats_diff stats_paired(const double *a, const double *b, int n);

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- allocation ---- */
+/* ---- allocation ---------------------------------------------------------------------------------------- */
 
 static void *alloc_checked(void *p, size_t n) {
     if (p) return p;
@@ -60,7 +60,7 @@ char *xasprintf(const char *fmt, ...) {
     return s;
 }
 
-/* ---- strbuf ---- */
+/* ---- strbuf -------------------------------------------------------------------------------------------- */
 
 /* Room for n more bytes and the NUL. */
 static void strbuf_reserve(struct strbuf *b, size_t n) {
@@ -117,10 +117,10 @@ char *strbuf_detach(struct strbuf *b) {
     return s;
 }
 
-/* ---- files ---- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
-/* Open a file for reading; its size in *size, -1 where it has none. `pipes`: wait for the writer of a named pipe; else such a thing opens
- * at once, for the caller to refuse. Error: names the path. */
+/* Open a file for reading; its size in *size, -1 where it has none. `pipes`: wait for the writer of a named
+ * pipe; else such a thing opens at once, for the caller to refuse. Error: names the path. */
 static int open_any(const char *path, bool pipes, off_t *size, struct err *e) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | (pipes ? 0 : O_NONBLOCK));
     if (fd < 0) return err_set(e, ERR_USER, "%s: cannot open: %s", path, strerror(errno));
@@ -142,7 +142,9 @@ static int open_regular(const char *path, off_t *size, struct err *e) {
     int fd = open_any(path, false, size, e);
     if (fd < 0 || *size >= 0) return fd;
     close(fd);
-    return err_set(e, ERR_USER, "%s: is not a regular file: give the name of one (a pipe can be saved to one first)", path);
+    return err_set(e, ERR_USER,
+                   "%s: is not a regular file: give the name of one (a pipe can be saved to one first)",
+                   path);
 }
 
 /* What is mapped now, for on_bus: entries come and go on the thread that maps. */
@@ -184,7 +186,8 @@ static void on_bus(int sig, siginfo_t *info, void *context) {
         while (__atomic_exchange_n(&told, 1, __ATOMIC_SEQ_CST)) pause(); /* another thread is at it */
         tell("bench: ");
         tell(x->path);
-        tell(": became shorter while it was read (cut off or overwritten in place?): put the whole file back and give the command again\n");
+        tell(": became shorter while it was read (cut off or overwritten in place?): put the whole file back "
+             "and give the command again\n");
         _exit(3);
     }
     signal(sig, SIG_DFL); /* not ours: the fault happens again and kills */
@@ -271,12 +274,17 @@ static int write_all(int fd, const char *p, size_t n) {
 int file_write(const char *path, const void *bytes, size_t n, struct err *e) {
     static atomic_uint serial; /* two threads, one path: two temporary files */
     struct stat st;
-    /* Renaming would put a file in the place of a device, a pipe or a link: those are written into, and the file that a link names is replaced. */
+    /* Renaming would put a file in the place of a device, a pipe or a link: those are written into, and the
+     * file that a link names is replaced. */
     char *real = realpath(path, NULL);
-    bool there = stat(path, &st) == 0 && !S_ISDIR(st.st_mode), into = there && (!S_ISREG(st.st_mode) || !real);
+    bool there = stat(path, &st) == 0 && !S_ISDIR(st.st_mode),
+         into = there && (!S_ISREG(st.st_mode) || !real);
     const char *target = there && !into ? real : path;
-    char *tmp = into ? NULL : xasprintf("%s.tmp.%ld.%u", target, (long)getpid(), atomic_fetch_add(&serial, 1));
-    int fd = into ? open(path, O_WRONLY | O_CLOEXEC) : open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), code = 0;
+    char *tmp =
+        into ? NULL : xasprintf("%s.tmp.%ld.%u", target, (long)getpid(), atomic_fetch_add(&serial, 1));
+    int fd = into ? open(path, O_WRONLY | O_CLOEXEC)
+                  : open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666),
+        code = 0;
     if (fd < 0) {
         code = err_set(e, ERR_RESOURCE, "%s: cannot create: %s", path, strerror(errno));
     } else {
@@ -338,8 +346,8 @@ char *path_dir(const char *path) {
 
 char *cache_dir(void) {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (xdg && xdg[0] == '/')
-        return path_join(xdg, "bench"); /* a relative one is to be ignored, says the standard */
+    /* a relative one is to be ignored, says the standard */
+    if (xdg && xdg[0] == '/') return path_join(xdg, "bench");
     if (home && *home) return path_join(home, ".cache/bench");
     return xasprintf("/tmp/bench-cache-%ld", (long)getuid());
 }
@@ -360,7 +368,8 @@ char *share_dir(void) {
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     exe[n > 0 ? n : 0] = '\0';
     char *bin = path_dir(exe), *prefix = path_dir(bin), *dir = xstrdup(bin);
-    char *installed = path_join(prefix, "share/bench"), *found = dir_exists(installed) ? xstrdup(installed) : NULL;
+    char *installed = path_join(prefix, "share/bench"),
+         *found = dir_exists(installed) ? xstrdup(installed) : NULL;
     /* The tests' binaries are a few folders below the tree's top. */
     for (int up = 0; up < 5 && !found; up++) {
         if (is_source_tree(dir)) found = path_join(dir, "experiments");
@@ -376,7 +385,7 @@ char *share_dir(void) {
     return found;
 }
 
-/* ---- digests ---- */
+/* ---- digests ------------------------------------------------------------------------------------------- */
 
 static EVP_MD_CTX *sha_begin(void) {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
@@ -420,7 +429,7 @@ int sha256_file(const char *path, char out[65], struct err *e) {
     return code;
 }
 
-/* ---- words ---- */
+/* ---- words --------------------------------------------------------------------------------------------- */
 
 int str_distance(const char *a, const char *b) {
     int n = (int)strlen(a), m = (int)strlen(b);
@@ -483,7 +492,7 @@ size_t utf8_valid_prefix(const char *s, size_t n) {
     return i;
 }
 
-/* ---- the process ---- */
+/* ---- the process --------------------------------------------------------------------------------------- */
 
 double now_seconds(void) {
     struct timespec t;

@@ -50,24 +50,26 @@ struct map {
 };
 int map_open(struct map *m, const char *path, struct err *e); /* error: names the path and errno */
 void map_close(struct map *m);
-/* From now on a mapped file that somebody cuts off or overwrites in place ends the process with a line that names the file and with exit code
- * 3, not with a bus error. Maps must be opened and closed on one thread. For main() alone. */
+/* From now on a mapped file that somebody cuts off or overwrites in place ends the process with a line that
+ * names the file and with exit code 3, not with a bus error. Maps must be opened and closed on one thread.
+ * For main() alone. */
 void map_explain_faults(void);
 
 /* Read a whole file of at most `limit` bytes into b (appended). Errors name the path. */
 int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
-/* Write atomically: temporary file in the same folder, fsync, rename. Through a link its file is replaced; a device or a pipe is written into. */
+/* Write atomically: temporary file in the same folder, fsync, rename. Through a link its file is replaced; a
+ * device or a pipe is written into. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *e);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
-int dir_make(const char *path, struct err *e); /* like mkdir -p */
+int dir_make(const char *path, struct err *e);      /* like mkdir -p */
 char *path_join(const char *dir, const char *name); /* caller frees; an absolute name is returned as it is */
 char *path_dir(const char *path);                   /* caller frees; "." where there is no slash */
 
 /* $XDG_CACHE_HOME/bench, else $HOME/.cache/bench. Caller frees. Not created. */
 char *cache_dir(void);
-/* The folder with sweeps/, plots/, data/, models/ of this build: $BENCH_SHARE, else <folder of the executable>/experiments
- * when it exists (a source tree), else <prefix>/share/bench. Caller frees. */
+/* The folder with sweeps/, plots/, data/, models/ of this build: $BENCH_SHARE, else <folder of the
+ * executable>/experiments when it exists (a source tree), else <prefix>/share/bench. Caller frees. */
 char *share_dir(void);
 
 /* SHA-256 as 64 hex digits + NUL. */
@@ -79,10 +81,11 @@ int str_distance(const char *a, const char *b);
 /* The closest of n names within distance 3 (and less than half the length), or NULL. */
 const char *str_closest(const char *word, const char *const *names, size_t n);
 
-/* Length of the valid UTF-8 prefix of s[0..n): n when all of it is valid (no surrogates, no overlongs, <= U+10FFFF). */
+/* Length of the valid UTF-8 prefix of s[0..n): n when all of it is valid (no surrogates, no overlongs, <=
+ * U+10FFFF). */
 size_t utf8_valid_prefix(const char *s, size_t n);
 
-double now_seconds(void); /* CLOCK_MONOTONIC */
+double now_seconds(void);    /* CLOCK_MONOTONIC */
 size_t rss_peak_bytes(void); /* max RSS of this process (VmHWM) */
 size_t rss_now_bytes(void);
 

@@ -38,11 +38,12 @@ static void collect(struct net *net, struct adapter_out *o) {
     }
 }
 
-/* The same name in the bare model, without a head above it: what PEFT wraps where a task wants hidden states alone. NULL: it has no other. Caller
- * frees. */
+/* The same name in the bare model, without a head above it: what PEFT wraps where a task wants hidden states
+ * alone. NULL: it has no other. Caller frees. */
 static char *bare_name(const struct net *net, const char *name) {
     size_t head = strlen(HEAD_PREFIX), n = net->backbone ? strlen(net->backbone) : 0;
-    if (!n || strncmp(name, HEAD_PREFIX, head) != 0 || strncmp(name + head, net->backbone, n) != 0) return NULL;
+    if (!n || strncmp(name, HEAD_PREFIX, head) != 0 || strncmp(name + head, net->backbone, n) != 0)
+        return NULL;
     return xasprintf(HEAD_PREFIX "%s", name + head + n);
 }
 
@@ -70,7 +71,8 @@ static bool means_more(const struct net *net, const char *kind) {
     for (int i = 0; i < net->nsites; i++) {
         const struct site *s = net->sites[i];
         size_t len = strlen(s->module);
-        if (!s->adapted && len > n && s->module[len - n - 1] == '.' && !strcmp(s->module + len - n, kind)) return true;
+        if (!s->adapted && len > n && s->module[len - n - 1] == '.' && !strcmp(s->module + len - n, kind))
+            return true;
     }
     return false;
 }
@@ -85,7 +87,8 @@ static json_t *target_list(const struct net *net, bool bare) {
         const struct site *s = net->sites[i];
         if (s->adapted) json_array_append_new(modules, json_string(s->module + prefix));
         bool listed = false;
-        for (int j = 0; j < i && !listed; j++) listed = !strcmp(net->sites[j]->kind, s->kind) && net->sites[j]->adapted;
+        for (int j = 0; j < i && !listed; j++)
+            listed = !strcmp(net->sites[j]->kind, s->kind) && net->sites[j]->adapted;
         if (!listed && s->adapted) json_array_append_new(kinds, json_string(s->kind));
         if (s->adapted && means_more(net, s->kind)) whole = false;
     }
@@ -100,7 +103,8 @@ static bool is_conv1d(const struct net *net) {
     return false;
 }
 
-/* PEFT's modules_to_save: the modules of the task's own parameters, each once ("classifier"); null without any. */
+/* PEFT's modules_to_save: the modules of the task's own parameters, each once ("classifier"); null without
+ * any. */
 static json_t *head_list(const struct net *net) {
     json_t *list = json_array();
     const char *last = "";
@@ -108,8 +112,10 @@ static json_t *head_list(const struct net *net) {
         if (!net->params[i]->head) continue;
         const char *module = net->params[i]->name + strlen(HEAD_PREFIX), *dot = strrchr(module, '.');
         size_t n = dot ? (size_t)(dot - module) : strlen(module);
-        if (strlen(last) != n || strncmp(last, module, n) != 0) json_array_append_new(list, json_stringn(module, n));
-        last = json_array_size(list) ? json_string_value(json_array_get(list, json_array_size(list) - 1)) : "";
+        if (strlen(last) != n || strncmp(last, module, n) != 0)
+            json_array_append_new(list, json_stringn(module, n));
+        last =
+            json_array_size(list) ? json_string_value(json_array_get(list, json_array_size(list) - 1)) : "";
     }
     if (json_array_size(list)) return list;
     json_decref(list);
@@ -197,10 +203,11 @@ static bool is_off(const json_t *v) {
            (json_is_object(v) && !json_object_size(v)) || (json_is_array(v) && !json_array_size(v));
 }
 
-/* Fields that every method's file may have: read here, only where it came from, or told by the tensors or by the model. */
+/* Fields that every method's file may have: read here, only where it came from, or told by the tensors or by
+ * the model. */
 static const char *const common_fields[] = {
-    "peft_type", "method", "target_modules", "auto_mapping", "base_model_name_or_path", "revision",
-    "peft_version", "task_type", "inference_mode", "fan_in_fan_out", "modules_to_save", NULL};
+    "peft_type",    "method",    "target_modules", "auto_mapping",   "base_model_name_or_path", "revision",
+    "peft_version", "task_type", "inference_mode", "fan_in_fan_out", "modules_to_save",         NULL};
 
 static bool listed(const char *const *names, const char *key) {
     for (; names && *names; names++)
@@ -279,7 +286,10 @@ json_t *adapter_config(const char *dir, const struct method *as, struct err *e) 
     }
     if (!tried && as)
         err_set(&first, ERR_USER, "%s '%.40s' is no start for method %s", type ? "peft_type" : "method",
-                type ? type : named ? named : "", as->name);
+                type    ? type
+                : named ? named
+                        : "",
+                as->name);
     else if (!tried)
         err_set(&first, ERR_USER, type ? "peft_type %.40s is not implemented" : "peft_type is missing", type);
     if (!out) err_set(e, ERR_USER, "%s/adapter_config.json: %s", dir, first.msg);
@@ -308,7 +318,10 @@ static int same_draw(const struct param *p, const struct weight *w, const char *
     weight_expand(w, 0, w->rows, 0, w->cols, theirs, p->cols);
     bool same = !memcmp(theirs, p->value, param_size(p) * sizeof *theirs);
     free(theirs);
-    return same ? 0 : err_set(e, ERR_USER, "%s: its '%s' is not the one that its seed gives: training cannot go on from it", path, p->name);
+    return same ? 0
+                : err_set(e, ERR_USER,
+                          "%s: its '%s' is not the one that its seed gives: training cannot go on from it",
+                          path, p->name);
 }
 
 static int load_tensor(const struct net *net, struct param *p, const struct modelfile *f, struct err *e) {
@@ -382,8 +395,8 @@ int adapter_load(struct net *net, const char *dir, struct err *e) {
         used++;
     }
     if (!rc && used != modelfile_count(f))
-        rc = err_set(e, ERR_USER, "%s: it has %d tensors, %d of them belong to this model's %s adapter%s", path,
-                     modelfile_count(f), used, net->method->name,
+        rc = err_set(e, ERR_USER, "%s: it has %d tensors, %d of them belong to this model's %s adapter%s",
+                     path, modelfile_count(f), used, net->method->name,
                      net->training ? ": are target_modules the same?" : "");
     modelfile_close(f);
     free(path);

@@ -1,7 +1,8 @@
-/* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and adapter_config.json.
+/* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and
+ * adapter_config.json.
  *
- * Methods that train vectors of the base (bitfit, norms) have no form in PEFT: the same two files, with Hugging Face's tensor names, and "method" in
- * place of "peft_type". */
+ * Methods that train vectors of the base (bitfit, norms) have no form in PEFT: the same two files, with
+ * Hugging Face's tensor names, and "method" in place of "peft_type". */
 #ifndef BENCH_ADAPTER_H
 #define BENCH_ADAPTER_H
 
@@ -17,25 +18,28 @@ struct adapter_saved {
     char sha256[65];
 };
 
-/* Write the adapter of a bound net into folder `dir` (made when missing). `base_model` goes into base_model_name_or_path, `task_type` is
- * PEFT's ("CAUSAL_LM"). With dir NULL or in counting mode nothing is written and only the sizes are filled. Error: disk. */
-int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type, struct adapter_saved *ret,
-                 struct err *e);
+/* Write the adapter of a bound net into folder `dir` (made when missing). `base_model` goes into
+ * base_model_name_or_path, `task_type` is PEFT's ("CAUSAL_LM"). With dir NULL or in counting mode nothing is
+ * written and only the sizes are filled. Error: disk. */
+int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type,
+                 struct adapter_saved *ret, struct err *e);
 
-/* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form of a run's configuration, to be put over a
- * base configuration. `as`: the method that shall read it (a LoRA is a start for LoRA-FA); NULL: the first that does. Errors name the file and what is
- * not implemented. Caller decrefs. */
+/* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form
+ * of a run's configuration, to be put over a base configuration. `as`: the method that shall read it (a LoRA
+ * is a start for LoRA-FA); NULL: the first that does. Errors name the file and what is not implemented.
+ * Caller decrefs. */
 json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
 /* base_model_name_or_path of a saved adapter, or NULL. Caller frees. */
 char *adapter_base(const char *dir);
 /* SHA-256 (hex) of its tensors, remembered (digest.h). */
 int adapter_digest(const char *dir, char out[65], struct err *e);
-/* Declare the heads that an adapter has saved (modules_to_save) in a net without a task, before a method is bound: adapter_load then finds a place for
- * them. Nothing where it has none. */
+/* Declare the heads that an adapter has saved (modules_to_save) in a net without a task, before a method is
+ * bound: adapter_load then finds a place for them. Nothing where it has none. */
 int adapter_heads(struct net *net, const char *dir, struct err *e);
-/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and none may be left over. A net that trains keeps its
- * own start of what a task brings and the file lacks, and must have drawn the frozen tensors that all sites share as the file has them. In counting mode only
- * names and shapes are compared. */
+/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and
+ * none may be left over. A net that trains keeps its own start of what a task brings and the file lacks, and
+ * must have drawn the frozen tensors that all sites share as the file has them. In counting mode only names
+ * and shapes are compared. */
 int adapter_load(struct net *net, const char *dir, struct err *e);
 
 #endif

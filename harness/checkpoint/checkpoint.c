@@ -45,8 +45,10 @@ static void collect(struct net *net, enum dtype type, struct tensors *all) {
         const struct param *p = net->params[i];
         if (!merge_is_models(p)) continue;
         struct tensor_out *t = &all->t[all->n];
-        *t = (struct tensor_out){
-            .name = p->head ? p->name + strlen(HEAD_PREFIX) : p->name, .dtype = type, .ndim = p->ndim, .shape = {p->rows, p->cols}};
+        *t = (struct tensor_out){.name = p->head ? p->name + strlen(HEAD_PREFIX) : p->name,
+                                 .dtype = type,
+                                 .ndim = p->ndim,
+                                 .shape = {p->rows, p->cols}};
         if (p->ndim == 1) t->shape[0] = p->cols;
         if (p->transposed) {
             t->shape[0] = p->cols;
@@ -94,10 +96,10 @@ static void set_type(json_t *c, enum dtype type) {
 static char *make_config(const struct model *model, const void *state, const struct modelfile *f,
                          enum dtype type, struct err *e) {
     if (modelfile_is_gguf(f) && !model->hf_config) {
-        err_set(
-            e, ERR_USER,
-            "%s: saving a model of type %s from GGUF as a Hugging Face folder is not implemented: use its folder, or save: adapter",
-            modelfile_path(f), model->name);
+        err_set(e, ERR_USER,
+                "%s: saving a model of type %s from GGUF as a Hugging Face folder is not implemented: use "
+                "its folder, or save: adapter",
+                modelfile_path(f), model->name);
         return NULL;
     }
     json_t *c = modelfile_is_gguf(f) ? model->hf_config(state) : json_deep_copy(modelfile_config(f));

@@ -9,19 +9,21 @@
 #include "harness/analysis/compare.h"
 
 static int usage(int code) {
-    fputs(
-        "usage: bench compare [SWEEP] [--by KEY,...] [--metric M] [--db FILE] [--where SQL] [--json | --csv | --markdown]\n\n"
-        "Each method at the configuration that is best on the evaluation split, judged on the test split; paired\n"
-        "differences with 95 % intervals, ranks with ties, and which configurations are dominated in cost.\n\n"
-        "  SWEEP          a sweep's name or file; default: the last sweep\n"
-        "  --by KEYS      what is compared: method, r, target_modules, train.batch_size, ... (method)\n"
-        "  --metric M     another metric of the evaluations than the sweep's\n"
-        "  --where SQL    only runs that meet a condition over the columns of the view `runs`\n"
-        "  --db FILE      the database (" DB_DEFAULT ")\n\n"
-        "examples:\n"
-        "  bench compare rank\n"
-        "  bench compare rank --by method,r --where \"target_modules = 'all-linear'\" --markdown\n",
-        code ? stderr : stdout);
+    fputs("usage: bench compare [SWEEP] [--by KEY,...] [--metric M] [--db FILE] [--where SQL] [--json | "
+          "--csv | --markdown]\n\n"
+          "Each method at the configuration that is best on the evaluation split, judged on the test split; "
+          "paired\n"
+          "differences with 95 % intervals, ranks with ties, and which configurations are dominated in "
+          "cost.\n\n"
+          "  SWEEP          a sweep's name or file; default: the last sweep\n"
+          "  --by KEYS      what is compared: method, r, target_modules, train.batch_size, ... (method)\n"
+          "  --metric M     another metric of the evaluations than the sweep's\n"
+          "  --where SQL    only runs that meet a condition over the columns of the view `runs`\n"
+          "  --db FILE      the database (" DB_DEFAULT ")\n\n"
+          "examples:\n"
+          "  bench compare rank\n"
+          "  bench compare rank --by method,r --where \"target_modules = 'all-linear'\" --markdown\n",
+          code ? stderr : stdout);
     return code;
 }
 

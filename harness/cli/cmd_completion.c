@@ -15,15 +15,16 @@
 #include "harness/core/task.h"
 #include "harness/base/util.h"
 
-static const char functions[] =
-    "# bash completion for bench, made by `bench completion bash`\n"
-    "_bench_give() { COMPREPLY+=($(compgen -W \"$1\" -- \"$cur\")); }\n"
-    "_bench_files() { local IFS=$'\\n'; compopt -o filenames 2>/dev/null; COMPREPLY+=($(compgen -f -- \"$cur\")); }\n"
-    "_bench_names() { _bench_give \"$(\"${COMP_WORDS[0]}\" ls \"$1\" --csv 2>/dev/null | tail -n +2 | cut -d, -f1)\"; }\n"
-    "_bench_keys() {\n"
-    "    compopt -o nospace 2>/dev/null\n"
-    "    _bench_give \"$_bench_set_keys\"\n"
-    "}\n";
+static const char functions[] = "# bash completion for bench, made by `bench completion bash`\n"
+                                "_bench_give() { COMPREPLY+=($(compgen -W \"$1\" -- \"$cur\")); }\n"
+                                "_bench_files() { local IFS=$'\\n'; compopt -o filenames 2>/dev/null; "
+                                "COMPREPLY+=($(compgen -f -- \"$cur\")); }\n"
+                                "_bench_names() { _bench_give \"$(\"${COMP_WORDS[0]}\" ls \"$1\" --csv "
+                                "2>/dev/null | tail -n +2 | cut -d, -f1)\"; }\n"
+                                "_bench_keys() {\n"
+                                "    compopt -o nospace 2>/dev/null\n"
+                                "    _bench_give \"$_bench_set_keys\"\n"
+                                "}\n";
 
 /* Names that are literally part of a script. */
 static bool is_plain(const char *s) {

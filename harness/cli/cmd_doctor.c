@@ -48,7 +48,7 @@ static void add(struct findings *f, int level, const char *what, const char *rem
     if (level == PROBLEM) f->problem = true;
 }
 
-/* ---- speed ---- */
+/* ---- speed --------------------------------------------------------------------------------------------- */
 
 enum { DIM = 512, TOKENS = 512 };
 
@@ -110,7 +110,7 @@ static void check_compute(struct findings *f, const struct machine *m) {
         by[blas_kernel_set_by()], blas);
 }
 
-/* ---- machine ---- */
+/* ---- machine ------------------------------------------------------------------------------------------- */
 
 static void check_machine(struct findings *f, const struct machine *m) {
     char why[128] = "";
@@ -170,7 +170,7 @@ static void check_disk(struct findings *f, const char *db) {
     free(dir);
 }
 
-/* ---- programs and data ---- */
+/* ---- programs and data --------------------------------------------------------------------------------- */
 
 /* First line that a program prints; false when it cannot be run. */
 static bool program_says(const char *command, char *line, size_t size) {
@@ -192,8 +192,9 @@ static void check_programs(struct findings *f) {
     else
         add(f, PROBLEM, "gnuplot", "apt-get install gnuplot-nox (or: make deps)",
             "not found: nothing can be drawn");
+    /* "pip 23.0.1 from ..." */
     if (program_says("python3 -m pip --version 2>/dev/null", line, sizeof line))
-        add(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "f") - 1, line); /* "pip 23.0.1 from ..." */
+        add(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "f") - 1, line);
     else
         add(f, NOTE, "pip", "apt-get install python3-pip (or: make deps)",
             "not found: `bench pull` needs it");
@@ -244,7 +245,7 @@ static void check_models(struct findings *f) {
     free(dir);
 }
 
-/* ---- the command ---- */
+/* ---- the command --------------------------------------------------------------------------------------- */
 
 static void print_findings(const struct findings *f) {
     size_t i;

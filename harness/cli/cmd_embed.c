@@ -16,13 +16,17 @@
 static const char help[] =
     "usage: bench embed --model M [--adapter RUN|DIR] -i FILE -o X.npy [options]\n"
     "\n"
-    "Write the vectors of the texts in FILE (- for standard input) as a float32 NumPy array [texts, numbers]: one text a line, or with\n"
-    "--text one a row of a .jsonl, .csv or .tsv file. M is an encoder, a sentence-transformers folder (whose pooling, normalisation,\n"
+    "Write the vectors of the texts in FILE (- for standard input) as a float32 NumPy array [texts, "
+    "numbers]: one text a line, or with\n"
+    "--text one a row of a .jsonl, .csv or .tsv file. M is an encoder, a sentence-transformers folder (whose "
+    "pooling, normalisation,\n"
     "length limit and prompts hold) or a language model.\n"
     "\n"
     "  --text TEMPLATE    what to make of a row: \"{title} {text}\"\n"
-    "  --prompt NAME      put the folder's prompt of that name in front: query, document, ... (default: its default prompt, if any)\n"
-    "  --pooling P        mean, cls, last or max (default: the folder's; else mean, of a language model last)\n"
+    "  --prompt NAME      put the folder's prompt of that name in front: query, document, ... (default: its "
+    "default prompt, if any)\n"
+    "  --pooling P        mean, cls, last or max (default: the folder's; else mean, of a language model "
+    "last)\n"
     "  --normalize Y      yes or no: vectors of length 1 (default: the folder's; else no)\n"
     "  --max-length N     tokens at which a text is cut (default: the folder's limit)\n"
     "  --special-tokens   special tokens written in a text are that, not plain text\n"
@@ -31,7 +35,8 @@ static const char help[] =
     "\n"
     "examples:\n"
     "  bench embed --model minilm-l6 -i sentences.txt -o sentences.npy\n"
-    "  bench embed --model minilm-l6 --adapter 12 -i corpus.jsonl --text '{title} {text}' --prompt document -o corpus.npy\n";
+    "  bench embed --model minilm-l6 --adapter 12 -i corpus.jsonl --text '{title} {text}' --prompt document "
+    "-o corpus.npy\n";
 
 struct options {
     const char *model, *adapter, *in, *out, *db, *text, *prompt;
@@ -229,9 +234,9 @@ int cmd_embed(int argc, char **argv) {
     }
     if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64 ||
         o.embed.normalize == -2 || o.embed.max_length < 0) {
-        fputs(
-            "bench embed: it wants --model, -i and -o (--normalize yes or no, --max-length from 1, 1 to 64 threads); see `bench embed --help`\n",
-            stderr);
+        fputs("bench embed: it wants --model, -i and -o (--normalize yes or no, --max-length from 1, 1 to 64 "
+              "threads); see `bench embed --help`\n",
+              stderr);
         return 2;
     }
     if (run(&o, &e) == 0) return 0;

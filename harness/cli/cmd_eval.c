@@ -19,20 +19,29 @@
 #include "harness/config/yaml.h"
 
 static const char help[] =
-    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE|FOLDER [--prompt T --completion T]\n"
+    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE|FOLDER [--prompt T "
+    "--completion T]\n"
     "                  [--set key=value]... [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
     "\n"
-    "Score a model on the evaluation rows of a data set. Task lm: the mean loss per completion token in nats, its\n"
-    "exponential (perplexity), the share of tokens that the model puts first (accuracy), and the share of rows whose\n"
-    "whole completion greedy generation would give (exact_match); with --set generate.max_tokens=N prompts are continued\n"
-    "by up to N tokens, and BLEU, NIST, ROUGE-L and CIDEr compare the texts with the completions. Task pairs: search\n"
-    "(nDCG, MRR, MAP, recall, accuracy) or similarity (Spearman, Pearson) of embeddings. Task classify: accuracy, F1, Matthews' coefficient.\n"
+    "Score a model on the evaluation rows of a data set. Task lm: the mean loss per completion token in "
+    "nats, its\n"
+    "exponential (perplexity), the share of tokens that the model puts first (accuracy), and the share of "
+    "rows whose\n"
+    "whole completion greedy generation would give (exact_match); with --set generate.max_tokens=N prompts "
+    "are continued\n"
+    "by up to N tokens, and BLEU, NIST, ROUGE-L and CIDEr compare the texts with the completions. Task "
+    "pairs: search\n"
+    "(nDCG, MRR, MAP, recall, accuracy) or similarity (Spearman, Pearson) of embeddings. Task classify: "
+    "accuracy, F1, Matthews' coefficient.\n"
     "\n"
-    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data and\n"
+    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data "
+    "and\n"
     "                   templates are that run's unless given\n"
-    "  --data D         a name of `bench ls data`, a file (.jsonl, .csv, .tsv), or the folder of a retrieval collection\n"
+    "  --data D         a name of `bench ls data`, a file (.jsonl, .csv, .tsv), or the folder of a retrieval "
+    "collection\n"
     "                   (BEIR: corpus.jsonl, queries.jsonl, qrels/test.tsv; the test queries are scored)\n"
-    "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} references\n"
+    "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} "
+    "references\n"
     "  --set key=value  any key of a sweep file's `base`: --set data.anchor='{question}'\n"
     "  --rows N         how many rows, from the start (default, and 0: all)\n"
     "  --max-length N   tokens at which a row is cut (default 256)\n"
@@ -41,7 +50,8 @@ static const char help[] =
     "  bench eval --model smollm2-135m --data glosses --rows 200\n"
     "  bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
     "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n"
-    "  bench eval --model smollm2-135m --adapter 12 --data e2e.csv --prompt '{mr}' --completion ' {ref}' --set generate.max_tokens=60\n"
+    "  bench eval --model smollm2-135m --adapter 12 --data e2e.csv --prompt '{mr}' --completion ' {ref}' "
+    "--set generate.max_tokens=60\n"
     "  bench eval --model minilm-l6 --task pairs --data scifact/\n"
     "  bench eval --model minilm-l6 --task pairs --data sts.tsv --set data.sentence1='{sentence1}' \\\n"
     "             --set data.sentence2='{sentence2}' --set data.score='{score}'\n";
@@ -68,8 +78,9 @@ static char *unescape(const char *s) {
 
 /* A file, the name of a built-in set, or a folder in BEIR's layout. */
 static void name_data(json_t *c, const char *data) {
-    static const char *const part[][2] = {
-        {"data.corpus", "corpus.jsonl"}, {"data.queries", "queries.jsonl"}, {"data.qrels.test", "qrels/test.tsv"}};
+    static const char *const part[][2] = {{"data.corpus", "corpus.jsonl"},
+                                          {"data.queries", "queries.jsonl"},
+                                          {"data.qrels.test", "qrels/test.tsv"}};
     for (int i = 0; data_path_key(i); i++) cfg_set(c, data_path_key(i), json_null());
     cfg_set(c, "data.name", json_null());
     char *full = realpath(data, NULL), *corpus = full ? path_join(full, part[0][1]) : NULL;
@@ -90,7 +101,8 @@ static void name_data(json_t *c, const char *data) {
 static int set_key(json_t *c, const char *arg, struct err *e) {
     const char *eq = strchr(arg, '=');
     const struct method *m = method_find(cfg_str(c, "method"));
-    if (!eq || eq == arg) return err_set(e, ERR_USER, "--set %s: write key=value, for example --set data.where=pos=noun", arg);
+    if (!eq || eq == arg)
+        return err_set(e, ERR_USER, "--set %s: write key=value, for example --set data.where=pos=noun", arg);
     char *key = xstrndup(arg, (size_t)(eq - arg)), *full = data_is_path(key) ? realpath(eq + 1, NULL) : NULL;
     const struct opt *o = opt_find(opt_core, key);
     if (!o) o = opt_find(task_find(cfg_str(c, "task"))->opts, key);
@@ -98,7 +110,8 @@ static int set_key(json_t *c, const char *arg, struct err *e) {
     struct ynode *n = NULL;
     json_t *v = NULL;
     int rc = o ? 0 : err_set(e, ERR_USER, "--set %s: task %s knows no such key", key, cfg_str(c, "task"));
-    if (!rc && data_is_path(key) && !full) rc = err_set(e, ERR_USER, "--set %s: there is no file '%s'", key, eq + 1);
+    if (!rc && data_is_path(key) && !full)
+        rc = err_set(e, ERR_USER, "--set %s: there is no file '%s'", key, eq + 1);
     if (!rc && !full) rc = ynode_parse_value(&n, eq + 1, e);
     if (!rc && !full) rc = opt_parse(o, n, &v, e);
     if (!rc) cfg_set(c, key, full ? json_string(full) : v);
@@ -125,12 +138,14 @@ static int set_data(json_t *c, const struct options *o, struct err *e) {
 }
 
 /* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
-static int configure(json_t **ret, const struct options *o, const char *adapter, json_t *recorded, struct err *e) {
+static int configure(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
+                     struct err *e) {
     json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
     if (!over) return e->code;
     const char *task = o->task ? o->task : cfg_str(recorded, "task");
     if (!task) task = task_list[0]->name;
-    int rc = task_find(task) ? 0 : err_set(e, ERR_USER, "unknown task '%s'; `bench ls tasks` lists them", task);
+    int rc =
+        task_find(task) ? 0 : err_set(e, ERR_USER, "unknown task '%s'; `bench ls tasks` lists them", task);
     const char *model = o->model ? o->model : cfg_str(recorded, "model");
     if (!rc && !model) rc = err_set(e, ERR_USER, "--model is missing");
     char *path = rc ? NULL : catalog_model_path(model, e);
@@ -139,7 +154,8 @@ static int configure(json_t **ret, const struct options *o, const char *adapter,
         json_t *c = *ret = infer_config(task, json_string_value(json_object_get(over, "method")));
         json_t *data = cfg_get(recorded, "data");
         if (data) cfg_set(c, "data", json_deep_copy(data));
-        if (cfg_get(recorded, "train.max_length")) cfg_set(c, "train.max_length", json_incref(cfg_get(recorded, "train.max_length")));
+        if (cfg_get(recorded, "train.max_length"))
+            cfg_set(c, "train.max_length", json_incref(cfg_get(recorded, "train.max_length")));
         json_object_update(c, over);
         cfg_set(c, "model", json_string(model));
         cfg_set(c, "model_path", json_string(path));
@@ -167,7 +183,8 @@ static void print_result(const struct train_result *r, const struct options *o, 
     json_t *value;
     if (!o->json) {
         json_object_foreach(j, key, value) printf("%-20s %.6f\n", key, json_real_value(value));
-        printf("%-20s %.2f\n%-20s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)", (double)r->rss_bytes / 1048576);
+        printf("%-20s %.2f\n%-20s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)",
+               (double)r->rss_bytes / 1048576);
         return;
     }
     json_object_set_new(j, "state", json_string(r->state));
@@ -194,7 +211,8 @@ static int run(const struct options *o, struct err *e) {
     metrics = json_object();
     struct train_report report = {.arg = metrics, .metric = take_metric};
     if (!rc && !adapter && !strcmp(task_find(cfg_str(config, "task"))->task_type, "SEQ_CLS"))
-        fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's own files is not read)\n",
+        fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's "
+              "own files is not read)\n",
               stderr);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, metrics);
@@ -215,38 +233,66 @@ static long positive(const char *s) {
 
 int cmd_eval(int argc, char **argv) {
     static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'},      {"adapter", required_argument, NULL, 'a'},
-        {"task", required_argument, NULL, 't'},       {"data", required_argument, NULL, 'd'},
-        {"prompt", required_argument, NULL, 'p'},     {"completion", required_argument, NULL, 'c'},
-        {"rows", required_argument, NULL, 'r'},       {"max-length", required_argument, NULL, 'l'},
-        {"set", required_argument, NULL, 's'},        {"threads", required_argument, NULL, 'T'},    {"db", required_argument, NULL, 'D'},
-        {"json", no_argument, NULL, 'j'},             {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+        {"model", required_argument, NULL, 'm'},  {"adapter", required_argument, NULL, 'a'},
+        {"task", required_argument, NULL, 't'},   {"data", required_argument, NULL, 'd'},
+        {"prompt", required_argument, NULL, 'p'}, {"completion", required_argument, NULL, 'c'},
+        {"rows", required_argument, NULL, 'r'},   {"max-length", required_argument, NULL, 'l'},
+        {"set", required_argument, NULL, 's'},    {"threads", required_argument, NULL, 'T'},
+        {"db", required_argument, NULL, 'D'},     {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
         switch (c) {
-        case 'm': o.model = optarg; break;
-        case 'a': o.adapter = optarg; break;
-        case 't': o.task = optarg; break;
-        case 'd': o.data = optarg; break;
-        case 'p': o.prompt = optarg; break;
-        case 'c': o.completion = optarg; break;
-        case 'r': o.rows = strcmp(optarg, "0") ? positive(optarg) : 0; break; /* 0, as of eval.rows: all */
-        case 'l': o.max_length = positive(optarg); break;
+        case 'm':
+            o.model = optarg;
+            break;
+        case 'a':
+            o.adapter = optarg;
+            break;
+        case 't':
+            o.task = optarg;
+            break;
+        case 'd':
+            o.data = optarg;
+            break;
+        case 'p':
+            o.prompt = optarg;
+            break;
+        case 'c':
+            o.completion = optarg;
+            break;
+        case 'r':
+            o.rows = strcmp(optarg, "0") ? positive(optarg) : 0;
+            break; /* 0, as of eval.rows: all */
+        case 'l':
+            o.max_length = positive(optarg);
+            break;
         case 's':
             GROW(o.sets, o.nsets, o.sets_cap);
             o.sets[o.nsets++] = optarg;
             break;
-        case 'T': o.threads = positive(optarg); break;
-        case 'D': o.db = optarg; break;
-        case 'j': o.json = true; break;
-        case 'h': fputs(help, stdout); return 0;
-        default: fputs("see `bench eval --help`\n", stderr); return 2;
+        case 'T':
+            o.threads = positive(optarg);
+            break;
+        case 'D':
+            o.db = optarg;
+            break;
+        case 'j':
+            o.json = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("see `bench eval --help`\n", stderr);
+            return 2;
         }
     }
     if (optind < argc || o.rows < 0 || o.max_length < 0 || o.threads < 0 || o.threads > 64) {
-        fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval --help`\n", stderr);
+        fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval "
+              "--help`\n",
+              stderr);
         return 2;
     }
     int rc = run(&o, &e);

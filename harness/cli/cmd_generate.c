@@ -17,15 +17,21 @@
 
 static const char help[] =
     "usage: bench generate --model M [--adapter RUN|DIR] [--compare] [--chat] [--max-tokens N]\n"
-    "                      [--temperature T] [--top-p P] [--top-k K] [--seed S] [--threads N] [--db FILE] [--json] PROMPT\n"
+    "                      [--temperature T] [--top-p P] [--top-k K] [--seed S] [--threads N] [--db FILE] "
+    "[--json] PROMPT\n"
     "\n"
-    "Continue PROMPT (- reads it from standard input) and print what follows it, up to the model's end token.\n"
+    "Continue PROMPT (- reads it from standard input) and print what follows it, up to the model's end "
+    "token.\n"
     "\n"
-    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then --model is that run's unless given\n"
-    "  --compare        the model alone and with the adapter: side by side on a terminal of 60 columns or more, else one after the other\n"
-    "  --chat           PROMPT is what a user says; the model answers (models with <|im_start|> and <|im_end|>)\n"
+    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then --model is "
+    "that run's unless given\n"
+    "  --compare        the model alone and with the adapter: side by side on a terminal of 60 columns or "
+    "more, else one after the other\n"
+    "  --chat           PROMPT is what a user says; the model answers (models with <|im_start|> and "
+    "<|im_end|>)\n"
     "  --max-tokens N   stop after N tokens (default 128)\n"
-    "  --temperature T  0 takes the most probable token (default); above, tokens are drawn: 1 as the model says, lower more surely\n"
+    "  --temperature T  0 takes the most probable token (default); above, tokens are drawn: 1 as the model "
+    "says, lower more surely\n"
     "  --top-p P        draw among the most probable tokens that reach P together (default 1: all)\n"
     "  --top-k K        draw among the K most probable tokens (default 0: all)\n"
     "  --seed S         of the draws (default 0): one seed, one text\n"
@@ -123,8 +129,8 @@ static int one_model(const struct options *o, const char *model, const char *ada
     return rc;
 }
 
-static int side_by_side(const struct options *o, const char *model, const char *adapter, const struct strbuf *prompt,
-                        struct err *e) {
+static int side_by_side(const struct options *o, const char *model, const char *adapter,
+                        const struct strbuf *prompt, struct err *e) {
     struct strbuf said[2] = {{0}}, out = {0};
     char *name = xasprintf("with %s", adapter);
     int rc = one_model(o, model, NULL, prompt, &said[0], e);

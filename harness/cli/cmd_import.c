@@ -12,8 +12,10 @@
 static const char help[] =
     "usage: bench import PATH -o DIR --model M --alpha A [--blocks q|k|v|qk|qv|kv|qkv] [--skip-others]\n"
     "\n"
-    "Make an adapter's folder, which PEFT and bench load, of a checkpoint that the original loralib wrote: a file\n"
-    "of torch.save (.pt, .bin; read without executing anything) or .safetensors with tensors lora_A and lora_B.\n"
+    "Make an adapter's folder, which PEFT and bench load, of a checkpoint that the original loralib wrote: a "
+    "file\n"
+    "of torch.save (.pt, .bin; read without executing anything) or .safetensors with tensors lora_A and "
+    "lora_B.\n"
     "\n"
     "  -o DIR         the new folder: it must not exist, or be empty\n"
     "  --model M      the model that the adapter was trained on\n"

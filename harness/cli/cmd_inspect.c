@@ -24,10 +24,12 @@ static const char help[] =
     "  -o DIR           two runs: draw phi(i,j) per kind of layer there, beside that of random subspaces\n"
     "  --db FILE        where RUN is recorded (default " DB_DEFAULT ")\n"
     "\n"
-    "rank: singular values above max(d_in, d_out) * 2^-23 times the largest. amplification: |dW| over |U^T W V^T|,\n"
+    "rank: singular values above max(d_in, d_out) * 2^-23 times the largest. amplification: |dW| over |U^T W "
+    "V^T|,\n"
     "U and V being the singular directions of dW. phi(i,j), 0 to 1: the shared part of the first i and j\n"
     "right-singular directions of A (of dW, where a method has no A). `random` beside a number: what random\n"
-    "directions give. All after LoRA (2106.09685), section 7. --json has every singular value and the whole of phi.\n"
+    "directions give. All after LoRA (2106.09685), section 7. --json has every singular value and the whole "
+    "of phi.\n"
     "\n"
     "examples:\n"
     "  bench inspect 12\n"
@@ -72,10 +74,10 @@ static void print_pair(const struct inspect *x, const struct inspect *y, enum ta
                                     : "\xce\x94W");
     print_table(inspect_phi_table(x, y), format, "");
     if (format == TABLE_AS_TEXT && x->of_A && y->of_A && x->seed >= 0 && x->seed == y->seed)
-        printf(
-            "\nBoth began with seed %ld, and so with the same numbers in A: part of this likeness was not learned. Compare runs\n"
-            "of different seeds.\n",
-            x->seed);
+        printf("\nBoth began with seed %ld, and so with the same numbers in A: part of this likeness was not "
+               "learned. Compare runs\n"
+               "of different seeds.\n",
+               x->seed);
 }
 
 static void print_json(const struct inspect *x, const struct inspect *y) {

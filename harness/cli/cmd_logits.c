@@ -34,7 +34,8 @@ static int parse_ids(const char *text, const char *file, struct token_ids *ids, 
         errno = 0;
         long id = strtol(p, &end, 10);
         if (end == p || errno || id < 0 || id > INT32_MAX)
-            return err_set(e, ERR_USER, "%s: '%.*s' is no token id", file, (int)MIN_OF(strcspn(p, " \t\r\n"), (size_t)20), p);
+            return err_set(e, ERR_USER, "%s: '%.*s' is no token id", file,
+                           (int)MIN_OF(strcspn(p, " \t\r\n"), (size_t)20), p);
         GROW(ids->v, ids->n, ids->cap);
         ids->v[ids->n++] = (int32_t)id;
         p = end;
@@ -52,10 +53,12 @@ static int read_ids(struct infer *m, const struct options *o, struct token_ids *
     strbuf_release(&text);
     if (!rc && !ids->n) rc = err_set(e, ERR_USER, "%s: no tokens", o->in);
     if (!rc && ids->n > m->facts.max_positions)
-        rc = err_set(e, ERR_USER, "%s: %d tokens, the model has %d positions", o->in, ids->n, m->facts.max_positions);
+        rc = err_set(e, ERR_USER, "%s: %d tokens, the model has %d positions", o->in, ids->n,
+                     m->facts.max_positions);
     for (int i = 0; i < ids->n && !rc; i++)
         if (ids->v[i] >= m->facts.vocab)
-            rc = err_set(e, ERR_USER, "%s: id %d is outside the vocabulary of %d", o->in, ids->v[i], m->facts.vocab);
+            rc = err_set(e, ERR_USER, "%s: id %d is outside the vocabulary of %d", o->in, ids->v[i],
+                         m->facts.vocab);
     return rc;
 }
 
@@ -77,7 +80,8 @@ static int run(const struct options *o, struct err *e) {
     if (o->adapter && !adapter) return e->code;
     int rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
     if (!rc && !m.facts.head) {
-        rc = err_set(e, ERR_USER, "%s is an encoder and has no logits: `bench embed` gives its vectors", o->model);
+        rc = err_set(e, ERR_USER, "%s is an encoder and has no logits: `bench embed` gives its vectors",
+                     o->model);
         infer_close(&m);
     }
     if (!rc) {
@@ -91,27 +95,49 @@ static int run(const struct options *o, struct err *e) {
 }
 
 int cmd_logits(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},   {"adapter", required_argument, NULL, 'a'},
-                                          {"db", required_argument, NULL, 'd'},      {"ids", no_argument, NULL, 'I'},
-                                          {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
+                                          {"adapter", required_argument, NULL, 'a'},
+                                          {"db", required_argument, NULL, 'd'},
+                                          {"ids", no_argument, NULL, 'I'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:i:o:h", longs, NULL)) != -1;) {
         switch (c) {
-        case 'm': o.model = optarg; break;
-        case 'a': o.adapter = optarg; break;
-        case 'd': o.db = optarg; break;
-        case 'i': o.in = optarg; break;
-        case 'o': o.out = optarg; break;
-        case 'I': o.ids = true; break;
-        case 't': o.threads = atoi(optarg); break;
-        case 'h': fputs(help, stdout); return 0;
-        default: fputs("see `bench logits --help`\n", stderr); return 2;
+        case 'm':
+            o.model = optarg;
+            break;
+        case 'a':
+            o.adapter = optarg;
+            break;
+        case 'd':
+            o.db = optarg;
+            break;
+        case 'i':
+            o.in = optarg;
+            break;
+        case 'o':
+            o.out = optarg;
+            break;
+        case 'I':
+            o.ids = true;
+            break;
+        case 't':
+            o.threads = atoi(optarg);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("see `bench logits --help`\n", stderr);
+            return 2;
         }
     }
     if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64) {
-        fputs("bench logits: it wants --model, -i and -o (and 1 to 64 threads); see `bench logits --help`\n", stderr);
+        fputs("bench logits: it wants --model, -i and -o (and 1 to 64 threads); see `bench logits --help`\n",
+              stderr);
         return 2;
     }
     if (run(&o, &e) == 0) return 0;

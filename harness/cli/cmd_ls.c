@@ -60,8 +60,7 @@ static int print_table(struct table *t, const struct options *o, json_t *json) {
     return 0;
 }
 
-/* ---- methods, tasks -------------------------------------------------------------------------------------
- */
+/* ---- methods, tasks ------------------------------------------------------------------------------------ */
 
 static json_t *opts_json(const struct opt *o) {
     json_t *list = json_array();
@@ -129,8 +128,7 @@ static int ls_tasks(const struct options *o) {
     return print_table(t, o, list);
 }
 
-/* ---- models, data -----------------------------------------------------------------------------------------
- */
+/* ---- models, data -------------------------------------------------------------------------------------- */
 
 static void add_json_cell(struct table *t, const json_t *v) {
     if (json_is_string(v))
@@ -197,8 +195,7 @@ static int ls_data(const struct options *o) {
     return print_table(t, o, list);
 }
 
-/* ---- sweeps
- * ------------------------------------------------------------------------------------------------- */
+/* ---- sweeps -------------------------------------------------------------------------------------------- */
 
 /* The first comment line of a sweep file (caller frees, "" when it has none), or NULL for a YAML file that is
  * no sweep. */
@@ -254,8 +251,7 @@ static int ls_sweeps(const struct options *o) {
     return print_table(t, o, NULL);
 }
 
-/* ---- runs
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------------------------- */
 
 /* The columns of the view, for a condition that does not fit them. */
 static void add_columns(struct db *db, struct err *e) {
@@ -275,11 +271,11 @@ static int runs_query(struct db *db, const struct options *o, struct db_query **
     bool text = o->format == TABLE_AS_TEXT || o->format == TABLE_AS_MARKDOWN;
     char *sql = xasprintf(
         "SELECT %s FROM (SELECT * FROM runs WHERE (%s\n)%s ORDER BY run_id DESC LIMIT ?2) ORDER BY run_id",
-        text
-            ? "run_id AS run, state, sweep, method, r, target_modules AS modules, lr, seed, metric_name AS name,"
-              " CASE WHEN state = 'nan' THEN 'diverged' ELSE metric END AS metric, peak_bytes AS peak_bytes,"
-              " train_s"
-            : "*",
+        text ? "run_id AS run, state, sweep, method, r, target_modules AS modules, lr, seed, metric_name AS "
+               "name,"
+               " CASE WHEN state = 'nan' THEN 'diverged' ELSE metric END AS metric, peak_bytes AS peak_bytes,"
+               " train_s"
+             : "*",
         o->where ? o->where : "1",
         o->sweep ? " AND run_id IN (SELECT run_id FROM sweep_runs WHERE sweep = ?1)" : "");
     int rc = db_query(db, q, sql, e);
@@ -327,8 +323,7 @@ static int ls_runs(const struct options *o) {
     return rc ? fail(&e) : print_table(t, o, NULL);
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------------------- */
 
 static int parse_limit(const char *s, long *limit) {
     char *end;

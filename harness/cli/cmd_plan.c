@@ -338,27 +338,30 @@ static void print_plan(const struct plan *p, const struct options *o) {
 /* ---- the command --------------------------------------------------------------------------------------- */
 
 static int usage(int rc) {
-    fputs(
-        "usage: bench plan SWEEP.yaml [options] [--json | --csv | --markdown]\n"
-        "       bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights TYPE] [--json | --csv | --markdown]\n"
-        "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. With --arch: what\n"
-        "methods take on a known architecture, from its shapes alone.\n\n"
-        "  --db FILE        the record (default " DB_DEFAULT "): what is done, and measured speeds\n"
-        "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
-        "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
-        "  --threads N      threads per run (default: cores divided by runs)\n"
-        "  --no-calibrate   run nothing: times of shapes that were never measured stay empty\n"
-        "  --arch NAME      a preset (`--arch list` lists them), a config.json, or a folder that has one\n"
-        "  --method M       with --arch: only this method; may be repeated\n"
-        "  --weights TYPE   with --arch, of what is frozen: float32 (default), bfloat16 or float16\n\n"
-        "Memory is predicted to the byte by the code that trains, counting instead of computing. Times are those of\n"
-        "a run that has the machine to itself; where the record has none for a shape, a few real steps are run (only\n"
-        "these: nothing of the sweep), and kept in the record.\n\n"
-        "examples:\n"
-        "  bench plan sweeps/rank.yaml\n"
-        "  bench plan sweeps/rank.yaml --set train.batch_size=32 --no-calibrate --csv > plan.csv\n"
-        "  bench plan --arch llama-2-7b --method lora --method full --set r=16 --weights bfloat16\n",
-        rc ? stderr : stdout);
+    fputs("usage: bench plan SWEEP.yaml [options] [--json | --csv | --markdown]\n"
+          "       bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights TYPE] "
+          "[--json | --csv | --markdown]\n"
+          "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. "
+          "With --arch: what\n"
+          "methods take on a known architecture, from its shapes alone.\n\n"
+          "  --db FILE        the record (default " DB_DEFAULT "): what is done, and measured speeds\n"
+          "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
+          "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
+          "  --threads N      threads per run (default: cores divided by runs)\n"
+          "  --no-calibrate   run nothing: times of shapes that were never measured stay empty\n"
+          "  --arch NAME      a preset (`--arch list` lists them), a config.json, or a folder that has one\n"
+          "  --method M       with --arch: only this method; may be repeated\n"
+          "  --weights TYPE   with --arch, of what is frozen: float32 (default), bfloat16 or float16\n\n"
+          "Memory is predicted to the byte by the code that trains, counting instead of computing. Times are "
+          "those of\n"
+          "a run that has the machine to itself; where the record has none for a shape, a few real steps are "
+          "run (only\n"
+          "these: nothing of the sweep), and kept in the record.\n\n"
+          "examples:\n"
+          "  bench plan sweeps/rank.yaml\n"
+          "  bench plan sweeps/rank.yaml --set train.batch_size=32 --no-calibrate --csv > plan.csv\n"
+          "  bench plan --arch llama-2-7b --method lora --method full --set r=16 --weights bfloat16\n",
+          rc ? stderr : stdout);
     return rc;
 }
 

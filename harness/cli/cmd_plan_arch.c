@@ -22,9 +22,9 @@ struct options {
 };
 
 static int usage(int code) {
-    fputs(
-        "usage: bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights float32|bfloat16|float16]\n",
-        code ? stderr : stdout);
+    fputs("usage: bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights "
+          "float32|bfloat16|float16]\n",
+          code ? stderr : stdout);
     fputs("`bench plan --arch list` lists the presets; `bench plan --help` says more\n",
           code ? stderr : stdout);
     return code;
@@ -142,8 +142,8 @@ static void print_notes(const struct options *o, const struct arch_plan *plans) 
         "\n%s: %s parameters. Frozen matrices in %s; what trains, gradients and Adam's moments in float32.\n",
         o->arch, text, dtype_name(o->weights));
     if (act)
-        printf(
-            "Activations: of one micro-batch of train.batch_size rows of train.max_length tokens (--set), without a task's own (logits, labels).\n");
+        printf("Activations: of one micro-batch of train.batch_size rows of train.max_length tokens (--set), "
+               "without a task's own (logits, labels).\n");
     else
         printf("Activations are not counted: %s\n", *plans[0].unknown ? plans[0].unknown : "no method fits");
     for (int i = 0; i < o->nmethods; i++)

@@ -16,19 +16,20 @@ static int usage(int code) {
     fputs(" [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg,pdf] [--template FILE]\n\n",
           out);
     for (int i = 0; plot_kinds[i]; i++) fprintf(out, "  %-16s %s\n", plot_kinds[i], plot_kinds_help[i]);
-    fputs(
-        "\n  --db FILE        the database (" DB_DEFAULT ")\n"
-        "  --sweep NAME     a sweep of it (the latest)\n"
-        "  --where SQL      only runs that meet a condition over the columns of the view `runs`\n"
-        "  -o, --output DIR where the files go (plots/ beside the database)\n"
-        "  --format LIST    of png, svg, pdf (png,svg)\n"
-        "  --template FILE  a gnuplot script of your own in place of the kind's (the variables stand before it)\n\n"
-        "Means over seeds carry their 95 % interval. Beside each picture are its numbers (.csv) and the gnuplot\n"
-        "script that drew it (.gp).\n\n"
-        "examples:\n"
-        "  bench plot plane --sweep rank\n"
-        "  bench plot lr --where \"method = 'lora' and seed = 0\" --format svg -o figures\n",
-        out);
+    fputs("\n  --db FILE        the database (" DB_DEFAULT ")\n"
+          "  --sweep NAME     a sweep of it (the latest)\n"
+          "  --where SQL      only runs that meet a condition over the columns of the view `runs`\n"
+          "  -o, --output DIR where the files go (plots/ beside the database)\n"
+          "  --format LIST    of png, svg, pdf (png,svg)\n"
+          "  --template FILE  a gnuplot script of your own in place of the kind's (the variables stand "
+          "before it)\n\n"
+          "Means over seeds carry their 95 % interval. Beside each picture are its numbers (.csv) and the "
+          "gnuplot\n"
+          "script that drew it (.gp).\n\n"
+          "examples:\n"
+          "  bench plot plane --sweep rank\n"
+          "  bench plot lr --where \"method = 'lora' and seed = 0\" --format svg -o figures\n",
+          out);
     return code;
 }
 

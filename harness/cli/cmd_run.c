@@ -46,7 +46,7 @@ struct command {
     int njobs;
     int64_t sweep_id, env_id, *run_ids; /* run_ids: by item; 0: not started */
     int *threads;                       /* by item */
-    struct base_f32_pool bases;           /* for runs with weights: f32 */
+    struct base_f32_pool bases;         /* for runs with weights: f32 */
     struct progress progress;
     int counts[8];    /* by state, see states[] */
     char *last_event; /* told */
@@ -142,7 +142,8 @@ static void unshare_base(struct command *c, int job) {
     j->job.base_fd = 0;
 }
 
-/* checkpoints/<run> beside the record. What another record of that folder left under this number stays as it is. */
+/* checkpoints/<run> beside the record. What another record of that folder left under this number stays as it
+ * is. */
 static char *checkpoint_dir(const struct command *c, int64_t run) {
     for (int i = 1;; i++) {
         char name[64], again[16] = "";
@@ -401,8 +402,10 @@ static int usage(int rc) {
         "  --dry-run        list the runs, run nothing\n"
         "  --wait           wait while another `bench run` uses the record\n"
         "  --new            repeat also what is finished, as new attempts\n\n"
-        "`weights` in the file's `base` says how the frozen model is held: native (default), as its file stores it; f32, expanded once to float32\n"
-        "for all workers; auto, f32 where that measured faster: micro-batches of up to 64 tokens on a CPU without AVX2. The results are the\n"
+        "`weights` in the file's `base` says how the frozen model is held: native (default), as its file "
+        "stores it; f32, expanded once to float32\n"
+        "for all workers; auto, f32 where that measured faster: micro-batches of up to 64 tokens on a CPU "
+        "without AVX2. The results are the\n"
         "same to the bit.\n\n"
         "examples:\n"
         "  bench run sweeps/rank.yaml\n"

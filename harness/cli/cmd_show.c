@@ -14,15 +14,16 @@
 #include "harness/record/sweep_head.h"
 
 static int usage(int code) {
-    fputs(
-        "usage: bench show [RUN | SWEEP] [--db FILE] [--json | --csv | --markdown]\n\n"
-        "  RUN            a run's number, or the first characters of its point's hash: a page (text or --json)\n"
-        "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last sweep\n"
-        "  --db FILE      the database (" DB_DEFAULT ")\n\n"
-        "examples:\n"
-        "  bench show rank --markdown\n"
-        "  bench show 12\n",
-        code ? stderr : stdout);
+    fputs("usage: bench show [RUN | SWEEP] [--db FILE] [--json | --csv | --markdown]\n\n"
+          "  RUN            a run's number, or the first characters of its point's hash: a page (text or "
+          "--json)\n"
+          "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last "
+          "sweep\n"
+          "  --db FILE      the database (" DB_DEFAULT ")\n\n"
+          "examples:\n"
+          "  bench show rank --markdown\n"
+          "  bench show 12\n",
+          code ? stderr : stdout);
     return code;
 }
 
@@ -32,8 +33,7 @@ static int print_buffer(struct strbuf *b) {
     return 0;
 }
 
-/* ---- a sweep ----------------------------------------------------------------------------------------------
- */
+/* ---- a sweep ------------------------------------------------------------------------------------------- */
 
 static void add_states(const struct summary *s, struct strbuf *out) {
     strbuf_addf(out, "%d run%s", s->cells, s->cells == 1 ? "" : "s");
@@ -53,30 +53,35 @@ static void add_budget(const struct summary *s, struct strbuf *out) {
 }
 
 /* A sweep without `none` still compares with the untouched base, which then is no cell of it. */
-static int add_base(struct db *db, const struct summary *s, int64_t sweep, struct strbuf *out, struct err *e) {
+static int add_base(struct db *db, const struct summary *s, int64_t sweep, struct strbuf *out,
+                    struct err *e) {
     struct db_query *q;
-    int rc = db_query(
-        db, &q,
-        "WITH cells AS (SELECT p.base_hash AS base, p.untouched AS untouched FROM sweep_point c JOIN point p ON p.id = c.point WHERE c.sweep = ?1)"
-        " SELECT u.run_id, u.data, u.model, coalesce((SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1),"
-        " CASE WHEN u.metric_name = ?2 THEN u.metric END)"
-        " FROM runs u JOIN point p ON p.id = u.point_id WHERE p.untouched AND u.state = 'complete'"
-        " AND p.base_hash IN (SELECT base FROM cells) AND NOT EXISTS (SELECT 1 FROM cells WHERE untouched) ORDER BY u.run_id",
-        e);
+    int rc =
+        db_query(db, &q,
+                 "WITH cells AS (SELECT p.base_hash AS base, p.untouched AS untouched FROM sweep_point c "
+                 "JOIN point p ON p.id = c.point WHERE c.sweep = ?1)"
+                 " SELECT u.run_id, u.data, u.model, coalesce((SELECT value FROM metric WHERE run = u.run_id "
+                 "AND key = ?2 ORDER BY step DESC LIMIT 1),"
+                 " CASE WHEN u.metric_name = ?2 THEN u.metric END)"
+                 " FROM runs u JOIN point p ON p.id = u.point_id WHERE p.untouched AND u.state = 'complete'"
+                 " AND p.base_hash IN (SELECT base FROM cells) AND NOT EXISTS (SELECT 1 FROM cells WHERE "
+                 "untouched) ORDER BY u.run_id",
+                 e);
     if (rc) return rc;
     db_query_bind_int(q, 1, sweep);
     db_query_bind_text(q, 2, s->metric);
     for (int n = 0; (rc = db_query_next(q, e)) == 1; n++) {
         if (db_query_type(q, 3) == DB_NULL) continue;
-        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n ? "" : "\n", (long long)db_query_int(q, 0),
-                    db_query_text(q, 2), db_query_text(q, 1), s->metric, db_query_num(q, 3));
+        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n ? "" : "\n",
+                    (long long)db_query_int(q, 0), db_query_text(q, 2), db_query_text(q, 1), s->metric,
+                    db_query_num(q, 3));
     }
     db_query_close(q);
     return rc;
 }
 
-#define NOTES 12 /* runs that are not complete, told one by one */
-#define RUINED 2 /* a loss so many times the base's is told: it grew, though not to infinity */
+#define NOTES  12 /* runs that are not complete, told one by one */
+#define RUINED 2  /* a loss so many times the base's is told: it grew, though not to infinity */
 
 /* The runs that did not end well, with their reasons. */
 static int add_notes(struct db *db, const struct summary *s, enum table_format format, struct strbuf *out,
@@ -86,9 +91,11 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
         rc = db_query(
             db, &q,
             "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed,"
-            " CASE WHEN u.state = 'complete' THEN printf('its loss %.3g is %.3g times that of the untouched base: the learning rate may be far too high',"
+            " CASE WHEN u.state = 'complete' THEN printf('its loss %.3g is %.3g times that of the untouched "
+            "base: the learning rate may be far too high',"
             " u.eval_loss, u.eval_loss / u.base_eval_loss) ELSE u.error END FROM sweep_runs c"
-            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND (u.state NOT IN ('complete', 'running', 'waiting')"
+            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND (u.state NOT IN ('complete', 'running', "
+            "'waiting')"
             " OR (u.state = 'complete' AND u.base_eval_loss > 0 AND u.eval_loss > ?2 * u.base_eval_loss))"
             " ORDER BY u.state = 'complete', u.state = 'nan', c.ord",
             e);
@@ -100,8 +107,7 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
         const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7), *state = db_query_text(q, 1);
         if (!strcmp(state, "nan") || !strcmp(state, "complete")) state = "diverged";
         if (n++ >= NOTES) continue;
-        strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0),
-                    state, db_query_text(q, 2));
+        strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0), state, db_query_text(q, 2));
         if (db_query_type(q, 3) != DB_NULL) strbuf_addf(&b, " r=%lld", (long long)db_query_int(q, 3));
         if (targets) strbuf_addf(&b, " %s", targets);
         if (db_query_type(q, 5) != DB_NULL) strbuf_addf(&b, " lr=%g", db_query_num(q, 5));
@@ -120,7 +126,8 @@ static int add_notes(struct db *db, const struct summary *s, enum table_format f
 }
 
 /* The methods beside their control arms, if the sweep has any. */
-static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out, struct err *e) {
+static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out,
+                        struct err *e) {
     struct control_set c;
     int rc = controls_read(&c, db, sweep, e);
     if (rc || !c.n) {
@@ -131,8 +138,8 @@ static int add_controls(struct db *db, int64_t sweep, enum table_format format, 
     strbuf_adds(out, "\n");
     table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, out);
     if (format == TABLE_AS_TEXT)
-        strbuf_adds(out,
-                    "\ndifference: method less control, paired by seed (n), each at its best lr; a / b: of the method / of its control\n");
+        strbuf_adds(out, "\ndifference: method less control, paired by seed (n), each at its best lr; a / b: "
+                         "of the method / of its control\n");
     table_free(t);
     controls_release(&c);
     return 0;
@@ -147,12 +154,14 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     free(name);
     table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
     strbuf_adds(out, "\nbest lr: with the best mean over the seeds, (of so many tried); ");
-    strbuf_adds(out, s->several_seeds ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
-                                      : "one seed: differences may be chance, no interval\n");
+    strbuf_adds(out, s->several_seeds
+                         ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
+                         : "one seed: differences may be chance, no interval\n");
     if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
 }
 
-static int write_json(const struct summary *s, struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
+static int write_json(const struct summary *s, struct db *db, int64_t sweep, struct strbuf *out,
+                      struct err *e) {
     struct control_set c;
     int rc = controls_read(&c, db, sweep, e);
     if (rc) return rc;
@@ -190,15 +199,16 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
     else
         table_write(s.table, format, 0, &out);
     if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_controls(db, sweep, format, &out, e);
-    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_base(db, &s, sweep, &out, e);
-    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) rc = add_notes(db, &s, format, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN))
+        rc = add_base(db, &s, sweep, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN))
+        rc = add_notes(db, &s, format, &out, e);
     summary_release(&s);
     print_buffer(&out);
     return rc;
 }
 
-/* ---- a run
- * -------------------------------------------------------------------------------------------------- */
+/* ---- a run --------------------------------------------------------------------------------------------- */
 
 static int show_run(struct db *db, int64_t run, enum table_format format, struct err *e) {
     struct strbuf out = {0};
@@ -217,8 +227,7 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
     return print_buffer(&out);
 }
 
-/* ---- the command
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------------------- */
 
 static int show(struct db *db, const char *word, enum table_format format, struct err *e) {
     int64_t id = word ? runpage_find(db, word, e) : 0;

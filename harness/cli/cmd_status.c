@@ -21,7 +21,8 @@ static const char sweeps_sql[] =
     "SELECT s.name AS sweep, count(*) AS runs,"
     " sum(r.state IN ('complete','pruned')) AS complete, sum(r.state = 'nan') AS diverged,"
     " sum(r.state IN ('failed','oom','timeout')) AS failed, sum(r.state = 'interrupted') AS interrupted,"
-    " sum(r.state IN ('running','waiting')) AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS begun"
+    " sum(r.state IN ('running','waiting')) AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS "
+    "begun"
     " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN runs r ON r.run_id = c.run_id"
     " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 20";
 
@@ -30,7 +31,8 @@ static const char runs_sql[] =
     "SELECT r.run_id AS run, r.sweep AS sweep, r.method AS method, r.r AS r, r.lr AS lr, r.seed AS seed,"
     " (SELECT max(step) FROM metric WHERE run = r.run_id AND key = 'train/loss') AS step,"
     " (SELECT num FROM param WHERE point = r.point_id AND key = 'train.steps') AS steps,"
-    " (SELECT value FROM metric WHERE run = r.run_id AND key = 'train/loss' ORDER BY step DESC LIMIT 1) AS train_loss,"
+    " (SELECT value FROM metric WHERE run = r.run_id AND key = 'train/loss' ORDER BY step DESC LIMIT 1) AS "
+    "train_loss,"
     " r.threads AS threads FROM runs r WHERE r.state = 'running' ORDER BY r.run_id";
 
 static int read_table(struct db *db, const char *sql, struct table **t, struct err *e) {
@@ -68,16 +70,16 @@ static void print_json(const char *path, bool held, long pid, const char *host, 
 }
 
 static int usage(int rc) {
-    fputs(
-        "usage: bench status [--db FILE] [--json | --watch] [--interval SECONDS]\n"
-        "Who is running on a record, and how far its sweeps are.\n\n"
-        "  --db FILE           the database (" DB_DEFAULT ")\n"
-        "  --watch             draw the running sweep again and again, until it ends: states, curves, time left, memory\n"
-        "  --interval SECONDS  so often (2)\n\n"
-        "examples:\n"
-        "  bench status\n"
-        "  bench status --watch --db results/bench.db\n",
-        rc ? stderr : stdout);
+    fputs("usage: bench status [--db FILE] [--json | --watch] [--interval SECONDS]\n"
+          "Who is running on a record, and how far its sweeps are.\n\n"
+          "  --db FILE           the database (" DB_DEFAULT ")\n"
+          "  --watch             draw the running sweep again and again, until it ends: states, curves, time "
+          "left, memory\n"
+          "  --interval SECONDS  so often (2)\n\n"
+          "examples:\n"
+          "  bench status\n"
+          "  bench status --watch --db results/bench.db\n",
+          rc ? stderr : stdout);
     return rc;
 }
 

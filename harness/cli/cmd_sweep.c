@@ -37,8 +37,7 @@ int cmd_sweep_changed(const struct sweep *s, struct db *db, struct err *e) {
     return rc;
 }
 
-/* ---- --dry-run ------------------------------------------------------------------------------------------
- */
+/* ---- --dry-run ----------------------------------------------------------------------------------------- */
 
 /* What a real run would find before its first run, and nothing of it written down. */
 static int dry_plan(const struct cmd_sweep *o, const struct sweep *s, struct db *db, struct pending *t,

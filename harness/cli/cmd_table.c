@@ -20,35 +20,42 @@ struct options {
 };
 
 static int usage(int code) {
-    fputs(
-        "usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | --html | --json]\n"
-        "       bench table NAME --run [-j N] [--set KEY=VALUE]...\n"
-        "       bench table NAME | claims --measured\n"
-        "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: the list of them.\n\n"
-        "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
-        ")\n"
-        "  --run            run what is missing of the table's sweep first\n"
-        "  -j N             with --run: so many runs at once\n"
-        "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
-        "  --measured       the measured cells, or the comparisons of claims, as CSV with build, processor and date: kept\n"
-        "                   beside the table as NAME.measured.csv they are shown where the record has nothing\n"
-        "  --markdown       for a README\n"
-        "  --latex          a tabular of booktabs\n"
-        "  --html           a fragment\n"
-        "  --csv            exact numbers\n"
-        "  --json           the same, with the verdicts counted\n\n"
-        "verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of rounded;\n"
-        "`does not reproduce: computed X`; `not run`, with the reason. Printed values that were not seen in a text of\n"
-        "the paper are computed all the same, marked and not counted. Measured cells stand beside the figures of another\n"
-        "model and have no verdict; `bench table claims` says whether what papers conclude holds here: supported, not\n"
-        "supported, undecided (the 95 % interval over seeds does not decide), not run.\n\n"
-        "examples:\n"
-        "  bench table\n"
-        "  bench table lora-gpt3\n"
-        "  bench table vera-1 --markdown\n"
-        "  bench table claims\n"
-        "  bench table lora-6 --run\n",
-        code ? stderr : stdout);
+    fputs("usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | "
+          "--html | --json]\n"
+          "       bench table NAME --run [-j N] [--set KEY=VALUE]...\n"
+          "       bench table NAME | claims --measured\n"
+          "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: "
+          "the list of them.\n\n"
+          "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
+          ")\n"
+          "  --run            run what is missing of the table's sweep first\n"
+          "  -j N             with --run: so many runs at once\n"
+          "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
+          "  --measured       the measured cells, or the comparisons of claims, as CSV with build, processor "
+          "and date: kept\n"
+          "                   beside the table as NAME.measured.csv they are shown where the record has "
+          "nothing\n"
+          "  --markdown       for a README\n"
+          "  --latex          a tabular of booktabs\n"
+          "  --html           a fragment\n"
+          "  --csv            exact numbers\n"
+          "  --json           the same, with the verdicts counted\n\n"
+          "verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of "
+          "rounded;\n"
+          "`does not reproduce: computed X`; `not run`, with the reason. Printed values that were not seen "
+          "in a text of\n"
+          "the paper are computed all the same, marked and not counted. Measured cells stand beside the "
+          "figures of another\n"
+          "model and have no verdict; `bench table claims` says whether what papers conclude holds here: "
+          "supported, not\n"
+          "supported, undecided (the 95 % interval over seeds does not decide), not run.\n\n"
+          "examples:\n"
+          "  bench table\n"
+          "  bench table lora-gpt3\n"
+          "  bench table vera-1 --markdown\n"
+          "  bench table claims\n"
+          "  bench table lora-6 --run\n",
+          code ? stderr : stdout);
     return code;
 }
 
@@ -180,7 +187,8 @@ static void add_sources(const struct paper *p, struct strbuf *b) {
             const struct arm *o = p->cells[k].arm;
             told = o && !strcmp(o->date, a->date) && !strcmp(o->build, a->build) && !strcmp(o->cpu, a->cpu);
         }
-        if (!told) strbuf_addf(b, "%smeasured %s by build %s on %s", b->len ? "\n" : "", a->date, a->build, a->cpu);
+        if (!told)
+            strbuf_addf(b, "%smeasured %s by build %s on %s", b->len ? "\n" : "", a->date, a->build, a->cpu);
     }
 }
 

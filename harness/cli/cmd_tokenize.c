@@ -88,19 +88,32 @@ static int run(const struct options *o, struct err *e) {
 }
 
 int cmd_tokenize(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'}, {"json", no_argument, NULL, 'j'},
-                                          {"lines", no_argument, NULL, 'l'},       {"plain", no_argument, NULL, 'p'},
-                                          {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"model", required_argument, NULL, 'm'}, {"json", no_argument, NULL, 'j'},
+        {"lines", no_argument, NULL, 'l'},       {"plain", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
         switch (c) {
-        case 'm': o.model = optarg; break;
-        case 'j': o.json = true; break;
-        case 'l': o.lines = true; break;
-        case 'p': o.plain = true; break;
-        case 'h': fputs(help, stdout); return 0;
-        default: fputs("see `bench tokenize --help`\n", stderr); return 2;
+        case 'm':
+            o.model = optarg;
+            break;
+        case 'j':
+            o.json = true;
+            break;
+        case 'l':
+            o.lines = true;
+            break;
+        case 'p':
+            o.plain = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            fputs("see `bench tokenize --help`\n", stderr);
+            return 2;
         }
     }
     if (!o.model || optind < argc) {

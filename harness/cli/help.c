@@ -89,8 +89,8 @@ static void read_usage(struct help *h, const char *s) {
         if (*s == '-' && n > 1) {
             s = read_option(h, s, true);
         } else if (n > 0) {
-            bool word =
-                islower((unsigned char)*s) && strncmp(s, "options", n) != 0; /* to be written as it is */
+            /* to be written as it is */
+            bool word = islower((unsigned char)*s) && strncmp(s, "options", n) != 0;
             if (*s != '|' && (word || names_value(s, n))) add_argument(h, s, n);
             s += n;
         } else {

@@ -1,6 +1,8 @@
-/* cfg.h - reading a resolved configuration: a JSON object in which every key of the option tables has its value.
+/* cfg.h - reading a resolved configuration: a JSON object in which every key of the option tables has its
+ * value.
  *
- * Keys are dotted paths ("train.lr"). A missing or mistyped key is a bug (sweep.c has checked it), except for cfg_get. */
+ * Keys are dotted paths ("train.lr"). A missing or mistyped key is a bug (sweep.c has checked it), except for
+ * cfg_get. */
 #ifndef BENCH_CFG_H
 #define BENCH_CFG_H
 

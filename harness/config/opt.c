@@ -20,11 +20,14 @@ const struct opt opt_core[] = {
     {"task", OPT_STR, NULL, 0, 0, NULL, "a name of `bench ls tasks`"},
     {"method", OPT_STR, NULL, 0, 0, NULL, "a name of `bench ls methods`"},
     {"target_modules", OPT_ANY, "all-linear", 0, 0, NULL,
-     "which linear layers a method adapts: all-linear, attention, mlp, names, globs, or {modules: ..., layers: 4-11}"},
+     "which linear layers a method adapts: all-linear, attention, mlp, names, globs, or {modules: ..., "
+     "layers: 4-11}"},
     {"init", OPT_STR, NULL, 0, 0, NULL,
-     "a saved adapter to start from, ours or PEFT's: its folder, or a run of the record; the optimizer starts anew"},
+     "a saved adapter to start from, ours or PEFT's: its folder, or a run of the record; the optimizer "
+     "starts anew"},
     {"train.steps", OPT_INT, "100", 1, 1e9, NULL, "optimizer steps"},
-    {"train.epochs", OPT_NUM, NULL, 1e-6, 1e6, NULL, "in place of train.steps: so many passes over the training rows"},
+    {"train.epochs", OPT_NUM, NULL, 1e-6, 1e6, NULL,
+     "in place of train.steps: so many passes over the training rows"},
     {"train.batch_size", OPT_INT, "8", 1, 1e6, NULL, "rows per micro-batch"},
     {"train.grad_accum", OPT_INT, "1", 1, 1e6, NULL, "micro-batches per step"},
     {"train.lr", OPT_NUM, "5e-4", 0, 1e6, NULL, "learning rate at its peak"},
@@ -49,7 +52,8 @@ const struct opt opt_core[] = {
      "rows that are evaluated, from the start of the split; 0: all"},
     {"model_dropout", OPT_NUM, "0", 0, 0, NULL, "dropout inside the base model: none"},
     {"weights", OPT_ENUM, "native", 0, 0, "native|f32|auto",
-     "the frozen base as its file stores it, or expanded once to float32 for all workers (same results, more memory); auto: f32 for micro-batches of up "
+     "the frozen base as its file stores it, or expanded once to float32 for all workers (same results, more "
+     "memory); auto: f32 for micro-batches of up "
      "to 64 tokens on a CPU without AVX2, else native"},
     {"threads", OPT_INT, "0", 0, 1024, NULL, "threads of one worker; 0: the scheduler chooses"},
     OPT_END,

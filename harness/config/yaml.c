@@ -269,7 +269,8 @@ static bool is_template(const char *s) {
 }
 
 int ynode_parse_value(struct ynode **ret, const char *text, struct err *e) {
-    json_t *plain = is_template(text) ? json_string(text) : NULL; /* NULL too: not UTF-8, which YAML refuses */
+    /* NULL too: not UTF-8, which YAML refuses */
+    json_t *plain = is_template(text) ? json_string(text) : NULL;
     char *quoted = plain ? json_dumps(plain, JSON_ENCODE_ANY) : NULL;
     const char *doc = quoted ? quoted : text;
     int rc = ynode_parse(ret, doc, strlen(doc), "value", e);

@@ -31,8 +31,9 @@ struct ynode {
 /* Parse one document. `name` stands in messages ("name:12: ..."). An empty document is a scalar with an empty
  * text. Caller frees. ERR_USER: syntax, UTF-8, a refused feature, a limit. */
 int ynode_parse(struct ynode **ret, const char *text, size_t size, const char *name, struct err *e);
-/* A value of `key=value` on a command line: a document, but what begins as a template does is that text and needs
- * no second quotes: "{question}", "{title} {text}" (to YAML a map of a key without value, or no YAML at all). */
+/* A value of `key=value` on a command line: a document, but what begins as a template does is that text and
+ * needs no second quotes: "{question}", "{title} {text}" (to YAML a map of a key without value, or no YAML at
+ * all). */
 int ynode_parse_value(struct ynode **ret, const char *text, struct err *e);
 /* The same as ynode_parse from a file. ERR_USER as well when it cannot be read. */
 int ynode_load(struct ynode **ret, const char *path, struct err *e);

@@ -7,8 +7,9 @@
  * once before the first run, so that a mistake in row 7,000 is reported before anything trains.
  *
  * Ownership: rows belong to their dataset (or to who opened them); fields live as long as their rows. Lazy
- * parsing fills a cache behind the const: a struct rows belongs to one thread at a time. A file that is
- * cut off while it is mapped ends the process, with its name (map_explain_faults); replacing it by rename is safe. */
+ * parsing fills a cache behind the const: a struct rows belongs to one thread at a time. A file that is cut
+ * off while it is mapped ends the process, with its name (map_explain_faults); replacing it by rename is
+ * safe. */
 #ifndef BENCH_DATA_H
 #define BENCH_DATA_H
 
@@ -19,15 +20,15 @@
 #include "harness/base/err.h"
 #include "harness/base/util.h"
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 enum rows_kind {
-    ROWS_AUTO,  /* by extension: .jsonl .ndjson .json, .csv, .tsv .tab */
-    ROWS_JSONL, /* one object per line; strings, numbers and booleans as written, null = empty; nested values
-                   are refused when referenced */
-    ROWS_CSV,   /* RFC 4180 */
-    ROWS_TSV,   /* the same with tabs */
+    ROWS_AUTO, /* by extension: .jsonl .ndjson .json, .csv, .tsv .tab */
+    /* one object per line; strings, numbers and booleans as written, null = empty; nested values are refused
+     * when referenced */
+    ROWS_JSONL,
+    ROWS_CSV, /* RFC 4180 */
+    ROWS_TSV, /* the same with tabs */
 };
 
 struct rows_format {
@@ -68,8 +69,7 @@ long rows_line(const struct rows *r,
 int rows_error(const struct rows *r, long i, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* ---- templates
- * ----------------------------------------------------------------------------------------------- */
+/* ---- templates ----------------------------------------------------------------------------------------- */
 
 /* "Question: {question}\nAnswer: ": literal text and references {column} or {5} (1-based; a column of that
  * name goes first); {{ and }} are braces. */
@@ -82,8 +82,9 @@ void template_free(struct template *t); /* accepts NULL */
 struct template_piece {
     const char *s; /* not NUL-terminated; lives as long as the template and its rows */
     size_t len;    /* may be 0 for a field */
-    bool is_field; /* false: the template's own text, which may hold special tokens; true: data, plain text
-                      unless data.special_tokens */
+    /* false: the template's own text, which may hold special tokens; true: data, plain text unless
+     * data.special_tokens */
+    bool is_field;
 };
 int template_pieces(const struct template *t); /* how many pieces any row has */
 /* Piece k (0 .. pieces-1) of row i. Errors as rows_field. */
@@ -91,39 +92,40 @@ int template_piece(const struct template *t, long i, int k, struct template_piec
 /* Append the whole text of row i. Errors as rows_field. */
 int template_render(const struct template *t, long i, struct strbuf *out, struct err *e);
 
-/* ---- data sets
- * ----------------------------------------------------------------------------------------------- */
+/* ---- data sets ----------------------------------------------------------------------------------------- */
 
-/* Of a retrieval split: which documents (rows of the corpus) are relevant to query i (row i of the split): document[k] by grade[k] > 0, k from from[i]
- * to from[i + 1], at least one. */
+/* Of a retrieval split: which documents (rows of the corpus) are relevant to query i (row i of the split):
+ * document[k] by grade[k] > 0, k from from[i] to from[i + 1], at least one. */
 struct relevance {
     long *from, *document;
     float *grade;
 };
 
 struct dataset {
-    char *name; /* of the built-in; of files: the base name of the training (else first) file without its
-                   extension; of a retrieval collection: its folder's */
+    /* of the built-in; of files: the base name of the training (else first) file without its extension; of a
+     * retrieval collection: its folder's */
+    char *name;
     struct rows *train, *eval, *test; /* any may be NULL */
     char *prompt, *completion;        /* template texts: the config's, else the built-in's, else NULL */
     bool special_tokens;              /* data.special_tokens */
     json_t *templates;                /* data_template reads it */
-    /* A retrieval collection (data.corpus; NULL otherwise): eval and test are then queries, and train has the columns anchor and positive, one row
-     * for each query and document that is relevant to it. */
+    /* A retrieval collection (data.corpus; NULL otherwise): eval and test are then queries, and train has the
+     * columns anchor and positive, one row for each query and document that is relevant to it. */
     struct rows *corpus;
     struct relevance relevance[3]; /* train (unused), eval, test */
 };
 
-/* data_cfg: {"name": built-in}, or {"train","eval","test": absolute paths, "format": "jsonl"|"csv"|"tsv"|null,
- * "header": bool, "quotes": "standard"|"literal"}, or {"corpus","queries": paths, "qrels": {"train","eval","test": paths}}; each with templates
- * ("prompt", "completion", "anchor", "positive", "label", ...; see data.c), "special_tokens" and "where" ("column=value": only rows that have that
- * value there); any key may be null or absent. Opens every split and compiles the templates against each. Errors: ERR_USER
- * (unknown name, bad file, unknown column, no row left by `where`), ERR_RESOURCE (a built-in whose files are not installed; says what
- * to do). */
+/* data_cfg: {"name": built-in}, or {"train","eval","test": absolute paths, "format":
+ * "jsonl"|"csv"|"tsv"|null, "header": bool, "quotes": "standard"|"literal"}, or {"corpus","queries": paths,
+ * "qrels": {"train","eval","test": paths}}; each with templates ("prompt", "completion", "anchor",
+ * "positive", "label", ...; see data.c), "special_tokens" and "where" ("column=value": only rows that have
+ * that value there); any key may be null or absent. Opens every split and compiles the templates against
+ * each. Errors: ERR_USER (unknown name, bad file, unknown column, no row left by `where`), ERR_RESOURCE (a
+ * built-in whose files are not installed; says what to do). */
 int data_open(struct dataset **ret, const json_t *data_cfg, struct err *e);
-/* The text template of a key ("anchor", "label", ...): the configuration's, else the built-in's default where the configuration knows the key, else
- * NULL. Where it is a list of templates, the k-th; else k is 0. Compiled against every split when the data set was opened, but for "document"
- * (against the corpus). */
+/* The text template of a key ("anchor", "label", ...): the configuration's, else the built-in's default where
+ * the configuration knows the key, else NULL. Where it is a list of templates, the k-th; else k is 0.
+ * Compiled against every split when the data set was opened, but for "document" (against the corpus). */
 const char *data_template(const struct dataset *d, const char *key, int k);
 /* Does this key of a configuration ("data.train") name a file? The n-th such key; NULL behind the last. */
 bool data_is_path(const char *key);

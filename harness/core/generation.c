@@ -1,7 +1,8 @@
 /* generation.c - many prompts continued together, and text out of bytes (generation.h).
  *
- * All prompts go through the model one behind the other, in pieces of PIECE tokens; then each pass takes the newest token of every
- * sequence that has not ended. The first piece is the largest pass, so that its memory is that of all. */
+ * All prompts go through the model one behind the other, in pieces of PIECE tokens; then each pass takes the
+ * newest token of every sequence that has not ended. The first piece is the largest pass, so that its memory
+ * is that of all. */
 #include "harness/core/generation.h"
 
 #include <string.h>
@@ -21,20 +22,23 @@ static long prompt_tokens(const struct generation *g) {
     return total;
 }
 
-void generation_open(struct generation *g, struct task_net *tn, const struct generation_prompt *prompts, int n) {
+void generation_open(struct generation *g, struct task_net *tn, const struct generation_prompt *prompts,
+                     int n) {
     struct net *net = tn->net;
     int capacity[PIECE];
     *g = (struct generation){.tn = tn, .prompts = prompts, .n = n};
     net_draw(net, NULL, NULL); /* nothing is dropped out */
     BUG_ON(n < 1 || n > PIECE, "%d prompts", n);
-    for (int i = 0; i < n; i++) capacity[i] = prompts[i].n + prompts[i].max_tokens - 1; /* the last one is not read */
+    /* the last one is not read */
+    for (int i = 0; i < n; i++) capacity[i] = prompts[i].n + prompts[i].max_tokens - 1;
     g->kv = tn->model->kv_new(tn->model_state, net, capacity, n);
     g->logits_bytes = (size_t)n * (size_t)tn->facts.vocab * sizeof(float);
     g->logits = mem_alloc(net->mem, MEM_SCRATCH, g->logits_bytes);
     g->last_bytes = panel_floats(panels(n), tn->facts.hidden) * sizeof(float);
     g->last = mem_alloc(net->mem, MEM_SCRATCH, g->last_bytes);
     if (net->mem->counting)
-        tn->model->extend(tn->model_state, net, g->kv, NULL, NULL, (int)MIN_OF(prompt_tokens(g), (long)PIECE));
+        tn->model->extend(tn->model_state, net, g->kv, NULL, NULL,
+                          (int)MIN_OF(prompt_tokens(g), (long)PIECE));
 }
 
 void generation_close(struct generation *g) {
@@ -62,9 +66,11 @@ static void pass_run(struct generation *g, struct pass *p, int32_t *next) {
     const float *hidden = tn->model->extend(tn->model_state, tn->net, g->kv, p->sequence, p->id, p->n);
     if (p->ends) {
         panel_gather(tn->net->team, g->last, D, hidden, D, D, p->last, p->ends);
-        logits_rows(tn->net->team, g->logits, &tn->facts.head->w, bias ? bias->value : NULL, g->last, D, p->ends);
+        logits_rows(tn->net->team, g->logits, &tn->facts.head->w, bias ? bias->value : NULL, g->last, D,
+                    p->ends);
     }
-    for (int i = 0; i < p->ends; i++) next[p->sequence[p->last[i]]] = generation_best(g->logits + (size_t)i * (size_t)V, V);
+    for (int i = 0; i < p->ends; i++)
+        next[p->sequence[p->last[i]]] = generation_best(g->logits + (size_t)i * (size_t)V, V);
     p->n = p->ends = 0;
 }
 
@@ -74,7 +80,8 @@ static void pass_add(struct pass *p, int sequence, int32_t id, bool ends) {
     p->id[p->n++] = id;
 }
 
-void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, int which, int32_t id), void *arg) {
+void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, int which, int32_t id),
+                    void *arg) {
     struct pass pass = {.n = 0}, *p = &pass; /* not on the heap: a refusal of the gate does not come back */
     int32_t next[PIECE];
     int left[PIECE];
@@ -98,8 +105,7 @@ void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, 
     }
 }
 
-/* ---- text
- * -------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 /* Can s[0..n), n < 4, still become a character? */
 static bool is_begun(const unsigned char *s, size_t n) {

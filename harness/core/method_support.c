@@ -1,7 +1,8 @@
-/* method_support.c - what methods call: collecting saved tensors, reading PEFT's fields, asking for control arms. See method.h and method_support.h.
+/* method_support.c - what methods call: collecting saved tensors, reading PEFT's fields, asking for control
+ * arms. See method.h and method_support.h.
  *
- * It stands below the methods, so that no method reaches up into what drives methods: adapter.c writes what was collected, sweep_controls.c resolves
- * what was asked for. */
+ * It stands below the methods, so that no method reaches up into what drives methods: adapter.c writes what
+ * was collected, sweep_controls.c resolves what was asked for. */
 #include "harness/core/method_support.h"
 
 #include <stdlib.h>
@@ -48,9 +49,9 @@ int adapter_refuse(const json_t *peft, const char *key, struct err *e) {
     const json_t *v = json_object_get(peft, key);
     const char *text = json_string_value(v);
     if (text) return err_set(e, ERR_USER, "%s '%.40s' is not implemented", key, text);
-    return err_set(
-        e, ERR_USER,
-        "'%.60s' is not implemented (remove it if it does not change what the adapter computes)", key);
+    return err_set(e, ERR_USER,
+                   "'%.60s' is not implemented (remove it if it does not change what the adapter computes)",
+                   key);
 }
 
 int adapter_read_number(const json_t *peft, const char *key, double def, json_t *cfg, struct err *e) {

@@ -1,5 +1,6 @@
-/* method_support.h - what methods leave behind, for those who read it: the tensors that a method saves (adapter.c writes them) and the control arms that it
- * asks for (sweep_controls.c resolves them). What methods call stands in method.h. */
+/* method_support.h - what methods leave behind, for those who read it: the tensors that a method saves
+ * (adapter.c writes them) and the control arms that it asks for (sweep_controls.c resolves them). What
+ * methods call stands in method.h. */
 #ifndef BENCH_METHOD_SUPPORT_H
 #define BENCH_METHOD_SUPPORT_H
 
@@ -16,7 +17,7 @@ void adapter_out_release(struct adapter_out *o);
 
 /* A control arm as a method asks for it. */
 struct wanted_control {
-    char *kind; /* what is held equal */
+    char *kind;      /* what is held equal */
     char *method;    /* its name */
     json_t *options; /* dotted keys and values */
     unsigned flags;  /* enum control_flags */

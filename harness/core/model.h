@@ -1,6 +1,7 @@
 /* model.h - what a model architecture is: building parameters and sites, a forward and a backward pass.
  *
- * A micro-batch is packed: n tokens of many sequences back to back; attention runs per sequence; positions restart per sequence. */
+ * A micro-batch is packed: n tokens of many sequences back to back; attention runs per sequence; positions
+ * restart per sequence. */
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
 
@@ -14,36 +15,40 @@
 struct batch {
     int n, np;
     const int32_t *ids;
-    const int32_t *pos;         /* position within the sequence */
-    const int64_t *row;         /* data row of each token, for random draws (net_draw); NULL: unknown, nothing is drawn */
+    const int32_t *pos; /* position within the sequence */
+    /* data row of each token, for random draws (net_draw); NULL: unknown, nothing is drawn */
+    const int64_t *row;
     const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
 };
 
-/* What generation keeps of sequences, so that a new token costs a pass over that token alone: the architecture's own. */
+/* What generation keeps of sequences, so that a new token costs a pass over that token alone: the
+ * architecture's own. */
 struct kv;
 
 struct model_facts {
     int hidden, vocab, layers;
-    int max_positions;     /* longest sequence the model was made for */
-    int bos_id, eos_id;    /* -1: none */
-    bool causal;           /* a token sees those before it alone; false: an encoder, which has no head */
-    struct param *head;    /* [vocab, hidden]; the embedding itself when tied; NULL: none */
+    int max_positions;       /* longest sequence the model was made for */
+    int bos_id, eos_id;      /* -1: none */
+    bool causal;             /* a token sees those before it alone; false: an encoder, which has no head */
+    struct param *head;      /* [vocab, hidden]; the embedding itself when tied; NULL: none */
     struct param *head_bias; /* or NULL */
 };
 
 struct model {
     const char *name, *summary;
     bool (*match)(const struct modelfile *f);
-    /* Declare parameters and sites in net. *ret: the architecture's state, freed by `free`. A config field that changes the
-     * computation and is not implemented is refused by name. */
+    /* Declare parameters and sites in net. *ret: the architecture's state, freed by `free`. A config field
+     * that changes the computation and is not implemented is refused by name. */
     int (*build)(struct net *net, const struct modelfile *f, void **ret, struct err *e);
     void (*free)(void *state);
     void (*facts)(const void *state, struct model_facts *f);
-    /* The model as a config.json of `transformers`, but for the type of its weights: for files that hold none. NULL hook: this architecture has no
-     * such form. Caller decrefs. */
+    /* The model as a config.json of `transformers`, but for the type of its weights: for files that hold
+     * none. NULL hook: this architecture has no such form. Caller decrefs. */
     json_t *(*hf_config)(const void *state);
-    /* The model in llama.cpp's terms. gguf_meta: its metadata, general.architecture first, without the tokenizer; an error names what GGUF cannot say. gguf_name: what the parameter of this name is
-     * called there, in name[size], and the order of its rows (weight.h; 0: as here); false: there is no such tensor. NULL hooks: no such form. */
+    /* The model in llama.cpp's terms. gguf_meta: its metadata, general.architecture first, without the
+     * tokenizer; an error names what GGUF cannot say. gguf_name: what the parameter of this name is called
+     * there, in name[size], and the order of its rows (weight.h; 0: as here); false: there is no such tensor.
+     * NULL hooks: no such form. */
     int (*gguf_meta)(const void *state, struct gguf_out *o, struct err *e);
     bool (*gguf_name)(const void *state, const char *param, char *name, size_t size, int *rope_heads);
     /* Once after net_bind: what must be kept follows from what trains. */
@@ -54,14 +59,16 @@ struct model {
     const float *(*forward)(void *state, struct net *net, const struct batch *b);
     /* dh: gradient of those; used up. After a forward whose layout had train = true. */
     void (*backward)(void *state, struct net *net, const struct batch *b, float *dh);
-    /* Generation; NULL hooks: this architecture has none. kv_new: room for `sequences` sequences of at most capacity[s] tokens each (within
-     * max_positions and what the net was built for), counted as scratch. extend: ids[i], for i in [0, n), n >= 1, goes on after the tokens that kv
-     * holds of sequence[i] (NULL: of sequence 0); several of one sequence in their order. Resets net->tape and returns the hidden states as forward
-     * does, valid until the next pass; in counting mode it reserves the pass's memory and returns NULL. Forward passes only: net must not be between
-     * a forward and its backward. */
+    /* Generation; NULL hooks: this architecture has none. kv_new: room for `sequences` sequences of at most
+     * capacity[s] tokens each (within max_positions and what the net was built for), counted as scratch.
+     * extend: ids[i], for i in [0, n), n >= 1, goes on after the tokens that kv holds of sequence[i] (NULL:
+     * of sequence 0); several of one sequence in their order. Resets net->tape and returns the hidden states
+     * as forward does, valid until the next pass; in counting mode it reserves the pass's memory and returns
+     * NULL. Forward passes only: net must not be between a forward and its backward. */
     struct kv *(*kv_new)(void *state, struct net *net, const int *capacity, int sequences);
     void (*kv_free)(struct kv *kv); /* accepts NULL */
-    const float *(*extend)(void *state, struct net *net, struct kv *kv, const int *sequence, const int32_t *ids, int n);
+    const float *(*extend)(void *state, struct net *net, struct kv *kv, const int *sequence,
+                           const int32_t *ids, int n);
 };
 
 /* The registry, in models.def order; NULL-terminated. */

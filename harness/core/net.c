@@ -11,7 +11,8 @@
 /* Address space for one micro-batch: more than any machine has memory, and free until touched. */
 #define TAPE_RESERVE ((size_t)1 << 42)
 
-void net_init(struct net *net, struct mem *m, struct team *t, const json_t *config, uint64_t seed, bool training) {
+void net_init(struct net *net, struct mem *m, struct team *t, const json_t *config, uint64_t seed,
+              bool training) {
     memset(net, 0, sizeof *net);
     net->mem = m;
     net->team = t;
@@ -21,8 +22,8 @@ void net_init(struct net *net, struct mem *m, struct team *t, const json_t *conf
     arena_init(&net->tape, m, TAPE_RESERVE);
 }
 
-/* A gate may refuse any allocation by leaving (longjmp): the net must then be as net_release wants it, so a parameter
- * is in it once its bytes are counted, not before. */
+/* A gate may refuse any allocation by leaving (longjmp): the net must then be as net_release wants it, so a
+ * parameter is in it once its bytes are counted, not before. */
 
 /* Bytes that a frozen parameter occupies in the mapped file. */
 static ptrdiff_t file_bytes(const struct param *p) { return (ptrdiff_t)weight_stored_bytes(&p->w); }
@@ -56,7 +57,8 @@ void net_release(struct net *net) {
     memset(net, 0, sizeof *net);
 }
 
-static struct param *param_new(struct net *net, const char *name, enum param_role role, int ndim, int rows, int cols) {
+static struct param *param_new(struct net *net, const char *name, enum param_role role, int ndim, int rows,
+                               int cols) {
     struct param *p = xcalloc(1, sizeof *p);
     p->name = xstrdup(name);
     p->role = role;
@@ -74,12 +76,14 @@ struct param *net_base_param(struct net *net, const char *name, int ndim, const 
     struct param *p = param_new(net, name, PARAM_BASE, ndim, w->rows, w->cols);
     p->w = *w;
     p->transposed = w->transposed;
-    /* Vectors (norms, biases) are read in place by the kernels: they are small, so always float32 in memory. */
+    /* Vectors (norms, biases) are read in place by the kernels: they are small, so always float32 in
+     * memory. */
     if (ndim == 1) param_privatise(net, p, MEM_BASE);
     return p;
 }
 
-struct param *net_param(struct net *net, struct site *site, const char *name, enum param_role role, int rows, int cols) {
+struct param *net_param(struct net *net, struct site *site, const char *name, enum param_role role, int rows,
+                        int cols) {
     BUG_ON(role == PARAM_BASE, "adapter parameter %s", name);
     enum mem_cat cat = role == PARAM_FIXED ? MEM_FIXED : MEM_PARAM;
     float *value = mem_alloc(net->mem, cat, (size_t)rows * (size_t)cols * sizeof *value);
@@ -115,8 +119,8 @@ void param_privatise(struct net *net, struct param *p, enum mem_cat cat) {
     p->w = weight_f32(value, p->rows, p->cols, p->cols);
 }
 
-struct site *net_site(struct net *net, const char *name, const char *module, const char *kind, int layer, struct param *W,
-                      struct param *b) {
+struct site *net_site(struct net *net, const char *name, const char *module, const char *kind, int layer,
+                      struct param *W, struct param *b) {
     struct site *s = xcalloc(1, sizeof *s);
     s->name = xstrdup(name);
     s->module = xstrdup(module);
@@ -144,7 +148,7 @@ size_t net_trainable(const struct net *net) {
     return n;
 }
 
-/* ---- binding ----------------------------------------------------------------------------------------- */
+/* ---- binding ------------------------------------------------------------------------------------------- */
 
 static int sites_matching(const struct net *net, const json_t *spec) {
     int found = 0;
@@ -167,8 +171,8 @@ static int no_match(const struct net *net, const char *pattern, const json_t *la
     const char *close = str_closest(pattern, kinds, (size_t)n);
     char *where = layers ? json_dumps(layers, JSON_ENCODE_ANY) : NULL;
     err_set(e, ERR_USER, "target_modules: '%s'%s%s matches no layer of this model%s%s%s; it has %s", pattern,
-            where ? " in layers " : "", where ? where : "", close ? " (did you mean '" : "", close ? close : "",
-            close ? "'?)" : "", list.s ? list.s : "none");
+            where ? " in layers " : "", where ? where : "", close ? " (did you mean '" : "",
+            close ? close : "", close ? "'?)" : "", list.s ? list.s : "none");
     free(where);
     strbuf_release(&list);
     return ERR_USER;
@@ -183,7 +187,10 @@ static int check_layers(const struct net *net, const json_t *layers, struct err 
     for (int l = last + 1; l <= TARGET_MAX_LAYER && beyond < 0; l++)
         if (target_match(any, "x", "x", "x", l)) beyond = l;
     json_decref(any);
-    return beyond < 0 ? 0 : err_set(e, ERR_USER, "target_modules: layer %d is not in this model, which has 0 to %d", beyond, last);
+    return beyond < 0
+               ? 0
+               : err_set(e, ERR_USER, "target_modules: layer %d is not in this model, which has 0 to %d",
+                         beyond, last);
 }
 
 static int mark_sites(struct net *net, struct err *e) {
@@ -194,7 +201,8 @@ static int mark_sites(struct net *net, struct err *e) {
     if (layers && check_layers(net, layers, e)) return ERR_USER;
     for (size_t i = 0; i < (json_is_array(modules) ? json_array_size(modules) : 1); i++) {
         json_t *pattern = json_is_array(modules) ? json_array_get(modules, i) : (json_t *)(uintptr_t)modules;
-        json_t *one = layers ? json_pack("{sO,sO}", "modules", pattern, "layers", layers) : json_incref(pattern);
+        json_t *one =
+            layers ? json_pack("{sO,sO}", "modules", pattern, "layers", layers) : json_incref(pattern);
         int found = sites_matching(net, one);
         json_decref(one);
         if (!found) return no_match(net, json_string_value(pattern), layers, e);
@@ -255,7 +263,7 @@ int net_bind(struct net *net, const struct method *method, struct err *e) {
     return 0;
 }
 
-/* ---- passes ------------------------------------------------------------------------------------------ */
+/* ---- passes -------------------------------------------------------------------------------------------- */
 
 float *net_keep(struct net *net, enum mem_cat cat, int np, int d) {
     return arena_alloc(&net->tape, cat, panel_floats(np, d) * sizeof(float));
@@ -270,8 +278,8 @@ void site_base_forward(struct net *net, struct site *s, const float *x, int ldx,
     panel_mm(net->team, y, ldy, s->d_out, np, &t, 1, s->b ? s->b->value : NULL, false);
 }
 
-void site_base_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx,
-                        int lddx, int np) {
+void site_base_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                        float *dx, int lddx, int np) {
     if (dx) {
         struct term t = {&s->W->w, true, dy, lddy};
         panel_mm(net->team, dx, lddx, s->d_in, np, &t, 1, NULL, true);
@@ -288,8 +296,8 @@ void site_forward(struct net *net, struct site *s, const float *x, int ldx, floa
         site_base_forward(net, s, x, ldx, y, ldy, np);
 }
 
-void site_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy, float *dx, int lddx,
-                   int np) {
+void site_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
+                   float *dx, int lddx, int np) {
     if (!s->need_x) x = NULL;
     if (s->adapted && net->method->backward)
         net->method->backward(net, s, x, ldx, dy, lddy, dx, lddx, np);

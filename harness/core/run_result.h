@@ -1,4 +1,5 @@
-/* run_result.h - what a run tells while it goes and what it leaves: the words in which training, workers, scheduler and record speak of a run. */
+/* run_result.h - what a run tells while it goes and what it leaves: the words in which training, workers,
+ * scheduler and record speak of a run. */
 #ifndef BENCH_RUN_RESULT_H
 #define BENCH_RUN_RESULT_H
 
@@ -25,7 +26,8 @@ struct train_report {
 
 /* Everything the database's row needs. Counts are -1 and numbers NaN where not applicable. */
 struct train_result {
-    char state[16]; /* complete (also when train.early_stop ended it) | nan | timeout | oom | interrupted | failed */
+    /* complete (also when train.early_stop ended it) | nan | timeout | oom | interrupted | failed */
+    char state[16];
     char error[1024];
     char weights[8]; /* how the base was held: "native" or "f32"; "" before that was known */
     long trainable, total_params, adapted_params;
@@ -35,7 +37,8 @@ struct train_result {
     size_t peak_bytes, peak_bytes_predicted, rss_bytes;
     size_t mem_peak[MEM_NCAT], mem_at_peak[MEM_NCAT];
     long checkpoint_bytes, checkpoint_bytes_min;
-    char checkpoint_path[1024]; /* folder that PEFT loads, or with save "all" the model that transformers loads; "" when none */
+    /* folder that PEFT loads, or with save "all" the model that transformers loads; "" when none */
+    char checkpoint_path[1024];
     char checkpoint_sha256[65];
     double train_s, eval_s, total_s;
     long eval_tokens; /* that evaluations and the test read */

@@ -1,13 +1,18 @@
 /* target.c - which sites a method adapts: presets, names, globs, layer ranges.
  *
- *   spec    = pattern | [pattern, ...] | {modules: pattern or list, layers: 7 | "4-11" | "0,4-11" | [0,
- * "4-11"]} pattern = a preset or a name or a glob (* ? [...])
+ *   spec    = pattern | [pattern, ...] | {modules: pattern or list, layers: range}
+ *   range   = 7 | "4-11" | "0,4-11" | [0, "4-11"]
+ *   pattern = a preset or a name or a glob (* ? [...])
  *
  * A name is compared with the site's kind (q_proj), its short name (layers.3.q_proj) and the end of its
  * module path (self_attn.q_proj), as PEFT does; a glob likewise. Presets go by the module path, not by an
- * architecture's list of names: all-linear   every site but the output heads attention    below a module
- * whose name contains "attn" or "attention" mlp          the other sites of a block (those with a layer
- * number) Specs come from users: patterns are short and have few stars, so that no glob takes long. */
+ * architecture's list of names:
+ *
+ *   all-linear   every site but the output heads
+ *   attention    below a module whose name contains "attn" or "attention"
+ *   mlp          the other sites of a block (those with a layer number)
+ *
+ * Specs come from users: patterns are short and have few stars, so that no glob takes long. */
 #include "harness/core/target.h"
 
 #include <fnmatch.h>
@@ -47,7 +52,8 @@ static bool each_range(const char *s, bool *set) {
 /* One item of "layers": a number or a text. */
 static bool layer_item(const json_t *v, bool *set) {
     if (json_is_string(v)) return each_range(json_string_value(v), set);
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > TARGET_MAX_LAYER) return false;
+    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > TARGET_MAX_LAYER)
+        return false;
     if (set) set[json_integer_value(v)] = true;
     return true;
 }

@@ -1,7 +1,8 @@
 /* task.h - what a task is: rows to batches to loss to metrics.
  *
- * A micro-batch belongs to the task (struct task_batch is its own, beginning with what the core reads); the core decides which rows, when
- * to step, when to evaluate. Scores are the task's: a language model's are sums over tokens, a search's need every text first. */
+ * A micro-batch belongs to the task (struct task_batch is its own, beginning with what the core reads); the
+ * core decides which rows, when to step, when to evaluate. Scores are the task's: a language model's are sums
+ * over tokens, a search's need every text first. */
 #ifndef BENCH_TASK_H
 #define BENCH_TASK_H
 
@@ -30,8 +31,8 @@ struct task_batch {
 
 enum { TASK_ALONE = 1 << 30 };
 
-/* Where a score goes. Names are without the split: "loss", "accuracy", "ndcg@10"; `item` is a row of the split (a query), for paired
- * comparisons. Values may be NaN or infinite. */
+/* Where a score goes. Names are without the split: "loss", "accuracy", "ndcg@10"; `item` is a row of the
+ * split (a query), for paired comparisons. Values may be NaN or infinite. */
 struct task_tell {
     void *arg;
     void (*metric)(void *arg, const char *name, double value);
@@ -40,45 +41,56 @@ struct task_tell {
 
 struct task {
     const char *name, *summary;
-    const char *task_type;       /* PEFT's: "CAUSAL_LM", "FEATURE_EXTRACTION", "SEQ_CLS" */
-    const struct opt *opts;      /* its keys: data.*, ... */
-    const char *default_metric;  /* "eval/loss" */
-    const char *default_goal;    /* "minimize" */
-    const char *other_key, *other_metric; /* where this key is given, this is the metric instead; NULL: none */
-    const char *const *metrics;  /* what a score tells, for messages: "loss", "perplexity", ..., NULL; of a family one example each ("ndcg@10") */
-    /* Which way a metric (its name without the split) is better: "minimize" or "maximize"; NULL: no score of this task tells it. */
+    const char *task_type;      /* PEFT's: "CAUSAL_LM", "FEATURE_EXTRACTION", "SEQ_CLS" */
+    const struct opt *opts;     /* its keys: data.*, ... */
+    const char *default_metric; /* "eval/loss" */
+    const char *default_goal;   /* "minimize" */
+    /* where this key is given, this is the metric instead; NULL: none */
+    const char *other_key, *other_metric;
+    /* what a score tells, for messages: "loss", "perplexity", ..., NULL; of a family one example each
+     * ("ndcg@10") */
+    const char *const *metrics;
+    /* Which way a metric (its name without the split) is better: "minimize" or "maximize"; NULL: no score of
+     * this task tells it. */
     const char *(*metric_goal)(const char *name);
-    /* The option without which a score of this configuration does not tell such a metric; NULL: it does. A NULL hook: all are told. */
+    /* The option without which a score of this configuration does not tell such a metric; NULL: it does. A
+     * NULL hook: all are told. */
     const char *(*metric_needs)(const json_t *config, const char *name);
-    const char *nothing;         /* ends "no train row ", of rows that teach nothing: what is wrong with all of them, and the remedy */
+    /* ends "no train row ", of rows that teach nothing: what is wrong with all of them, and the remedy */
+    const char *nothing;
 
-    /* Open the data of a run. config: resolved, model_path in it. mem: DATA is counted here. Error also when the model does not suit the task. */
-    int (*open)(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok, const struct model_facts *facts,
-                struct err *e);
+    /* Open the data of a run. config: resolved, model_path in it. mem: DATA is counted here. Error also when
+     * the model does not suit the task. */
+    int (*open)(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
+                const struct model_facts *facts, struct err *e);
     void (*free)(void *state); /* also of a score in progress */
     /* Declare the task's own parameters (net_head), before a method is bound. NULL: it has none. */
     int (*declare)(void *state, struct net *net, struct err *e);
     /* Rows of a split, 0 where the split is absent. */
     long (*rows)(void *state, enum split s);
-    /* A micro-batch of rows[0..n) of the training split; rows that cannot be used add nothing. Returns NULL and fills e on a bad row. batch_free
-     * gives it back. A batch of weight 0 must not be run. */
+    /* A micro-batch of rows[0..n) of the training split; rows that cannot be used add nothing. Returns NULL
+     * and fills e on a bad row. batch_free gives it back. A batch of weight 0 must not be run. */
     struct task_batch *(*batch)(void *state, const long *rows, int n, struct err *e);
     void (*batch_free)(void *state, struct task_batch *b);
     /* Reserve the memory of one pass over b on net->tape (the model's included). */
     void (*layout)(void *state, struct task_net *tn, const struct task_batch *b, bool train);
-    /* After layout. train: forward, the loss summed (not averaged) in double, and backward of scale * loss. Else: forward over a batch of the score
-     * in progress, whose results are added to it; returns 0. Not called in counting mode. */
+    /* After layout. train: forward, the loss summed (not averaged) in double, and backward of scale * loss.
+     * Else: forward over a batch of the score in progress, whose results are added to it; returns 0. Not
+     * called in counting mode. */
     double (*run)(void *state, struct task_net *tn, const struct task_batch *b, bool train, double scale);
 
-    /* A score of a split: begin; then for all items in order score_batch, layout, run; then end. One at a time.
-     * begin: over the split's first `rows` rows (0: all); *items: how many things will be run through the model (lm: the rows; retrieval: queries and
-     * documents). Reserves what the score needs through the gate, the same in counting mode. */
+    /* A score of a split: begin; then for all items in order score_batch, layout, run; then end. One at a
+     * time. begin: over the split's first `rows` rows (0: all); *items: how many things will be run through
+     * the model (lm: the rows; retrieval: queries and documents). Reserves what the score needs through the
+     * gate, the same in counting mode. */
     int (*score_begin)(void *state, struct task_net *tn, enum split s, long rows, long *items, struct err *e);
-    /* Tokens that an item adds to a batch: 0 when it is left out, -1 with `e` filled on a bad row, TASK_ALONE for one that has a batch of its own. */
+    /* Tokens that an item adds to a batch: 0 when it is left out, -1 with `e` filled on a bad row, TASK_ALONE
+     * for one that has a batch of its own. */
     long (*item_tokens)(void *state, long item, struct err *e);
-    struct task_batch *(*score_batch)(void *state, const long *items, int n, struct err *e); /* as `batch`; items live as long as it */
-    /* Tell the metrics and the scores of single rows, give back what begin reserved. `tell` NULL: only the latter (counting, or given up). Error, also when counting: not
-     * one row can be scored. */
+    /* as `batch`; items live as long as it */
+    struct task_batch *(*score_batch)(void *state, const long *items, int n, struct err *e);
+    /* Tell the metrics and the scores of single rows, give back what begin reserved. `tell` NULL: only the
+     * latter (counting, or given up). Error, also when counting: not one row can be scored. */
     int (*score_end)(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e);
     /* What is worth a remark about the rows met so far (left out, cut). */
     void (*remarks)(void *state, void (*say)(void *arg, const char *kind, const char *text), void *arg);

@@ -3,12 +3,12 @@
  * BLEU = min(1, e^(1 - r/c)) exp(1/4 sum_n log p_n), p_n the clipped precision of n-grams over the corpus; an
  * order without a match counts as 1/(2^k total), where k numbers such orders from 1.
  *
- * NIST = sum_n [information of the matched n-grams / n-grams of the texts] exp(b ln^2 min(1, c/r)), r the mean
- * length of the references, b so that 2/3 of it gives 1/2. The information of w1..wn is
+ * NIST = sum_n [information of the matched n-grams / n-grams of the texts] exp(b ln^2 min(1, c/r)), r the
+ * mean length of the references, b so that 2/3 of it gives 1/2. The information of w1..wn is
  * log2(count(w1..wn-1) / count(w1..wn)) over all references.
  *
- * CIDEr-D = 10 mean_n cos(min(g, h), h) e^(-(l_g - l_h)^2 / 2 sigma^2) with tf-idf vectors g of the text and h
- * of a reference; the lengths are in bigrams, as the scorers have it. */
+ * CIDEr-D = 10 mean_n cos(min(g, h), h) e^(-(l_g - l_h)^2 / 2 sigma^2) with tf-idf vectors g of the text and
+ * h of a reference; the lengths are in bigrams, as the scorers have it. */
 #include "harness/core/text_metrics.h"
 
 #include <math.h>

@@ -21,8 +21,8 @@ double text_nist(const struct text_case *c, int n);
 /* ROUGE-L (Lin, 2004) as the package rouge-score computes it, without stemming: F1 of the longest common
  * subsequence, the best over the references, mean over the texts. 0 to 1. */
 double text_rouge_l(const struct text_case *c, int n);
-/* ROUGE-L as the caption scorers compute it, and E2E's with them: F with beta = 1.2 of the best precision and the best recall over the
- * references, on words cut by `rule`, TEXT_CAPTION for plain texts. 0 to 1. */
+/* ROUGE-L as the caption scorers compute it, and E2E's with them: F with beta = 1.2 of the best precision and
+ * the best recall over the references, on words cut by `rule`, TEXT_CAPTION for plain texts. 0 to 1. */
 double text_rouge_l_caption(const struct text_case *c, int n, enum text_rule rule);
 /* CIDEr-D (Vedantam et al., 1411.5726) as the caption scorers compute it and E2E's with them: tf-idf of 1- to
  * 4-grams over the references, clipped, sigma 6, times 10. `rule`: how texts are cut, TEXT_CAPTION for plain

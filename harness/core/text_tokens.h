@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 enum text_rule {
-    TEXT_SPACES,  /* at white space */
-    TEXT_13A,     /* mteval-v13a, as sacreBLEU: entities, punctuation apart; points, commas and dashes by the
-                     digits around them */
-    TEXT_ROUGE,   /* lower case, runs of a-z and 0-9 */
-    TEXT_CAPTION, /* lower case, punctuation dropped, contractions apart (do n't): what the caption scorers
-                     make of plain English. Their own rule, Stanford's PTBTokenizer, knows more cases */
+    TEXT_SPACES, /* at white space */
+    /* mteval-v13a, as sacreBLEU: entities, punctuation apart; points, commas and dashes by the digits around
+     * them */
+    TEXT_13A,
+    TEXT_ROUGE, /* lower case, runs of a-z and 0-9 */
+    /* lower case, punctuation dropped, contractions apart (do n't): what the caption scorers make of plain
+     * English. Their own rule, Stanford's PTBTokenizer, knows more cases */
+    TEXT_CAPTION,
 };
 
 /* Words as numbers, equal for equal words. Zero-initialise. */

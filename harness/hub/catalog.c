@@ -22,7 +22,7 @@ static const char builtin_rows[] =
 #undef MODEL
 #undef ORIGIN
 
-/* ---- rows ---- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static void model_release(struct catalog_model *m) {
     free(m->name), free(m->summary), free(m->package), free(m->version), free(m->member), free(m->folder);
@@ -171,15 +171,15 @@ const struct catalog_model *catalog_find(const struct catalog *c, const char *na
     const char **names = xcalloc((size_t)c->n + 1, sizeof *names);
     for (int i = 0; i < c->n; i++) names[i] = c->v[i].name;
     const char *close = str_closest(name, names, (size_t)c->n);
-    err_set(
-        e, ERR_USER,
-        "unknown model '%.200s'%s%s%s: `bench ls models` lists the names; a folder or a .gguf file will do too",
-        name, close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "");
+    err_set(e, ERR_USER,
+            "unknown model '%.200s'%s%s%s: `bench ls models` lists the names; a folder or a .gguf file will "
+            "do too",
+            name, close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "");
     free(names);
     return NULL;
 }
 
-/* ---- places ---- */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 /* A source tree has a folder of the same name with the script that makes the model: the config tells them
  * apart. */

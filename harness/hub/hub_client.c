@@ -14,7 +14,7 @@
 
 #define ENDPOINT_DEFAULT "https://huggingface.co"
 
-/* ---- being stopped ---- */
+/* ---- being stopped ------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stopped;
 static struct sigaction was_int, was_term, was_pipe;
@@ -44,7 +44,7 @@ int hub_stop_error(struct err *e) {
     return err_set(e, ERR_STOP, "stopped; what has arrived is kept: the same command continues");
 }
 
-/* ---- telling ---- */
+/* ---- telling ------------------------------------------------------------------------------------------- */
 
 void hub_note(const struct hub_client *c, const char *fmt, ...) {
     char line[512];
@@ -61,7 +61,7 @@ void hub_tell(const struct hub_client *c, const char *file) {
     if (c->p->progress && !c->quiet) c->p->progress(c->p->arg, &now);
 }
 
-/* ---- the endpoint ---- */
+/* ---- the endpoint -------------------------------------------------------------------------------------- */
 
 char *hub_origin(const struct hub_curl *curl, const char *url) {
     static const CURLUPart parts[3] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};

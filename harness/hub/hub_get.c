@@ -71,8 +71,7 @@ static int fail(struct transfer *t, int code, const char *fmt, ...) {
     return err_set(t->e, code, "%.150s: %.200s: %s", t->c->label, t->g->what, text);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 static void hash_start(struct transfer *t) {
     const struct hub_get *g = t->g;
@@ -172,11 +171,11 @@ static int file_check(struct transfer *t) {
         if (file_restart(t)) return t->e->code;
         if (!again) {
             unlink(g->path);
-            return fail(
-                t, ERR_RESOURCE,
-                "wrong checksum: %s %s, expected %s: damaged on the way, or not the file that the hub lists; it "
-                "was not kept: try again",
-                g->sha256[0] ? "sha256" : "git's sha1", hex, want);
+            return fail(t, ERR_RESOURCE,
+                        "wrong checksum: %s %s, expected %s: damaged on the way, or not the file that the "
+                        "hub lists; it "
+                        "was not kept: try again",
+                        g->sha256[0] ? "sha256" : "git's sha1", hex, want);
         }
         hub_note(t->c, "%s: what an earlier pull left is damaged: fetching it anew", g->what);
         wait_for(t, 0);
@@ -191,8 +190,7 @@ static int file_check(struct transfer *t) {
     return 0;
 }
 
-/* ---- what libcurl calls -----------------------------------------------------------------------------------
- */
+/* ---- what libcurl calls -------------------------------------------------------------------------------- */
 
 static void head_reset(struct transfer *t) {
     t->head_seen = t->keep = false;
@@ -292,8 +290,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg) {
 /* How much of a URL may be shown: what is behind '?' can be a signature. */
 static int shown(const char *url) { return (int)MIN_OF(strcspn(url, "?"), 200); }
 
-/* ---- starting
- * ---------------------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------------------ */
 
 static void wait_for(struct transfer *t, double seconds) {
     free(t->url);
@@ -359,8 +356,7 @@ static int start(struct transfer *t) {
     return 0;
 }
 
-/* ---- ending
- * ------------------------------------------------------------------------------------------------ */
+/* ---- ending -------------------------------------------------------------------------------------------- */
 
 static void stop(struct transfer *t) {
     if (!t->h) return;
@@ -412,16 +408,16 @@ static int refused(struct transfer *t, const char *said) {
                     "access refused (%ld)%s: %s, with the account whose token is in HF_TOKEN, on %s/%s",
                     t->status, said, "accept the model's terms or ask for access", c->endpoint, c->repo);
     if (c->token)
-        return fail(
-            t, ERR_RESOURCE,
-            "access refused (401)%s: there is no such model, or the token in HF_TOKEN is not valid or may not read "
-            "it: check both",
-            said);
-    return fail(
-        t, ERR_RESOURCE,
-        "access refused (401)%s: there is no such model, or it is not public: check the name, or set HF_TOKEN to a "
-        "token that may read it",
-        said);
+        return fail(t, ERR_RESOURCE,
+                    "access refused (401)%s: there is no such model, or the token in HF_TOKEN is not valid "
+                    "or may not read "
+                    "it: check both",
+                    said);
+    return fail(t, ERR_RESOURCE,
+                "access refused (401)%s: there is no such model, or it is not public: check the name, or set "
+                "HF_TOKEN to a "
+                "token that may read it",
+                said);
 }
 
 static int answer_error(struct transfer *t) {
@@ -504,8 +500,7 @@ static int end(struct transfer *t, CURLcode result) {
     return try_again(t, reason, 0);
 }
 
-/* ---- all of them
- * -------------------------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------------------------- */
 
 /* Start what may start. The number that is not done, negative after an error. */
 static int start_due(struct transfer *v, int n) {

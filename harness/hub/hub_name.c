@@ -15,7 +15,7 @@
 #define PREFIX   "hf:"
 #define PART_MAX 96
 
-/* ---- names ---- */
+/* ---- names --------------------------------------------------------------------------------------------- */
 
 bool hub_is_name(const char *s) { return !strncmp(s, PREFIX, strlen(PREFIX)); }
 
@@ -100,7 +100,7 @@ char *hub_repo_of(const char *model) {
     return repo ? repo : xstrdup(model);
 }
 
-/* ---- places ---- */
+/* ---- places -------------------------------------------------------------------------------------------- */
 
 char *hub_escape(const char *s, const char *keep) {
     struct strbuf b = {0};
@@ -179,7 +179,7 @@ char *hub_place(const struct hub_name *n) {
     return place;
 }
 
-/* ---- the list ---- */
+/* ---- the list ------------------------------------------------------------------------------------------ */
 
 /* Undo hub_escape, in place. */
 static void unescape(char *s) {

@@ -8,7 +8,7 @@
 #include "harness/hub/hub.h"
 #include "harness/base/util.h"
 
-/* ---- hub_name.c: places ---- */
+/* ---- hub_name.c: places -------------------------------------------------------------------------------- */
 
 char *hub_models_dir(void); /* cache_dir()/models; caller frees */
 /* The folder's name at a commit: "hf--OWNER--NAME[--FILE]@COMMIT". Caller frees. */
@@ -22,7 +22,7 @@ char *hub_place_at(const struct hub_name *n, const char *commit);
 /* Percent-encode everything but letters, digits, "-_." and the characters of `keep`. Caller frees. */
 char *hub_escape(const char *s, const char *keep);
 
-/* ---- hub_curl.c: libcurl, loaded when it is first needed ---- */
+/* ---- hub_curl.c: libcurl, loaded when it is first needed ----------------------------------------------- */
 
 struct hub_curl {
     CURLcode (*global_init)(long flags);
@@ -50,7 +50,7 @@ struct hub_curl {
 /* NULL with e filled (ERR_RESOURCE) when there is no libcurl. The same table every time. */
 const struct hub_curl *hub_curl_load(struct err *e);
 
-/* ---- hub_get.c: transfers ---- */
+/* ---- hub_get.c: transfers ------------------------------------------------------------------------------ */
 
 /* Whom we talk to, for one pull. */
 struct hub_client {

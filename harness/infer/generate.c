@@ -14,8 +14,7 @@
 
 enum { PIECE = 512 };
 
-/* ---- prompts
- * ----------------------------------------------------------------------------------------------- */
+/* ---- prompts ------------------------------------------------------------------------------------------- */
 
 static void add_id(struct token_ids *ids, int id) {
     GROW(ids->v, ids->n, ids->cap);
@@ -26,9 +25,9 @@ static int add_chat(struct infer *m, const char *text, size_t len, struct token_
     static const char turn[] = "user\n", reply[] = "assistant\n";
     int start = tokenizer_id(m->tok, "<|im_start|>"), end = tokenizer_id(m->tok, "<|im_end|>");
     if (start < 0 || end < 0)
-        return err_set(
-            e, ERR_USER,
-            "this model's tokenizer has no <|im_start|> and <|im_end|>: it was not made for chat as --chat writes it");
+        return err_set(e, ERR_USER,
+                       "this model's tokenizer has no <|im_start|> and <|im_end|>: it was not made for chat "
+                       "as --chat writes it");
     struct strbuf said = {0};
     strbuf_add(&said, turn, strlen(turn));
     strbuf_add(&said, text, len);
@@ -51,8 +50,7 @@ int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, st
     return 0;
 }
 
-/* ---- choosing a token
- * -------------------------------------------------------------------------------------- */
+/* ---- choosing a token ---------------------------------------------------------------------------------- */
 
 struct choice {
     float logit;
@@ -107,8 +105,7 @@ int generate_pick(float *logits, int V, const struct generate_options *o, uint64
     return id;
 }
 
-/* ---- the loop
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------------------ */
 
 static int check_prompt(const struct infer *m, const int32_t *ids, int n, struct err *e) {
     if (!m->model->extend) return err_set(e, ERR_USER, "models of type %s cannot generate", m->model->name);

@@ -1,4 +1,5 @@
-/* generate.h - continuing a text token by token with a model that is open for use. Many at once: generation.h. */
+/* generate.h - continuing a text token by token with a model that is open for use. Many at once:
+ * generation.h. */
 #ifndef BENCH_GENERATE_H
 #define BENCH_GENERATE_H
 

@@ -8,8 +8,7 @@
 #include "harness/nn/format/torchfile.h"
 #include "harness/base/util.h"
 
-/* ---- what the file has ------------------------------------------------------------------------------------
- */
+/* ---- what the file has --------------------------------------------------------------------------------- */
 
 static int read_safetensors(struct torchfile *f, const char *path, struct err *e) {
     struct modelfile *in;
@@ -73,8 +72,7 @@ static const struct site *site_of(const struct net *net, const char *module, siz
     return found;
 }
 
-/* ---- a layer
- * ------------------------------------------------------------------------------------------------ */
+/* ---- a layer ------------------------------------------------------------------------------------------- */
 
 struct layer {
     const struct site *s;
@@ -96,11 +94,12 @@ struct import {
 };
 
 static int bad_shape(const struct import *x, const struct layer *l) {
-    return err_set(
-        x->e, ERR_USER,
-        "%s: '%s' is [%lld, %lld] and its lora_B [%lld, %lld], which fits no layer of %d inputs and %d outputs (%s)",
-        x->path, l->A->name, (long long)l->A->shape[0], (long long)l->A->shape[1], (long long)l->B->shape[0],
-        (long long)l->B->shape[1], l->s->d_in, l->s->d_out, l->s->module);
+    return err_set(x->e, ERR_USER,
+                   "%s: '%s' is [%lld, %lld] and its lora_B [%lld, %lld], which fits no layer of %d inputs "
+                   "and %d outputs (%s)",
+                   x->path, l->A->name, (long long)l->A->shape[0], (long long)l->A->shape[1],
+                   (long long)l->B->shape[0], (long long)l->B->shape[1], l->s->d_in, l->s->d_out,
+                   l->s->module);
 }
 
 /* Which of q, k, v have one. */
@@ -156,10 +155,10 @@ static int sort_tensors(struct import *x, int *skipped) {
                            "%s: '%s' belongs to no linear layer of this model (the first of them is %s)",
                            x->path, t->name, x->m->net.nsites ? x->m->net.sites[0]->module : "none");
         if (!part && !x->o->skip_others)
-            return err_set(
-                x->e, ERR_USER,
-                "%s: '%s' is neither a lora_A nor a lora_B: an adapter has no place for it (--skip-others leaves such tensors out)",
-                x->path, t->name);
+            return err_set(x->e, ERR_USER,
+                           "%s: '%s' is neither a lora_A nor a lora_B: an adapter has no place for it "
+                           "(--skip-others leaves such tensors out)",
+                           x->path, t->name);
         *skipped += !part;
         if (!part) continue;
         struct layer *l = layer_of(x, s);
@@ -190,8 +189,7 @@ static void widen(struct layer *l, int R, int first_r) {
     }
 }
 
-/* ---- writing
- * --------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static int write_weights(const struct import *x, const char *dir, int R) {
     struct tensor_out *t = xcalloc(2 * (size_t)x->n, sizeof *t);

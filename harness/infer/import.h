@@ -11,10 +11,11 @@
 #include "harness/infer/infer.h"
 
 struct import_options {
-    double alpha;       /* lora_alpha of the training: not in the file */
-    const char *blocks; /* which blocks of a fused layer: "qv", "q", "qkv", ...; NULL: q and v where there are
-                           two, all where there are three */
-    bool skip_others;   /* leave tensors aside that are no lora_A or lora_B */
+    double alpha; /* lora_alpha of the training: not in the file */
+    /* which blocks of a fused layer: "qv", "q", "qkv", ...; NULL: q and v where there are two, all where
+     * there are three */
+    const char *blocks;
+    bool skip_others; /* leave tensors aside that are no lora_A or lora_B */
 };
 
 struct import_result {

@@ -35,7 +35,8 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     m->config = infer_config(task_list[0]->name, json_string_value(json_object_get(over, "method")));
     json_object_update(m->config, over);
     json_decref(over);
-    cfg_set(m->config, "train.max_length", json_integer(positions ? positions : 1 << 20)); /* the model caps it */
+    /* the model caps it */
+    cfg_set(m->config, "train.max_length", json_integer(positions ? positions : 1 << 20));
     mem_init(&m->mem, false, 0);
     struct machine here;
     machine_read(&here);
@@ -53,7 +54,8 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     return 0;
 }
 
-int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions, struct err *e) {
+int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions,
+               struct err *e) {
     memset(m, 0, sizeof *m);
     char *path = catalog_model_path(model, e);
     int rc = path ? modelfile_open(&m->file, path, e) : e->code;
@@ -78,8 +80,10 @@ const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
     int np = panels(n);
     arena_reset(&m->net.tape);
     size_t bytes = (size_t)np * PANEL * sizeof(int32_t);
-    int32_t *id = arena_alloc(&m->net.tape, MEM_DATA, bytes), *pos = arena_alloc(&m->net.tape, MEM_DATA, bytes);
-    int32_t *start = arena_alloc(&m->net.tape, MEM_DATA, bytes), *end = arena_alloc(&m->net.tape, MEM_DATA, bytes);
+    int32_t *id = arena_alloc(&m->net.tape, MEM_DATA, bytes),
+            *pos = arena_alloc(&m->net.tape, MEM_DATA, bytes);
+    int32_t *start = arena_alloc(&m->net.tape, MEM_DATA, bytes),
+            *end = arena_alloc(&m->net.tape, MEM_DATA, bytes);
     for (int t = 0; t < np * PANEL; t++) {
         id[t] = t < n ? ids[t] : 0;
         pos[t] = t < n ? t : 0;
@@ -91,13 +95,15 @@ const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
     return m->model->forward(m->state, &m->net, &b);
 }
 
-/* ---- adapters by run ------------------------------------------------------------------------------------- */
+/* ---- adapters by run ----------------------------------------------------------------------------------- */
 
 /* The view has no such run: it never was, or a later attempt stands in its place. */
 static void explain_missing(struct db *db, const char *run, struct err *e) {
     struct db_query *q;
     if (db_query(db, &q,
-                 "SELECT max(b.id) FROM run a JOIN run b ON b.point = a.point AND b.seed = a.seed WHERE a.id = ?1 AND b.attempt > a.attempt", e))
+                 "SELECT max(b.id) FROM run a JOIN run b ON b.point = a.point AND b.seed = a.seed WHERE a.id "
+                 "= ?1 AND b.attempt > a.attempt",
+                 e))
         return;
     db_query_bind_int(q, 1, atoll(run));
     int got = db_query_next(q, e);
@@ -113,7 +119,9 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     struct db_query *q;
     char *path = NULL;
     if (db_query(db, &q,
-                 "SELECT r.checkpoint_path, r.state, p.config, r.method FROM runs r JOIN point p ON p.id = r.point_id WHERE r.run_id = ?1", e))
+                 "SELECT r.checkpoint_path, r.state, p.config, r.method FROM runs r JOIN point p ON p.id = "
+                 "r.point_id WHERE r.run_id = ?1",
+                 e))
         return NULL;
     db_query_bind_int(q, 1, atoll(run));
     int got = db_query_next(q, e);
@@ -121,9 +129,11 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     if (got == 1 && !db_query_text(q, 0)) {
         const char *method = db_query_text(q, 3);
         err_set(e, ERR_USER,
-                !strcmp(method, "none")   ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
-                : !strcmp(method, "full") ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
-                                          : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
+                !strcmp(method, "none")
+                    ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
+                : !strcmp(method, "full")
+                    ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
+                    : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
                 run, db_query_text(q, 1));
     } else if (got == 1) {
         path = xstrdup(db_query_text(q, 0));
@@ -164,7 +174,8 @@ static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t
     return path;
 }
 
-char *infer_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, bool *whole, struct err *e) {
+char *infer_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, bool *whole,
+                       struct err *e) {
     json_t *recorded = NULL;
     char *path = find_checkpoint(run_or_dir, db_file, &recorded, e);
     *whole = path && is_model(path);
@@ -197,7 +208,8 @@ static char *named_base(const char *adapter, struct err *e) {
         free(path);
     }
     if (!found && base && *base)
-        err_set(e, ERR_USER, "--model is missing: the adapter names '%.200s' as its base, which is not here", base);
+        err_set(e, ERR_USER, "--model is missing: the adapter names '%.200s' as its base, which is not here",
+                base);
     else if (!found)
         err_set(e, ERR_USER, "--model is missing: the adapter does not name its base");
     free(named);

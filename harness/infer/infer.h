@@ -16,30 +16,36 @@ struct infer {
     json_t *config;
 };
 
-/* `model`: a name of the catalog, a folder or a .gguf file. `adapter`: a folder, or NULL. `positions`: the longest sequence that will be asked
- * for (0: the model's own limit). threads 0: all usable cores. On error everything is released. */
-int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions, struct err *e);
+/* `model`: a name of the catalog, a folder or a .gguf file. `adapter`: a folder, or NULL. `positions`: the
+ * longest sequence that will be asked for (0: the model's own limit). threads 0: all usable cores. On error
+ * everything is released. */
+int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions,
+               struct err *e);
 void infer_close(struct infer *m);
 
-/* Hidden states of one sequence, panels of facts.hidden on the tape, valid until the next call. n >= 1 ids below facts.vocab. */
+/* Hidden states of one sequence, panels of facts.hidden on the tape, valid until the next call. n >= 1 ids
+ * below facts.vocab. */
 const float *infer_hidden(struct infer *m, const int32_t *ids, int n);
 
-/* A resolved configuration in which every row of the core, of `task` and of `method` has its default. Caller decrefs. */
+/* A resolved configuration in which every row of the core, of `task` and of `method` has its default. Caller
+ * decrefs. */
 json_t *infer_config(const char *task, const char *method);
 
-/* The folder of an adapter that the user names: a folder, or the id of a run in the database `db` (NULL: the default one) that saved one. Absolute;
- * caller frees. *config (may be NULL) receives the run's configuration as recorded, or NULL for a folder; caller decrefs. NULL with e filled: says
- * what to do. */
+/* The folder of an adapter that the user names: a folder, or the id of a run in the database `db` (NULL: the
+ * default one) that saved one. Absolute; caller frees. *config (may be NULL) receives the run's configuration
+ * as recorded, or NULL for a folder; caller decrefs. NULL with e filled: says what to do. */
 char *infer_adapter(const char *run_or_dir, const char *db, json_t **config, struct err *e);
 
-/* The same for whatever a run left: *whole says that it is a model (`full` with `save: all`), not an adapter. */
+/* The same for whatever a run left: *whole says that it is a model (`full` with `save: all`), not an
+ * adapter. */
 char *infer_checkpoint(const char *run_or_dir, const char *db, json_t **config, bool *whole, struct err *e);
 
 /* "f32", "f16", "bf16" as a user writes them; DT_COUNT: another word. */
 enum dtype infer_type(const char *word);
 
-/* The model that an adapter belongs to, as a name, folder or file: `given` when the user named one, else what its run recorded, else what the adapter
- * says is its base where that is here. Caller frees. NULL with e filled: none of these. */
+/* The model that an adapter belongs to, as a name, folder or file: `given` when the user named one, else what
+ * its run recorded, else what the adapter says is its base where that is here. Caller frees. NULL with e
+ * filled: none of these. */
 char *infer_model(const char *given, const json_t *recorded, const char *adapter, struct err *e);
 
 #endif

@@ -115,9 +115,8 @@ static int declare(struct counting *c, const struct arch *a, enum dtype dtype, s
     }
     c->model = rc ? NULL : model_of(c->file, &no);
     if (c->model && !c->model->build(&c->net, c->file, &c->state, &no)) return 0;
-    const char *why = !rc && strstr(no.msg, ": ")
-                          ? strstr(no.msg, ": ") + 2
-                          : no.msg; /* without the name of the folder, which is gone */
+    /* without the name of the folder, which is gone */
+    const char *why = !rc && strstr(no.msg, ": ") ? strstr(no.msg, ": ") + 2 : no.msg;
     snprintf(c->p->unknown, sizeof c->p->unknown, "%.500s", why);
     c->model = NULL;
     net_release(&c->net); /* what a refused build has declared */

@@ -16,8 +16,8 @@ struct arch_plan {
     char problem[512];        /* why this method cannot be planned here; "": it can */
     size_t params;            /* of the model */
     size_t trainable, stored; /* numbers that train; that an adapter's closed form stores (full: all) */
-    size_t checkpoint_bytes, checkpoint_bytes_min; /* float32 file; its tensors without what a seed makes
-                                                      anew. 0: the method saves nothing */
+    /* float32 file; its tensors without what a seed makes anew. 0: the method saves nothing */
+    size_t checkpoint_bytes, checkpoint_bytes_min;
     size_t mem[MEM_NCAT], total;
     bool activations;  /* mem[MEM_ACT] and mem[MEM_SCRATCH] are known */
     char unknown[512]; /* else why not */

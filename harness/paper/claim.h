@@ -14,9 +14,9 @@
  *   skip      why nothing here can decide it
  *
  * Each comparison is the paired difference over seeds with its 95 % t interval: a claim is supported when the
- * interval lies wholly where the rule wants it, not supported when it lies wholly outside, else undecided; and
- * undecided while runs of its sweep are missing. Values that no seed changes (bytes, counts) need no interval.
- */
+ * interval lies wholly where the rule wants it, not supported when it lies wholly outside, else undecided;
+ * and undecided while runs of its sweep are missing. Values that no seed changes (bytes, counts) need no
+ * interval. */
 #ifndef BENCH_CLAIM_H
 #define BENCH_CLAIM_H
 
@@ -24,15 +24,15 @@
 #include "harness/base/util.h"
 
 enum claim_verdict { CLAIM_SUPPORTED, CLAIM_NOT_SUPPORTED, CLAIM_UNDECIDED, CLAIM_NOT_RUN, CLAIM_NVERDICT };
-const char *
-claim_verdict_name(enum claim_verdict v); /* "supported", "not supported", "undecided", "not run" */
+/* "supported", "not supported", "undecided", "not run" */
+const char *claim_verdict_name(enum claim_verdict v);
 
 enum claim_rule { CLAIM_BETTER, CLAIM_EQUAL, CLAIM_NOT_WORSE };
 
 /* By how much b is better than a: gain > 0, whatever direction is better. */
 struct claim_pair {
-    char *a, *b;         /* "lora r=8" */
-    struct stats_diff d; /* of gain; n = 0: not run */
+    char *a, *b;                   /* "lora r=8" */
+    struct stats_diff d;           /* of gain; n = 0: not run */
     double mean_a, mean_b, margin; /* means: NaN where the arm has no runs */
     enum claim_verdict verdict;
     char build[80], cpu[128], date[16]; /* of the last run of b */
@@ -40,12 +40,14 @@ struct claim_pair {
 
 struct claim {
     char *name, *paper, *statement, *printed, *sweep, *control, *value;
-    char *why;  /* nothing decides it because; NULL: something does */
-    char *note; /* what to know of the runs: how many are missing, what was overridden; NULL: nothing. Any but
-                   name may be NULL */
+    char *why; /* nothing decides it because; NULL: something does */
+    /* what to know of the runs: how many are missing, what was overridden; NULL: nothing. Any but name may be
+     * NULL */
+    char *note;
     enum claim_rule rule;
     double margin;
-    bool relative, partial, kept; /* partial: runs of the sweep are missing; kept: decided by claims_measured */
+    /* partial: runs of the sweep are missing; kept: decided by claims_measured */
+    bool relative, partial, kept;
     struct claim_pair *pairs;
     int npairs, line;
     enum claim_verdict verdict;
@@ -62,12 +64,13 @@ struct claims {
 int claims_load(struct claims **ret, const char *path, struct db *db, struct err *e);
 void claims_free(struct claims *c); /* accepts NULL */
 
-/* Claims of which the record has no run at all are judged by what was kept in claims.measured.csv beside the file. ERR_USER: a line
- * that is none. */
+/* Claims of which the record has no run at all are judged by what was kept in claims.measured.csv beside the
+ * file. ERR_USER: a line that is none. */
 int claims_measured(struct claims *c, struct err *e);
 /* The comparisons of claims whose sweep is complete, as the text of that file, appended. */
 void claims_measured_write(const struct claims *c, struct strbuf *out);
-/* The verdict of a claim by those of its comparisons: all must hold; one that fails decides; what is open stays open. */
+/* The verdict of a claim by those of its comparisons: all must hold; one that fails decides; what is open
+ * stays open. */
 enum claim_verdict claim_together(const struct claim *c);
 
 /* The rule applied to an interval. exact: one value decides. */

@@ -1,4 +1,5 @@
-/* claim_measured.c - claims.measured.csv: the comparisons of claims as they were once measured (claim.h, measured.h).
+/* claim_measured.c - claims.measured.csv: the comparisons of claims as they were once measured (claim.h,
+ * measured.h).
  *
  * The interval is kept, not the verdict: rule and margin are those of the file. */
 #include <math.h>
@@ -45,7 +46,8 @@ static int take_row(struct claim *c, const struct rows *r, long i, struct err *e
     double v[SEEDS - MEAN_A + 1];
     bool good = true;
     for (int k = MEAN_A; k <= SEEDS; k++) good = measured_number(r, i, k, &v[k - MEAN_A]) && good;
-    if (!good || !(v[SEEDS - MEAN_A] >= 1)) return rows_error(r, i, e, "mean_a to seeds must be numbers, seeds at least 1");
+    if (!good || !(v[SEEDS - MEAN_A] >= 1))
+        return rows_error(r, i, e, "mean_a to seeds must be numbers, seeds at least 1");
     for (int k = 0; k < c->npairs; k++) {
         struct claim_pair *p = &c->pairs[k];
         if (!measured_is(r, i, A, p->a) || !measured_is(r, i, B, p->b)) continue;

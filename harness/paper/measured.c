@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_columns(const struct rows *r, const char *path, const char *const *columns, int n, struct err *e) {
+static int check_columns(const struct rows *r, const char *path, const char *const *columns, int n,
+                         struct err *e) {
     struct strbuf all = {0};
     bool same = rows_columns(r) == n;
     for (int i = 0; i < n; i++) {
@@ -18,8 +19,8 @@ static int check_columns(const struct rows *r, const char *path, const char *con
     return rc;
 }
 
-/* Has the file a line after its first? `bench table NAME --measured > NAME.measured.csv` finds it empty, and leaves a head alone where
- * nothing was measured. */
+/* Has the file a line after its first? `bench table NAME --measured > NAME.measured.csv` finds it empty, and
+ * leaves a head alone where nothing was measured. */
 static bool has_rows(const char *path) {
     FILE *f = fopen(path, "r");
     char *line = NULL;

@@ -58,13 +58,16 @@ void paper_measured_write(const struct paper *p, struct strbuf *out) {
 
 static int take_row(struct paper *p, const struct rows *r, long i, struct err *e) {
     double mean, ci, seeds, lr;
-    if (!measured_number(r, i, MEAN, &mean) || !measured_number(r, i, CI, &ci) || !measured_number(r, i, SEEDS, &seeds) ||
-        !measured_number(r, i, LR, &lr) || !(seeds >= 1))
+    if (!measured_number(r, i, MEAN, &mean) || !measured_number(r, i, CI, &ci) ||
+        !measured_number(r, i, SEEDS, &seeds) || !measured_number(r, i, LR, &lr) || !(seeds >= 1))
         return rows_error(r, i, e, "mean, ci, seeds and lr must be numbers, seeds at least 1");
     for (int k = 0; k < p->ncells; k++) {
         struct paper_cell *x = &p->cells[k];
-        if (!x->arm || x->measured.n || !measured_is(r, i, ROW, x->row) || !measured_is(r, i, COLUMN, x->column)) continue;
-        double sd = seeds > 1 ? ci * sqrt(seeds) / stats_t_quantile(0.975, seeds - 1) : NAN; /* stats_mean's way back */
+        if (!x->arm || x->measured.n || !measured_is(r, i, ROW, x->row) ||
+            !measured_is(r, i, COLUMN, x->column))
+            continue;
+        /* stats_mean's way back */
+        double sd = seeds > 1 ? ci * sqrt(seeds) / stats_t_quantile(0.975, seeds - 1) : NAN;
         x->measured = (struct stats_mean){.n = (int)seeds, .mean = mean, .sd = sd, .ci = ci};
         x->arm->lr = lr;
         measured_text(r, i, BUILD, x->arm->build, sizeof x->arm->build);

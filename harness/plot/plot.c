@@ -20,7 +20,7 @@
     X(ablation, plot_ablation, false, "the metric against each other number that the sweep varies")          \
     X(forest, plot_forest, false,                                                                            \
       "differences of methods with intervals: from full fine-tuning, from control arms")                     \
-    X(heatmap, plot_heatmap, false,                                                                             \
+    X(heatmap, plot_heatmap, false,                                                                          \
       "the metric over the learning rate and one more number (a second rate, the rank)")
 
 typedef int draw_fn(struct plot_figure *f, const struct plot_set *s, struct err *e);

@@ -202,8 +202,8 @@ static bool ranges_write(struct curves *c) {
         double *v = NULL;
         for (int i = 0; i < c->n; i++)
             for (int j = 0; j < c->curve[i].n[k]; j++) {
-                if (c->curve[i].diverged && !all_diverged)
-                    break; /* it leaves the frame: that is what it shows */
+                /* it leaves the frame: that is what it shows */
+                if (c->curve[i].diverged && !all_diverged) break;
                 GROW(v, n, cap);
                 v[n++] = c->curve[i].value[k][j];
                 last = fmax(last, c->curve[i].step[k][j]);

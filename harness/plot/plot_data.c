@@ -69,11 +69,12 @@ enum {
     Q_ADAPTED,
     Q_BASE
 };
-#define CELLS                                                                                                  \
-    "SELECT c.point_id, c.run_id, c.metric, p.method, p.untouched, p.r, p.target_modules, p.lr, p.batch_size," \
-    " p.max_length, m.name, p.task, d.name, u.state, u.adapted_fraction,"                                      \
-    " CASE WHEN u.metric_name = c.metric_name THEN u.base_metric END"                                          \
-    " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"                 \
+#define CELLS                                                                                                \
+    "SELECT c.point_id, c.run_id, c.metric, p.method, p.untouched, p.r, p.target_modules, p.lr, "            \
+    "p.batch_size,"                                                                                          \
+    " p.max_length, m.name, p.task, d.name, u.state, u.adapted_fraction,"                                    \
+    " CASE WHEN u.metric_name = c.metric_name THEN u.base_metric END"                                        \
+    " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"               \
     " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN runs u ON u.run_id = c.run_id WHERE c.sweep = ?1"
 
 static void point_add(struct plot_set *s, const struct db_query *q) {
@@ -147,7 +148,7 @@ static int read_rows(struct plot_set *s, const char *where, struct err *e) {
     return rc;
 }
 
-/* ---- points ------------------------------------------------------------------------------------------- */
+/* ---- points -------------------------------------------------------------------------------------------- */
 
 static void point_reduce(struct plot_set *s, struct plot_point *p) {
     double *v = xmalloc((size_t)(p->nruns + 1) * sizeof *v);
@@ -243,7 +244,7 @@ static void ranks_collect(struct plot_set *s) {
     if (s->nrank) qsort(s->rank, (size_t)s->nrank, sizeof *s->rank, rank_compare);
 }
 
-/* ---- arms --------------------------------------------------------------------------------------------- */
+/* ---- arms ---------------------------------------------------------------------------------------------- */
 
 static int arm_compare(const struct plot_point *a, const struct plot_point *b) {
     int c = int_compare(a->method_order, b->method_order);
@@ -300,8 +301,7 @@ static void arms_collect(struct plot_set *s) {
     for (int i = 0; i < s->narm; i++) arm_choose(s, &s->arm[i]);
 }
 
-/* ---- an axis --------------------------------------------------------------------------------------------
- */
+/* ---- an axis ------------------------------------------------------------------------------------------- */
 
 static int num_compare(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -322,8 +322,7 @@ void plot_range(const struct plot_set *s, double *v, int n, double reach, double
     *lo = s->maximize ? -worst : best, *hi = s->maximize ? -best : worst;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 static int nothing(struct plot_set *s, const char *where, struct err *e) {
     if (where)

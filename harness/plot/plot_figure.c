@@ -144,8 +144,7 @@ void plot_shade(char out[8], int i, int n) {
     snprintf(out, 8, "#%02x%02x%02x", c[0], c[1], c[2]);
 }
 
-/* ---- what every figure says ------------------------------------------------------------------------------
- */
+/* ---- what every figure says ---------------------------------------------------------------------------- */
 
 char *plot_count_text(const struct plot_set *s, bool intervals) {
     const char *also = intervals ? ", 95 % interval" : "";

@@ -151,7 +151,8 @@ static void side_thin(struct side *s, int room) {
         if (i % every) s->label[i] = "";
 }
 
-/* Where the colours end: a value far off, a run that came apart, would leave one colour to all others. Its own number stands in its cell. */
+/* Where the colours end: a value far off, a run that came apart, would leave one colour to all others. Its
+ * own number stands in its cell. */
 static void colour_range(const struct grid *g, double *lo, double *hi) {
     size_t cells = (size_t)g->xs.n * (size_t)g->ys.n;
     double *v = xcalloc((size_t)g->npanel * cells, sizeof *v), from = INFINITY, to = -INFINITY;
@@ -183,19 +184,19 @@ static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel,
     double lo, hi;
     colour_range(g, &lo, &hi);
     struct plot_heat h = {.title = title,
-                             .subtitle = what,
-                             .xlabel = rates ? "learning rate of A" : "learning rate",
-                             .ylabel = ylabel,
-                             .zlabel = s->metric,
-                             .xlab = g->xs.label,
-                             .ylab = g->ys.label,
-                             .nx = g->xs.n,
-                             .ny = g->ys.n,
-                             .panel = g->panel,
-                             .npanel = g->npanel,
-                             .lo = lo,
-                             .hi = hi,
-                             .maximize = s->maximize};
+                          .subtitle = what,
+                          .xlabel = rates ? "learning rate of A" : "learning rate",
+                          .ylabel = ylabel,
+                          .zlabel = s->metric,
+                          .xlab = g->xs.label,
+                          .ylab = g->ys.label,
+                          .nx = g->xs.n,
+                          .ny = g->ys.n,
+                          .panel = g->panel,
+                          .npanel = g->npanel,
+                          .lo = lo,
+                          .hi = hi,
+                          .maximize = s->maximize};
     plot_heat_panels(f, &h);
     free(count), free(best), free(title), free(what);
 }

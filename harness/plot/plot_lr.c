@@ -137,8 +137,8 @@ static void rows_add(struct lr *l) {
         for (int i = c->first, end = c->first + c->n; i < end;) {
             int best = i, j = i;
             for (; j < end && l->s->point[j].lr == l->s->point[i].lr; j++)
-                if (j == c->best ||
-                    (best != c->best && prefer_value(l->s->maximize, l->s->point[j].mean, l->s->point[best].mean)))
+                if (j == c->best || (best != c->best && prefer_value(l->s->maximize, l->s->point[j].mean,
+                                                                     l->s->point[best].mean)))
                     best = j;
             row_add(l, k, best);
             i = j;
@@ -157,8 +157,7 @@ static bool range_find(struct lr *l) {
     l->lr_lo = INFINITY, l->lr_hi = 0;
     for (int i = 0; i < s->narm; i++) {
         several |= s->arm[i].lr_tried > 1;
-        for (int k = s->arm[i].first; k < s->arm[i].first + s->arm[i].n && has_rates(s, &s->arm[i]);
-             k++) {
+        for (int k = s->arm[i].first; k < s->arm[i].first + s->arm[i].n && has_rates(s, &s->arm[i]); k++) {
             l->lr_lo = fmin(l->lr_lo, s->point[k].lr), l->lr_hi = fmax(l->lr_hi, s->point[k].lr);
             if (s->point[k].nok) v[n++] = s->point[k].mean;
         }

@@ -57,7 +57,8 @@ static void bars_choose(struct bars *b, bool split) {
             int64_t run = run_of(s, i);
             int k = first;
             while (k < b->n && split && !same_batch(&s->point[b->bar[k].point], &s->point[i])) k++;
-            if (!run || (k < b->n && !prefer_value(s->maximize, s->point[i].mean, s->point[b->bar[k].point].mean)))
+            if (!run ||
+                (k < b->n && !prefer_value(s->maximize, s->point[i].mean, s->point[b->bar[k].point].mean)))
                 continue;
             if (k == b->n) {
                 GROW(b->bar, b->n, b->cap);

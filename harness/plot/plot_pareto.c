@@ -30,9 +30,8 @@ static int cost_read(struct pareto *p, struct compromise *c, struct err *e) {
     struct strbuf sql = {0};
     struct db_query *q;
     const struct plot_point *pt = &p->s->point[c->point];
-    strbuf_adds(
-        &sql,
-        "SELECT max(checkpoint_bytes), max(peak_bytes), avg(train_s), max(concurrent) FROM run WHERE id IN (0");
+    strbuf_adds(&sql, "SELECT max(checkpoint_bytes), max(peak_bytes), avg(train_s), max(concurrent) FROM run "
+                      "WHERE id IN (0");
     for (int i = pt->first; i < pt->first + pt->nruns; i++)
         if (p->s->run[i].state == PLOT_OK) strbuf_addf(&sql, ",%lld", (long long)p->s->run[i].id);
     strbuf_adds(&sql, ")");
@@ -125,8 +124,8 @@ int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e) 
     struct pareto p = {.s = s};
     struct plot_xy x = {.s = s};
     int rc = costs_read(&p, e);
-    for (int i = 0; i < p.n && !rc; i++)
-        plot_xy_method(&x, s->point[p.v[i].point].method, false); /* in order */
+    /* in order */
+    for (int i = 0; i < p.n && !rc; i++) plot_xy_method(&x, s->point[p.v[i].point].method, false);
     for (int k = 0; k < NCOST && !rc; k++) {
         bool any = false;
         for (int i = 0; i < p.n; i++) any |= isfinite(p.v[i].cost[k]) && p.v[i].cost[k] > 0;

@@ -133,7 +133,7 @@ int plot_ablation(struct plot_figure *f, const struct plot_set *s, struct err *e
 int plot_forest(struct plot_figure *f, const struct plot_set *s, struct err *e);
 int plot_heatmap(struct plot_figure *f, const struct plot_set *s, struct err *e);
 
-/* ---- heat-maps (plot_heat_panels.c) ------------------------------------------------------------------------ */
+/* ---- heat-maps (plot_heat_panels.c) -------------------------------------------------------------------- */
 
 struct plot_heat_panel {
     const char *title;
@@ -157,8 +157,7 @@ struct plot_heat {
 /* Fills a zeroed figure, which is then drawn by heatmap.gp: plot_figure_write. */
 void plot_heat_panels(struct plot_figure *f, const struct plot_heat *h);
 
-/* ---- files (plot_figure.c) ------------------------------------------------------------------------------
- */
+/* ---- files (plot_figure.c) ----------------------------------------------------------------------------- */
 
 /* A name for a file: letters, digits, '.', '_', '-', no leading dot, at most 80 bytes; when that changes it,
  * with a digest so that two names never meet. Caller frees. */

@@ -29,8 +29,8 @@
 #error "SQLite 3.37 or newer is needed (STRICT tables)"
 #endif
 
-#define DB_SCHEMA     3          /* user_version that this program writes */
-#define DB_READS      1          /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms */
+#define DB_SCHEMA     3 /* user_version that this program writes */
+#define DB_READS      1 /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms */
 #define DB_APP        0x62656e63 /* application_id: "benc" */
 #define DB_BUSY_MS    10000      /* how long a statement waits for another process */
 #define DB_STATEMENTS 40         /* distinct texts given to db_do */
@@ -103,10 +103,10 @@ static int db_fail(struct db *db, struct err *e) {
                        folder_writable(p) ? sys ? strerror(sys) : msg : "its folder cannot be written");
     case SQLITE_IOERR:
         if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != RLIM_INFINITY)
-            return err_set(
-                e, ERR_RESOURCE,
-                "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit -f) or use another --db",
-                p, (unsigned long long)size.rlim_cur);
+            return err_set(e, ERR_RESOURCE,
+                           "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit "
+                           "-f) or use another --db",
+                           p, (unsigned long long)size.rlim_cur);
         return err_set(e, ERR_RESOURCE,
                        "%s: cannot be read or written (%s): check the disk or use another --db", p, msg);
     case SQLITE_BUSY:
@@ -196,10 +196,10 @@ static int schema_check(struct db *db, struct err *e) {
         rc = err_set(e, ERR_USER, "%s: an SQLite database, but not one of bench: give another file with --db",
                      db->path);
     else if (version > DB_SCHEMA)
-        rc = err_set(
-            e, ERR_USER,
-            "%s: was written by a newer bench (schema %lld, this one knows %d): update bench or use another --db",
-            db->path, (long long)version, DB_SCHEMA);
+        rc = err_set(e, ERR_USER,
+                     "%s: was written by a newer bench (schema %lld, this one knows %d): update bench or use "
+                     "another --db",
+                     db->path, (long long)version, DB_SCHEMA);
     else if (version < 1)
         rc = err_set(e, ERR_USER, "%s: has no schema version: not written by bench; use another --db",
                      db->path);
@@ -265,19 +265,26 @@ bool db_runner(const char *path, long *pid, char host[257]) {
     return held;
 }
 
-/* For a reader: runs of a process that is gone read as what the next command will make of them. The view of this connection alone hides the file's. */
+/* For a reader: runs of a process that is gone read as what the next command will make of them. The view of
+ * this connection alone hides the file's. */
 static int show_dead_runs(struct db *db, struct err *e) {
     long pid;
     char host[257];
-    if (db_number(db, "SELECT count(*) FROM run WHERE state IN ('running', 'waiting')") <= 0 || db_runner(db->path, &pid, host)) return 0;
+    if (db_number(db, "SELECT count(*) FROM run WHERE state IN ('running', 'waiting')") <= 0 ||
+        db_runner(db->path, &pid, host))
+        return 0;
     struct strbuf sql = {0};
     sqlite3_stmt *s;
-    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM pragma_table_info('runs')", -1, &s, NULL)) return db_fail(db, e);
+    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM pragma_table_info('runs')", -1, &s, NULL))
+        return db_fail(db, e);
     strbuf_adds(&sql, "CREATE TEMP VIEW runs AS SELECT");
     for (const char *sep = " "; sqlite3_step(s) == SQLITE_ROW; sep = ", ") {
         const char *name = (const char *)sqlite3_column_text(s, 0);
         bool is_state = !strcmp(name, "state");
-        strbuf_addf(&sql, "%s%s", sep, is_state ? "CASE WHEN state IN ('running', 'waiting') THEN 'interrupted' ELSE state END AS state" : name);
+        strbuf_addf(
+            &sql, "%s%s", sep,
+            is_state ? "CASE WHEN state IN ('running', 'waiting') THEN 'interrupted' ELSE state END AS state"
+                     : name);
     }
     sqlite3_finalize(s);
     strbuf_adds(&sql, " FROM main.runs");
@@ -349,8 +356,7 @@ void db_close(struct db *db) {
 
 const char *db_path(const struct db *db) { return db->path; }
 
-/* ---- statements ------------------------------------------------------------------------------------------
- */
+/* ---- statements ---------------------------------------------------------------------------------------- */
 
 static sqlite3_stmt *db_statement(struct db *db, const char *text) {
     for (int i = 0; i < db->nstmt; i++)
@@ -432,8 +438,7 @@ int db_flush(struct db *db, struct err *e) {
     return db_exec(db, "COMMIT", e);
 }
 
-/* ---- locking ---------------------------------------------------------------------------------------------
- */
+/* ---- locking ------------------------------------------------------------------------------------------- */
 
 static int lock_refuse(struct db *db, int fd, struct err *e) {
     char text[300] = "", host[257] = "?";
@@ -502,8 +507,7 @@ int db_lock(struct db *db, bool wait, const volatile sig_atomic_t *stop, struct 
     return rc ? rc : db_recover(db, e);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* Nothing but blanks, semicolons and comments? */
 static bool sql_is_blank(const char *s) {

@@ -30,10 +30,10 @@ struct db;
 /* ---- opening, locking ---------------------------------------------------------------------------------- */
 
 /* write: makes parent folders, file and schema, brings an older schema up to date. !write: the file must
- * exist; nothing is changed, also not by queries; works beside a writer, on read-only media, and on files of an
- * older schema that lack nothing but what db_speed_get reads. *ret is NULL
- * on error. ERR_RESOURCE: missing, unreadable, read-only, disk full, busy; ERR_USER: not a database, not
- * bench's, of a newer bench. */
+ * exist; nothing is changed, also not by queries; works beside a writer, on read-only media, and on files of
+ * an older schema that lack nothing but what db_speed_get reads. *ret is NULL on error. ERR_RESOURCE:
+ * missing, unreadable, read-only, disk full, busy; ERR_USER: not a database, not bench's, of a newer
+ * bench. */
 int db_open(struct db **ret, const char *path, bool write, struct err *e);
 /* Commits what is open, releases the lock. Accepts NULL. */
 void db_close(struct db *db);
@@ -46,8 +46,7 @@ const char *db_path(const struct db *db);
  * *stop (may be NULL) becomes nonzero: ERR_STOP. */
 int db_lock(struct db *db, bool wait, const volatile sig_atomic_t *stop, struct err *e);
 
-/* ---- recording -------------------------------------------------------------------------------------------
- */
+/* ---- recording ----------------------------------------------------------------------------------------- */
 
 struct db_env { /* what ran it; NULL strings are recorded as NULL */
     const char *build, *compiler, *cflags, *cpu, *blas, *os, *host;
@@ -81,9 +80,9 @@ struct db_sweep {
 int db_sweep_begin(struct db *db, const struct db_sweep *s, int64_t *id, struct err *e);
 
 struct db_point {
-    const char *hash;       /* of resolved configuration, data and model digests, without the seed */
-    const char *base_hash;  /* equal for all points that share one untouched base, and stored with that base's
-                               point too */
+    const char *hash; /* of resolved configuration, data and model digests, without the seed */
+    /* equal for all points that share one untouched base, and stored with that base's point too */
+    const char *base_hash;
     const json_t *config;   /* resolved; method, task, train.lr, target_modules, ... are read from it */
     int64_t model, dataset; /* ids */
 };
@@ -92,13 +91,14 @@ int db_point(struct db *db, const struct db_point *p, int64_t *id, struct err *e
 /* The sweep consists of these (point, seed) in this order (0-based), whether they run, ran in another sweep,
  * or stay behind run_cap. */
 int db_cell(struct db *db, int64_t sweep, int64_t point, uint64_t seed, int order, struct err *e);
-/* In this sweep `control` is a control arm of `point`; kind: what is held equal. only: it stands in the sweep, whose cells are entered, for no other
- * reason. */
+/* In this sweep `control` is a control arm of `point`; kind: what is held equal. only: it stands in the
+ * sweep, whose cells are entered, for no other reason. */
 int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, const char *kind, bool only,
                struct err *e);
 int db_sweep_ready(struct db *db, struct err *e); /* commit: the sweep and its cells are visible */
 
-/* The process that runs on the record `path` now (holds its lock): its id (0: unknown) and host. False: nobody does. */
+/* The process that runs on the record `path` now (holds its lock): its id (0: unknown) and host. False:
+ * nobody does. */
 bool db_runner(const char *path, long *pid, char host[257]);
 
 /* The finished run of this configuration and seed, or 0; negative on error. Finished: complete, pruned, nan
@@ -128,7 +128,8 @@ int db_event(struct db *db, int64_t run, const char *kind, const char *text,
 int db_checkpoint(struct db *db, int64_t run, long step, const char *path, long bytes, const char *sha256,
                   struct err *e);
 
-/* How fast runs of one shape go on an idle machine: seconds per token, and per run besides. NaN: not measured. */
+/* How fast runs of one shape go on an idle machine: seconds per token, and per run besides. NaN: not
+ * measured. */
 struct db_speed {
     const char *key, *cpu, *build; /* key: speed_key (speed.h) */
     int threads;
@@ -137,13 +138,13 @@ struct db_speed {
 };
 /* Replaces what the record holds for the same key, cpu, build and threads. Commits. */
 int db_speed_put(struct db *db, const struct db_speed *s, struct err *e);
-/* Given key, cpu, build and threads, fills the rest. 1: found, 0: not, negative: error. Works on read-only handles. */
+/* Given key, cpu, build and threads, fills the rest. 1: found, 0: not, negative: error. Works on read-only
+ * handles. */
 int db_speed_get(struct db *db, struct db_speed *s, struct err *e);
 
 int db_flush(struct db *db, struct err *e); /* commit what has gathered; nothing to do: free */
 
-/* ---- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 enum db_type { DB_NULL, DB_INT, DB_NUM, DB_TEXT };
 struct db_query;
@@ -164,7 +165,8 @@ double db_query_num(const struct db_query *q, int col);       /* NaN for NULL */
 const char *db_query_text(const struct db_query *q, int col); /* NULL for NULL; valid until the next row */
 void db_query_close(struct db_query *q);                      /* accepts NULL */
 
-/* Does this file know control arms (point_control, control_pairs)? One that an older bench wrote, opened for reading, does not. */
+/* Does this file know control arms (point_control, control_pairs)? One that an older bench wrote, opened for
+ * reading, does not. */
 bool db_has_controls(const struct db *db);
 /* The id of the last sweep of this name, or of this file (a path), or of all (NULL); 0: none; negative:
  * error. */

@@ -8,8 +8,11 @@
 #define UTC_NOW "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')"
 
 /* Run one statement, in a transaction that is opened when it writes. `text` must be a string literal (it is
- * found again by its address). `types` spells the arguments for ?1, ?2, ...: i int64_t   l long, negative:
- * NULL   z size_t, 0: NULL   n double, NaN: NULL   t const char *, NULL: NULL */
+ * found again by its address). `types` spells the arguments for ?1, ?2, ...:
+ *
+ *   i  int64_t                       z  size_t, 0: NULL           t  const char *, NULL: NULL
+ *   l  long, negative: NULL          n  double, NaN: NULL
+ */
 int db_do(struct db *db, struct err *e, const char *text, const char *types, ...);
 /* The first column of the first row that the last db_do gave; 0: no row. */
 int64_t db_value(const struct db *db);

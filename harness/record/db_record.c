@@ -21,11 +21,12 @@ static int db_give(struct db *db, int rc, int64_t *id) {
 }
 
 int db_env(struct db *db, const struct db_env *v, int64_t *id, struct err *e) {
-    int rc = db_do(
-        db, e,
-        "SELECT id FROM env WHERE build IS ?1 AND compiler IS ?2 AND cflags IS ?3 AND cpu IS ?4 AND blas IS ?5"
-        " AND os IS ?6 AND host IS ?7 AND cores IS ?8",
-        "tttttttl", v->build, v->compiler, v->cflags, v->cpu, v->blas, v->os, v->host, (long)v->cores);
+    int rc =
+        db_do(db, e,
+              "SELECT id FROM env WHERE build IS ?1 AND compiler IS ?2 AND cflags IS ?3 AND cpu IS ?4 AND "
+              "blas IS ?5"
+              " AND os IS ?6 AND host IS ?7 AND cores IS ?8",
+              "tttttttl", v->build, v->compiler, v->cflags, v->cpu, v->blas, v->os, v->host, (long)v->cores);
     if (rc == 0 && db_value(db) == 0)
         rc = db_do(db, e,
                    "INSERT INTO env (build, compiler, cflags, cpu, blas, os, host, cores)"
@@ -127,7 +128,8 @@ static int point_insert(struct db *db, const struct db_point *p, struct err *e) 
         (long)(p->model ? p->model : -1), (long)(p->dataset ? p->dataset : -1),
         config_int(c, "r", method_has(m, "r")), config_num(c, "lora_alpha", method_has(m, "lora_alpha")),
         config_num(c, "train.lr", !untouched), targets, config_int(c, "train.batch_size", !untouched),
-        config_int(c, "train.max_length", true), cfg_str(c, "weights") ? cfg_str(c, "weights") : "native", config);
+        config_int(c, "train.max_length", true), cfg_str(c, "weights") ? cfg_str(c, "weights") : "native",
+        config);
     free(targets);
     free(config);
     return rc;
@@ -151,17 +153,17 @@ int db_cell(struct db *db, int64_t sweep, int64_t point, uint64_t seed, int orde
 
 int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, const char *kind, bool only,
                struct err *e) {
-    int rc = db_do(db, e,
-                   "INSERT OR IGNORE INTO point_control (sweep, point, control, kind) VALUES (?1, ?2, ?3, ?4)",
-                   "iiit", sweep, point, control, kind);
+    int rc = db_do(
+        db, e, "INSERT OR IGNORE INTO point_control (sweep, point, control, kind) VALUES (?1, ?2, ?3, ?4)",
+        "iiit", sweep, point, control, kind);
     if (rc || !only) return rc;
-    return db_do(db, e, "UPDATE sweep_point SET control = 1 WHERE sweep = ?1 AND point = ?2", "ii", sweep, control);
+    return db_do(db, e, "UPDATE sweep_point SET control = 1 WHERE sweep = ?1 AND point = ?2", "ii", sweep,
+                 control);
 }
 
 int db_sweep_ready(struct db *db, struct err *e) { return db_flush(db, e); }
 
-/* ---- recording: runs -------------------------------------------------------------------------------------
- */
+/* ---- recording: runs ----------------------------------------------------------------------------------- */
 
 int64_t db_run_done(struct db *db, const char *hash, uint64_t seed, struct err *e) {
     int rc = db_do(db, e,
@@ -173,12 +175,13 @@ int64_t db_run_done(struct db *db, const char *hash, uint64_t seed, struct err *
 }
 
 int db_run_new(struct db *db, const struct db_run *r, int64_t *id, struct err *e) {
-    int rc = db_do(
-        db, e,
-        "INSERT INTO run (point, seed, attempt, sweep, env, state, created, started, threads)"
-        " VALUES (?1, ?2, (SELECT coalesce(max(attempt), 0) + 1 FROM run WHERE point = ?1 AND seed = ?2), ?3, ?4, 'running',"
-        " " UTC_NOW ", " UTC_NOW ", ?5) RETURNING id",
-        "iiill", r->point, (int64_t)r->seed, r->sweep, (long)(r->env ? r->env : -1), (long)r->threads);
+    int rc =
+        db_do(db, e,
+              "INSERT INTO run (point, seed, attempt, sweep, env, state, created, started, threads)"
+              " VALUES (?1, ?2, (SELECT coalesce(max(attempt), 0) + 1 FROM run WHERE point = ?1 AND seed = "
+              "?2), ?3, ?4, 'running',"
+              " " UTC_NOW ", " UTC_NOW ", ?5) RETURNING id",
+              "iiill", r->point, (int64_t)r->seed, r->sweep, (long)(r->env ? r->env : -1), (long)r->threads);
     if (db_give(db, rc, id)) return rc;
     return db_flush(db, e);
 }
@@ -193,7 +196,8 @@ static int run_memory(struct db *db, int64_t run, const struct train_result *res
     return rc;
 }
 
-/* A run's metric columns are those of its sweep's metric. A run tells those of its loss; for another metric they are taken from what it told of it. */
+/* A run's metric columns are those of its sweep's metric. A run tells those of its loss; for another metric
+ * they are taken from what it told of it. */
 static int run_metric(struct db *db, int64_t run, struct err *e) {
     return db_do(
         db, e,
@@ -224,7 +228,8 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
         res->peak_bytes_predicted, res->rss_bytes, res->checkpoint_bytes, res->checkpoint_bytes_min,
         res->train_s, res->eval_s, res->total_s);
     if (!rc && res->weights[0])
-        rc = db_do(db, e, "UPDATE point SET weights = ?2 WHERE id = (SELECT point FROM run WHERE id = ?1)", "it", run, res->weights);
+        rc = db_do(db, e, "UPDATE point SET weights = ?2 WHERE id = (SELECT point FROM run WHERE id = ?1)",
+                   "it", run, res->weights);
     if (!rc) rc = run_metric(db, run, e);
     if (!rc) rc = run_memory(db, run, res, e);
     if (!rc && res->checkpoint_path[0])
@@ -258,16 +263,15 @@ int db_checkpoint(struct db *db, int64_t run, long step, const char *path, long 
         "iitlt", run, (int64_t)(step > 0 ? step : 0), path, bytes, sha256);
 }
 
-/* ---- speed ------------------------------------------------------------------------------------------------
- */
+/* ---- speed --------------------------------------------------------------------------------------------- */
 
 int db_speed_put(struct db *db, const struct db_speed *s, struct err *e) {
-    int rc = db_do(
-        db, e,
-        "INSERT OR REPLACE INTO speed (key, cpu, threads, build, train, eval, other, calibration, time)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, " UTC_NOW ")",
-        "ttltnnni", s->key, s->cpu, (long)s->threads, s->build, s->train, s->eval, s->other,
-        (int64_t)s->calibration);
+    int rc =
+        db_do(db, e,
+              "INSERT OR REPLACE INTO speed (key, cpu, threads, build, train, eval, other, calibration, time)"
+              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, " UTC_NOW ")",
+              "ttltnnni", s->key, s->cpu, (long)s->threads, s->build, s->train, s->eval, s->other,
+              (int64_t)s->calibration);
     return rc ? rc : db_flush(db, e);
 }
 
@@ -293,8 +297,7 @@ int db_speed_get(struct db *db, struct db_speed *s, struct err *e) {
     return rc;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------------------
- */
+/* ---- finding ------------------------------------------------------------------------------------------- */
 
 bool db_has_controls(const struct db *db) { return db_version(db) >= 3; }
 

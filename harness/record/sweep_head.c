@@ -21,10 +21,11 @@ int sweep_head_unknown(struct db *db, const char *what, const char *word, struct
     db_query_close(q);
     const char *close = word ? str_closest(word, names, n) : NULL;
     if (rc >= 0 && (!word || !n))
-        rc = err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`", db_path(db));
+        rc = err_set(e, ERR_RESOURCE, "%s holds no sweep yet: fill it with `bench run SWEEP.yaml`",
+                     db_path(db));
     else if (rc >= 0)
-        rc = err_set(e, ERR_USER, "%s holds no %s '%.100s'%s%s%s; its sweeps: %s", db_path(db), what, word, close ? " (did you mean '" : "",
-                     close ? close : "", close ? "'?)" : "", list.s);
+        rc = err_set(e, ERR_USER, "%s holds no %s '%.100s'%s%s%s; its sweeps: %s", db_path(db), what, word,
+                     close ? " (did you mean '" : "", close ? close : "", close ? "'?)" : "", list.s);
     for (size_t i = 0; i < n; i++) free((char *)(uintptr_t)names[i]);
     strbuf_release(&list);
     return rc;

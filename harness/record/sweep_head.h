@@ -10,12 +10,13 @@ struct sweep_head {
     char *name, *metric, *goal; /* goal: "minimize" or "maximize" */
 };
 
-/* name: a sweep's name, its file, or NULL for the last of all. Errors: ERR_RESOURCE where the record holds none, ERR_USER where none has that name:
- * the message suggests a close one and lists what there is. */
+/* name: a sweep's name, its file, or NULL for the last of all. Errors: ERR_RESOURCE where the record holds
+ * none, ERR_USER where none has that name: the message suggests a close one and lists what there is. */
 int sweep_head_read(struct sweep_head *ret, struct db *db, const char *name, struct err *e);
 void sweep_head_release(struct sweep_head *h); /* accepts a zeroed one */
 
-/* Fills e with that error; `what`: what `word` could have been, "sweep" or "run and no sweep". Returns its code. */
+/* Fills e with that error; `what`: what `word` could have been, "sweep" or "run and no sweep". Returns its
+ * code. */
 int sweep_head_unknown(struct db *db, const char *what, const char *word, struct err *e);
 
 #endif

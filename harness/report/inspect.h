@@ -63,8 +63,7 @@ void inspect_phi(const struct inspect_site *a, const struct inspect_site *b, int
 /* Its mean for random subspaces of d dimensions. */
 double inspect_phi_random(int i, int j, int d);
 
-/* ---- tables and pictures (inspect_table.c, inspect_plot.c) ----------------------------------------------
- */
+/* ---- tables and pictures (inspect_table.c, inspect_plot.c) --------------------------------------------- */
 
 /* A row per layer; a row per kind of layer: means over its layers. Callers free. */
 struct table *inspect_table(const struct inspect *x);

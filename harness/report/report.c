@@ -41,14 +41,14 @@ static void sha256_base64(const struct strbuf *b, char out[45]) {
 static void head_write(struct strbuf *out, const struct strbuf *css, const struct strbuf *js) {
     char hash[45];
     sha256_base64(js, hash);
-    strbuf_addf(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-        "script-src 'sha256-%s'\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>bench report</title>\n<style>\n",
-        hash);
+    strbuf_addf(out,
+                "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+                "'unsafe-inline'; "
+                "script-src 'sha256-%s'\">\n"
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                "<title>bench report</title>\n<style>\n",
+                hash);
     strbuf_add(out, css->s, css->len);
     strbuf_adds(out, "</style>\n</head>\n<body>\n");
 }

@@ -49,11 +49,11 @@ int report_claims(struct db *db, struct strbuf *out, struct err *e) {
     for (int i = 0; i < all->n; i++)
         if (all->v[i].verdict != CLAIM_NOT_RUN) claim_write(out, &all->v[i]);
     if (decided) strbuf_adds(out, "</dl>\n");
-    strbuf_addf(
-        out,
-        "<p class=\"soft\">%d of %d claims have no runs here that decide them; <code>bench table claims</code> lists "
-        "all, with the sweep that decides each.</p>\n</section>\n",
-        all->n - decided, all->n);
+    strbuf_addf(out,
+                "<p class=\"soft\">%d of %d claims have no runs here that decide them; <code>bench table "
+                "claims</code> lists "
+                "all, with the sweep that decides each.</p>\n</section>\n",
+                all->n - decided, all->n);
     claims_free(all);
     return 0;
 }

@@ -14,33 +14,40 @@
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
-/* Settings that differ among the runs of one method and rank and have no column of their own: those that a reader tells its runs apart by. */
-#define VARIED \
-    "WITH varied AS (SELECT DISTINCT k.key FROM param k JOIN (SELECT DISTINCT point_id FROM sweep_runs WHERE sweep_id = ?1) c ON c.point_id = k.point" \
-    " JOIN point p ON p.id = k.point WHERE k.key NOT IN ('method', 'r', 'train.lr', 'target_modules', 'seed')" \
-    " AND k.key NOT LIKE 'data%' AND k.key NOT LIKE 'model%'" \
+/* Settings that differ among the runs of one method and rank and have no column of their own: those that a
+ * reader tells its runs apart by. */
+#define VARIED                                                                                               \
+    "WITH varied AS (SELECT DISTINCT k.key FROM param k JOIN (SELECT DISTINCT point_id FROM sweep_runs "     \
+    "WHERE sweep_id = ?1) c ON c.point_id = k.point"                                                         \
+    " JOIN point p ON p.id = k.point WHERE k.key NOT IN ('method', 'r', 'train.lr', 'target_modules', "      \
+    "'seed')"                                                                                                \
+    " AND k.key NOT LIKE 'data%' AND k.key NOT LIKE 'model%'"                                                \
     " GROUP BY k.key, p.method, p.r HAVING count(DISTINCT coalesce(k.txt, k.num)) > 1) "
 
 static const char runs_sql[] =
-    VARIED "SELECT c.run_id, coalesce(CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END, 'not started'), p.method, p.r,"
-    " p.target_modules, p.lr, (SELECT group_concat(k.key || '=' || coalesce(k.txt, printf('%g', k.num)), ' ') FROM param k"
-    " JOIN varied v ON v.key = k.key WHERE k.point = c.point_id), c.seed, c.metric, u.test_metric, u.peak_bytes, u.checkpoint_bytes, u.train_s, m.name,"
-    " d.name, u.concurrent"
-    " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"
-    " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN run u ON u.id = c.run_id WHERE c.sweep_id = ?1 ORDER BY c.ord";
+    VARIED "SELECT c.run_id, coalesce(CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END, 'not "
+           "started'), p.method, p.r,"
+           " p.target_modules, p.lr, (SELECT group_concat(k.key || '=' || coalesce(k.txt, printf('%g', "
+           "k.num)), ' ') FROM param k"
+           " JOIN varied v ON v.key = k.key WHERE k.point = c.point_id), c.seed, c.metric, u.test_metric, "
+           "u.peak_bytes, u.checkpoint_bytes, u.train_s, m.name,"
+           " d.name, u.concurrent"
+           " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"
+           " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN run u ON u.id = c.run_id WHERE c.sweep_id = "
+           "?1 ORDER BY c.ord";
 
 static const struct column {
     const char *title;
     enum table_kind kind;
     bool number;
     int width; /* px */
-} columns[] = {{"run", TABLE_PLAIN, true, 64},      {"state", TABLE_TEXT, false, 92},
-               {"method", TABLE_TEXT, false, 100},  {"r", TABLE_PLAIN, true, 56},
-               {"modules", TABLE_TEXT, false, 130}, {"lr", TABLE_RATE, true, 76},
+} columns[] = {{"run", TABLE_PLAIN, true, 64},       {"state", TABLE_TEXT, false, 92},
+               {"method", TABLE_TEXT, false, 100},   {"r", TABLE_PLAIN, true, 56},
+               {"modules", TABLE_TEXT, false, 130},  {"lr", TABLE_RATE, true, 76},
                {"settings", TABLE_TEXT, false, 170}, {"seed", TABLE_PLAIN, true, 66},
-               {NULL, TABLE_LOSS, true, 96},        {"test", TABLE_LOSS, true, 82},
-               {"peak mem", TABLE_BYTES, true, 96}, {"saved", TABLE_BYTES, true, 92},
-               {"train", TABLE_SECONDS, true, 84},  {"model", TABLE_TEXT, false, 130},
+               {NULL, TABLE_LOSS, true, 96},         {"test", TABLE_LOSS, true, 82},
+               {"peak mem", TABLE_BYTES, true, 96},  {"saved", TABLE_BYTES, true, 92},
+               {"train", TABLE_SECONDS, true, 84},   {"model", TABLE_TEXT, false, 130},
                {"data", TABLE_TEXT, false, 110}};
 enum { NCOL = ARRAY_LEN(columns), COL_STATE = 1, COL_SETTINGS = 6, COL_TRAIN = 12, COL_CONCURRENT = NCOL };
 
@@ -151,7 +158,8 @@ static int failures_write(struct db *db, int64_t sweep, struct strbuf *out, stru
     struct table *t;
     int rc = db_query(
         db, &q,
-        "SELECT u.id AS run, CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END AS state, p.method, p.r,"
+        "SELECT u.id AS run, CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END AS state, p.method, "
+        "p.r,"
         " p.target_modules, p.lr, u.seed, u.error FROM sweep_runs c JOIN run u ON u.id = c.run_id"
         " JOIN point p ON p.id = u.point WHERE c.sweep_id = ?1"
         " AND u.state NOT IN ('complete', 'running', 'waiting') ORDER BY u.state = 'nan', c.ord LIMIT 200",
@@ -176,13 +184,14 @@ int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e)
     if (!rc) rc = settings_vary(db, sweep, &v.settings, e);
     if (!rc) {
         v.metric = metric;
-        strbuf_adds(
-            out,
-            "<h3>Runs</h3>\n<div class=\"tools\"><label>Filter <input type=\"search\" placeholder=\"words\"></label>"
-            "<label>State <select class=\"state\"><option value=\"\">all</option></select></label>"
-            "<label>Method <select class=\"method\"><option value=\"\">all</option></select></label>"
-            "<output aria-live=\"polite\"></output>"
-            "<span class=\"soft\">a column's title sorts; arrow keys walk; a row shows its curves</span></div>\n");
+        strbuf_adds(out,
+                    "<h3>Runs</h3>\n<div class=\"tools\"><label>Filter <input type=\"search\" "
+                    "placeholder=\"words\"></label>"
+                    "<label>State <select class=\"state\"><option value=\"\">all</option></select></label>"
+                    "<label>Method <select class=\"method\"><option value=\"\">all</option></select></label>"
+                    "<output aria-live=\"polite\"></output>"
+                    "<span class=\"soft\">a column's title sorts; arrow keys walk; a row shows its "
+                    "curves</span></div>\n");
         header_write(out, &v);
         rc = rows_write(db, sweep, &v, out, e);
         strbuf_adds(out, "<p class=\"soft\">*: other runs were under way at the same time: times do "
@@ -246,12 +255,12 @@ int report_curves(struct db *db, int64_t sweep, struct strbuf *out, bool *first,
     int64_t run = 0;
     int rc = metric_name(db, sweep, &metric, e);
     if (!rc)
-        rc = db_query(
-            db, &q,
-            "SELECT m.run, m.key = 'train/loss', m.step, m.value FROM sweep_runs c JOIN metric m ON m.run = c.run_id"
-            " WHERE c.sweep_id = ?1 AND m.kind = 'finite' AND m.key IN (?2, 'train/loss')"
-            " ORDER BY m.run, m.key, m.step",
-            e);
+        rc = db_query(db, &q,
+                      "SELECT m.run, m.key = 'train/loss', m.step, m.value FROM sweep_runs c JOIN metric m "
+                      "ON m.run = c.run_id"
+                      " WHERE c.sweep_id = ?1 AND m.kind = 'finite' AND m.key IN (?2, 'train/loss')"
+                      " ORDER BY m.run, m.key, m.step",
+                      e);
     if (rc) {
         free(metric);
         return rc;

@@ -46,11 +46,12 @@ static const struct fact {
     const char *title, *sep, *sql;
 } facts[] = {
     {"model", "<br>",
-     "SELECT DISTINCT m.name || ', ' || coalesce(CASE WHEN m.bytes < 1e7 THEN round(m.bytes / 1e3, 1) || ' kB, ' ELSE round(m.bytes / 1e6, 1) || ' MB, ' END, '') || 'SHA-256 ' || substr(m.digest, 1, 16)" OF_SWEEP
-     " JOIN model m ON m.id = p.model WHERE c.sweep_id = ?1"},
+     "SELECT DISTINCT m.name || ', ' || coalesce(CASE WHEN m.bytes < 1e7 THEN round(m.bytes / 1e3, 1) || ' "
+     "kB, ' ELSE round(m.bytes / 1e6, 1) || ' MB, ' END, '') || 'SHA-256 ' || substr(m.digest, 1, "
+     "16)" OF_SWEEP " JOIN model m ON m.id = p.model WHERE c.sweep_id = ?1"},
     {"data", "<br>",
-     "SELECT DISTINCT d.name || coalesce(', task ' || p.task, '') || ', SHA-256 ' || substr(d.digest, 1, 16)" OF_SWEEP
-     " JOIN dataset d ON d.id = p.dataset WHERE c.sweep_id = ?1"},
+     "SELECT DISTINCT d.name || coalesce(', task ' || p.task, '') || ', SHA-256 ' || substr(d.digest, 1, "
+     "16)" OF_SWEEP " JOIN dataset d ON d.id = p.dataset WHERE c.sweep_id = ?1"},
     {"methods", ", ",
      "SELECT p.method" OF_SWEEP " WHERE c.sweep_id = ?1 GROUP BY p.method ORDER BY min(c.ord)"},
     {"seeds", ", ",
@@ -61,7 +62,8 @@ static const struct fact {
      " || ': ' || count(*) || CASE count(*) WHEN 1 THEN ' run' ELSE ' runs' END" OF_SWEEP
      " JOIN env v ON v.id = r.env WHERE c.sweep_id = ?1 GROUP BY v.cpu, v.cores, v.os"},
     {"program", "<br>",
-     "SELECT DISTINCT 'bench ' || coalesce(v.build, '?') || ', ' || coalesce(v.compiler, '?') || ' ' || coalesce(v.cflags, '')"
+     "SELECT DISTINCT 'bench ' || coalesce(v.build, '?') || ', ' || coalesce(v.compiler, '?') || ' ' || "
+     "coalesce(v.cflags, '')"
      " || ', ' || coalesce(v.blas, '?')" OF_SWEEP " JOIN env v ON v.id = r.env WHERE c.sweep_id = ?1"},
     {"when", "",
      "SELECT coalesce(min(r.started), '?') || ' to ' || coalesce(max(r.ended), '?')" OF_SWEEP
@@ -125,13 +127,12 @@ static int comparison(struct db *db, const char *name, struct strbuf *out, struc
     compare_notes(&c, &notes);
     lines_write(out, &notes);
     if (c.nfront > 1) {
-        strbuf_addf(
-            out,
-            "<details><summary>Pareto fronts: %d configurations against saved bytes, peak memory and time</summary>\n",
-            c.nfront);
-        strbuf_adds(
-            out,
-            "<p class=\"soft\">front: nothing is as good or better at no more cost; &lt; #n: number n is</p>\n");
+        strbuf_addf(out,
+                    "<details><summary>Pareto fronts: %d configurations against saved bytes, peak memory and "
+                    "time</summary>\n",
+                    c.nfront);
+        strbuf_adds(out, "<p class=\"soft\">front: nothing is as good or better at no more cost; &lt; #n: "
+                         "number n is</p>\n");
         report_table(out, fronts);
         strbuf_adds(out, "</details>\n");
     }
@@ -142,10 +143,10 @@ static int comparison(struct db *db, const char *name, struct strbuf *out, struc
 }
 
 static void every_cell(const struct summary *s, struct strbuf *out) {
-    strbuf_addf(
-        out,
-        "<details><summary>Every method, rank and choice of modules at its best learning rate (%zu)</summary>\n",
-        table_rows(s->table));
+    strbuf_addf(out,
+                "<details><summary>Every method, rank and choice of modules at its best learning rate "
+                "(%zu)</summary>\n",
+                table_rows(s->table));
     report_table(out, s->table);
     strbuf_adds(out,
                 s->several_seeds
@@ -164,13 +165,11 @@ static int control_arms(struct db *db, int64_t sweep, struct strbuf *out, struct
         struct table *t = controls_table(&c);
         report_table(out, t);
         table_free(t);
-        strbuf_adds(
-            out,
-            "<p class=\"soft\">difference: method less control, paired by seed, each at its best learning rate</p>\n");
+        strbuf_adds(out, "<p class=\"soft\">difference: method less control, paired by seed, each at its "
+                         "best learning rate</p>\n");
     } else
-        strbuf_adds(
-            out,
-            "<p>This sweep has none (<code>controls: auto</code> adds what its methods must be compared with).</p>\n");
+        strbuf_adds(out, "<p>This sweep has none (<code>controls: auto</code> adds what its methods must be "
+                         "compared with).</p>\n");
     controls_release(&c);
     return 0;
 }
@@ -202,9 +201,8 @@ static void command_write(struct strbuf *out, const char *path, const char *over
         shell_word(&b, line);
     }
     free(all);
-    strbuf_adds(
-        out,
-        "<p>The command that repeats it; what is finished is not run again (<code>--new</code>: all of it):</p>\n<pre>");
+    strbuf_adds(out, "<p>The command that repeats it; what is finished is not run again (<code>--new</code>: "
+                     "all of it):</p>\n<pre>");
     report_text(out, b.s);
     strbuf_adds(out, "</pre>\n");
     strbuf_release(&b);
@@ -232,13 +230,11 @@ static int provenance(struct db *db, int64_t sweep, struct strbuf *out, struct e
         command_write(out, db_query_text(q, 0), db_query_text(q, 1));
         strbuf_adds(out, "<details><summary>The sweep file as it was read</summary>\n<pre>");
         lines_of_file(out, db_query_text(q, 2) ? db_query_text(q, 2) : "");
-        strbuf_adds(
-            out,
-            "</pre>\n</details>\n<details><summary>Databases and configurations</summary>\n<p>Record: <code>");
+        strbuf_adds(out, "</pre>\n</details>\n<details><summary>Databases and "
+                         "configurations</summary>\n<p>Record: <code>");
         report_text(out, db_path(db));
-        strbuf_adds(
-            out,
-            "</code>. Every run's configuration, curves and rows: <code>bench show RUN --json</code>.</p>\n</details>\n");
+        strbuf_adds(out, "</code>. Every run's configuration, curves and rows: <code>bench show RUN "
+                         "--json</code>.</p>\n</details>\n");
     }
     db_query_close(q);
     return rc < 0 ? rc : 0;

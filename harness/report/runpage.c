@@ -16,8 +16,7 @@
 #define CURVE_KEYS 4
 #define BAR        24
 
-/* ---- finding ----------------------------------------------------------------------------------------------
- */
+/* ---- finding ------------------------------------------------------------------------------------------- */
 
 static bool all_in(const char *s, int (*is)(int)) {
     while (*s && is((unsigned char)*s)) s++;
@@ -66,8 +65,7 @@ int64_t runpage_find(struct db *db, const char *word, struct err *e) {
     return id;
 }
 
-/* ---- everything as JSON
- * ------------------------------------------------------------------------------------ */
+/* ---- everything as JSON -------------------------------------------------------------------------------- */
 
 /* The rows of a query whose ?1 is the run. */
 static json_t *rows_of(struct db *db, int64_t run, const char *sql, struct err *e) {
@@ -107,8 +105,8 @@ json_t *runpage_json(struct db *db, int64_t run, struct err *e) {
     static const struct {
         const char *key, *sql;
     } parts[] = {
-        {"memory",
-         "SELECT category, peak, at_peak FROM memory WHERE run = ?1 ORDER BY at_peak DESC, peak DESC, category"},
+        {"memory", "SELECT category, peak, at_peak FROM memory WHERE run = ?1 ORDER BY at_peak DESC, peak "
+                   "DESC, category"},
         {"metrics", "SELECT key, step, value, kind FROM metric WHERE run = ?1 ORDER BY key, step"},
         {"checkpoints", "SELECT step, path, bytes, sha256 FROM checkpoint WHERE run = ?1 ORDER BY step"},
         {"events", "SELECT time, kind, text FROM event WHERE run = ?1 ORDER BY id"}};
@@ -137,8 +135,7 @@ json_t *runpage_json(struct db *db, int64_t run, struct err *e) {
     return page;
 }
 
-/* ---- the page
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------------------ */
 
 /* A value of the row for people, in a buffer of the caller; "-" for null. */
 static const char *shown(const json_t *page, const char *key, enum table_kind kind,
@@ -296,8 +293,7 @@ static void add_memory(const json_t *page, int width, struct strbuf *out) {
     table_free(t);
 }
 
-/* ---- the curve: evaluations as columns, and the mean training loss since the one before
- * -------------------- */
+/* ---- the curve: evaluations as columns, and the mean training loss since the one before ---------------- */
 
 struct curve {
     const char *key[CURVE_KEYS];
@@ -383,8 +379,7 @@ static void add_curve(const json_t *page, int width, struct strbuf *out) {
     free(c.step);
 }
 
-/* ---- configuration, events
- * ------------------------------------------------------------------------------------ */
+/* ---- configuration, events ----------------------------------------------------------------------------- */
 
 static void add_config_lines(const json_t *v, struct strbuf *key, struct strbuf *out) {
     const char *name;

@@ -101,12 +101,12 @@ void pending_release(struct pending *t) {
 /* Finished runs of this sweep with the model of this name and place, and other contents. */
 static int count_former(struct db *db, const char *sweep, const json_t *config, int64_t *n, struct err *e) {
     struct db_query *q;
-    int rc = db_query(
-        db, &q,
-        "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point JOIN model m ON m.id = p.model"
-        " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
-        " AND r.state IN ('complete', 'pruned', 'nan')",
-        e);
+    int rc = db_query(db, &q,
+                      "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = "
+                      "r.point JOIN model m ON m.id = p.model"
+                      " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
+                      " AND r.state IN ('complete', 'pruned', 'nan')",
+                      e);
     if (rc) return rc;
     const char *const keys[] = {"model", "model_path", "model_digest"};
     db_query_bind_text(q, 1, sweep);
@@ -129,10 +129,11 @@ int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err
         if (rc) return rc;
         seen = path;
         if (n)
-            *ret = xasprintf(
-                "%s: the model changed since the sweep '%s' began: %lld finished run%s to the other file and stay%s in the record; "
-                "what follows is of the file as it is now",
-                path, s->name, (long long)n, n == 1 ? " belongs" : "s belong", n == 1 ? "s" : "");
+            *ret =
+                xasprintf("%s: the model changed since the sweep '%s' began: %lld finished run%s to the "
+                          "other file and stay%s in the record; "
+                          "what follows is of the file as it is now",
+                          path, s->name, (long long)n, n == 1 ? " belongs" : "s belong", n == 1 ? "s" : "");
     }
     return 0;
 }
@@ -156,7 +157,8 @@ static const char *largest(const struct train_result *r, char buf[64]) {
 }
 
 /* more: bytes of scratch beside those of the plan. */
-static void refuse_what_cannot_fit(struct pending_run *x, const struct sweep *s, const struct machine *m, size_t more) {
+static void refuse_what_cannot_fit(struct pending_run *x, const struct sweep *s, const struct machine *m,
+                                   size_t more) {
     size_t need = x->plan.peak_bytes_predicted + more, machine = m->mem_limit ? m->mem_limit : m->mem_total;
     struct train_result at = x->plan;
     char a[32], b[32], c[64];
@@ -197,7 +199,8 @@ struct plans {
     bool each_seed;
 };
 
-/* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in must hold its limit then too. */
+/* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in must
+ * hold its limit then too. */
 static int judged_threads(const struct pending_run *x, const struct machine *m, int threads) {
     int asked = (int)cfg_int(x->config, "threads"), most = MIN_OF(MAX_OF(m->cores, 1), SCHED_MAX_THREADS);
     return threads ? threads : asked ? asked : most;
@@ -211,8 +214,8 @@ void pending_judge(struct pending *t, const struct sweep *s, const struct machin
     }
 }
 
-static int plan_one(struct plans *known, const struct sweep *s, const struct machine *m, struct pending_run *x,
-                    int threads, struct err *e) {
+static int plan_one(struct plans *known, const struct sweep *s, const struct machine *m,
+                    struct pending_run *x, int threads, struct err *e) {
     char *key = plan_key(x->config);
     x->threads = judged_threads(x, m, threads);
     for (int i = 0; i < known->n; i++) {
@@ -239,8 +242,8 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
     return 0;
 }
 
-int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
-              const volatile sig_atomic_t *stop, struct err *e) {
+int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
+                 bool each_seed, const volatile sig_atomic_t *stop, struct err *e) {
     struct plans known = {.each_seed = each_seed};
     int rc = 0;
     for (int i = 0; i < t->n && !rc; i++) {
@@ -297,7 +300,8 @@ static int record_model(struct db *db, const json_t *config, struct known *k, st
     return db_model(db, &m, &k->model, e);
 }
 
-/* "glosses", or the training file's name without folder and extension; of a retrieval collection its folder's. */
+/* "glosses", or the training file's name without folder and extension; of a retrieval collection its
+ * folder's. */
 static char *data_name(const json_t *config, const char **path) {
     const char *name = cfg_str(config, "data.name");
     *path = NULL;
@@ -305,7 +309,8 @@ static char *data_name(const json_t *config, const char **path) {
     for (int i = 0; data_path_key(i) && !*path; i++) *path = cfg_str(config, data_path_key(i));
     if (!*path) return xstrdup("data");
     if (cfg_str(config, "data.corpus")) {
-        char *folder = path_dir(*path), *last = strrchr(folder, '/'), *found = xstrdup(last && last[1] ? last + 1 : "collection");
+        char *folder = path_dir(*path), *last = strrchr(folder, '/'),
+             *found = xstrdup(last && last[1] ? last + 1 : "collection");
         free(folder);
         return found;
     }

@@ -1,5 +1,5 @@
-/* pending.h - what a sweep still has to do: its cells, less what is in the record, plus the untouched bases it
- * needs, each with a plan.
+/* pending.h - what a sweep still has to do: its cells, less what is in the record, plus the untouched bases
+ * it needs, each with a plan.
  *
  * Between the sweep file (sweep.h) and the scheduler (sched.h). A cell whose run is finished is not repeated,
  * whoever ran it. A base that no cell evaluates, and that the record does not hold, is added once per set of
@@ -53,11 +53,12 @@ int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err
  * that a worker can get, all cores. each_seed: plan every seed of a
  * point by itself, whose batches differ a little; otherwise the first stands for all. An error names the
  * sweep file and line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
-int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads, bool each_seed,
-              const volatile sig_atomic_t *stop, struct err *e);
+int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
+                 bool each_seed, const volatile sig_atomic_t *stop, struct err *e);
 
-/* After pending_plan with other threads than a run would be judged with: mark what cannot fit with those. threads: as pending_plan's. What `bench run`
- * refuses, `bench plan` refuses, whatever threads it counts with. */
+/* After pending_plan with other threads than a run would be judged with: mark what cannot fit with those.
+ * threads: as pending_plan's. What `bench run` refuses, `bench plan` refuses, whatever threads it counts
+ * with. */
 void pending_judge(struct pending *t, const struct sweep *s, const struct machine *m, int threads);
 
 /* The job of a planned item, threads and output left to who starts it. Borrows from both. */

@@ -206,7 +206,8 @@ void plan_sum(struct plan *p) {
     for (int i = 0; i < p->pending.n; i++) {
         const struct plan_row *row = &p->rows[i];
         const struct pending_run *x = &p->pending.v[i];
-        if (p->largest < 0 || x->plan.peak_bytes_predicted > p->pending.v[p->largest].plan.peak_bytes_predicted)
+        if (p->largest < 0 ||
+            x->plan.peak_bytes_predicted > p->pending.v[p->largest].plan.peak_bytes_predicted)
             p->largest = i;
         if (row->done) continue;
         p->to_run++;

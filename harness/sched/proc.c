@@ -31,7 +31,7 @@ static unsigned long oom_kills(void) {
     return n;
 }
 
-/* ---- starting ---- */
+/* ---- starting ------------------------------------------------------------------------------------------ */
 
 /* The job as a file that nobody else sees: no pipe that could block. */
 static int job_file(const char *job, struct err *e) {
@@ -111,7 +111,7 @@ fail:
     return ERR_RESOURCE;
 }
 
-/* ---- hearing ---- */
+/* ---- hearing ------------------------------------------------------------------------------------------- */
 
 /* One read; false when there is nothing to read now. At the end of file *fd becomes -1. */
 static bool read_some(int *fd, char *buf, size_t size, size_t *n) {
@@ -183,7 +183,7 @@ void proc_release(struct proc *p) {
     strbuf_release(&p->in);
 }
 
-/* ---- explaining ---- */
+/* ---- explaining ---------------------------------------------------------------------------------------- */
 
 /* The last lines that it printed, on one line: at most `size` bytes, control characters out. */
 static void last_words(const struct proc *p, char *out, size_t size) {

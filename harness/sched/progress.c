@@ -52,7 +52,7 @@ void progress_end(struct progress *p, int job, double now) {
     while (p->nruns && p->runs[p->nruns - 1].job == -1) p->nruns--;
 }
 
-/* ---- text ---- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 const char *progress_time(double s, char buf[32]) {
     if (!isfinite(s) || s < 0 || s > 1e9) return strcpy(buf, "-");
@@ -136,10 +136,10 @@ void progress_draw(const struct progress *p, double now, int width, int height, 
         running += p->runs[i].job >= 0;
         if (*lines + 1 >= height) continue;
         ++*lines;
-        if (p->runs[i].job >= 0)
-            draw_run(&p->runs[i], now, width, out);
+        if (p->runs[i].job >= 0) draw_run(&p->runs[i], now, width, out);
+        /* keep the others where they are */
         else
-            strbuf_addc(out, '\n'); /* keep the others where they are */
+            strbuf_addc(out, '\n');
     }
     ++*lines;
     strbuf_addf(&b, "%s: %d of %d runs done, %d running, %s, eta %s", p->sweep, p->before + p->done,

@@ -3,8 +3,9 @@
  * The first step of a run is kept out of the rate and put into `other`: it touches weights, gradients and
  * optimizer state for the first time, which is a cost per run. Limits: a calibration sees a few batches,
  * whose mean length may differ from the data's; attention is not linear in tokens, but rows are short beside
- * the model's width. A method whose work changes in the middle of a run (delta_start) is measured with
- * the same share of its steps before and after that, to an eighth. Saving a whole model is not in a calibration. */
+ * the model's width. A method whose work changes in the middle of a run (delta_start) is measured with the
+ * same share of its steps before and after that, to an eighth. Saving a whole model is not in a
+ * calibration. */
 #include "harness/sched/speed.h"
 
 #include <math.h>
@@ -19,9 +20,9 @@
 #define SHORT_S 0.6 /* a calibration below half of this is repeated for about so long */
 
 /* No part of a shape: how much is done, where files lie, and who does it. */
-static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle", "eval.every",
-                                       "eval.rows",   "generate.rows",  "model",         "model_path",
-                                       "threads"};
+static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle",
+                                       "eval.every",  "eval.rows",      "generate.rows",
+                                       "model",       "model_path",     "threads"};
 
 static bool is_left_out(const char *key) {
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
@@ -56,7 +57,7 @@ static void shape_add(struct strbuf *out, struct strbuf *key, const json_t *v) {
     free(text);
 }
 
-/* ---- phases --------------------------------------------------------------------------------------------- */
+/* ---- phases -------------------------------------------------------------------------------------------- */
 
 /* The option that says when the method's work changes; NULL: it does not. */
 static const char *phase_key(const json_t *config) {

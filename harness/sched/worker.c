@@ -49,7 +49,7 @@
     X(checkpoint_path);                                                                                      \
     X(checkpoint_sha256)
 
-/* ---- numbers ---- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 static json_t *num_out(double v) {
     return isnan(v) ? json_string("nan") : isinf(v) ? json_string(v > 0 ? "inf" : "-inf") : json_real(v);
@@ -72,7 +72,7 @@ static json_t *text_out(const char *s) {
     return j;
 }
 
-/* ---- the job ---- */
+/* ---- the job ------------------------------------------------------------------------------------------- */
 
 char *worker_job_text(const struct train_job *job, int index) {
     json_t *j = json_object();
@@ -115,7 +115,7 @@ static int job_read(int fd, json_t **ret, struct err *e) {
     return 0;
 }
 
-/* ---- the worker's report ---- */
+/* ---- the worker's report ------------------------------------------------------------------------------- */
 
 struct reporter {
     int fd;
@@ -283,7 +283,7 @@ int worker_serve(int in, int out, struct err *e) {
     return 0;
 }
 
-/* ---- the parent's side ---- */
+/* ---- the parent's side --------------------------------------------------------------------------------- */
 
 void worker_result_init(struct train_result *res) {
     memset(res, 0, sizeof *res);

@@ -3,9 +3,11 @@
  * The parent starts /proc/self/exe with the hidden command `worker`, a job as one JSON object on stdin, and a
  * pipe as descriptor 3. The worker answers there with lines of JSON, batched (at most ten a second while
  * nothing is urgent):
- *     {"m": [[key, step, value]...], "i": [[key, item, value]...], "e": [[kind, text]...], "p": [step, steps,
- * loss, tps, eta, phase]}
- *     {"result": {...}}                                          the last line
+ *
+ *   {"m": [[key, step, value]...], "i": [[key, item, value]...], "e": [[kind, text]...],
+ *    "p": [step, steps, loss, tps, eta, phase]}
+ *   {"result": {...}}                             the last line
+ *
  * Numbers carry 17 digits; NaN and infinities travel as "nan", "inf", "-inf". What the worker prints is kept
  * by the parent for the error text. Job and report are for one version of the program with itself: no
  * compatibility is promised. */

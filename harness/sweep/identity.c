@@ -1,4 +1,5 @@
-/* identity.c - what makes two configurations the same: their hash. Pure: nothing is looked up. See identity.h.
+/* identity.c - what makes two configurations the same: their hash. Pure: nothing is looked up. See
+ * identity.h.
  *
  * The hash is SHA-256 over the configuration as JSON with sorted keys, without whitespace, reals with 17
  * digits, and without nulls, so that an option that is added later, absent by default, leaves old hashes

@@ -2,8 +2,8 @@
  * itself.
  *
  * The steps: sweep_read (document and --set -> settings, axes, variants), the top-level values here,
- * sweep_make_points (the grid: configurations, checked), then, only when all that is right, sweep_identify (models
- * and data are looked up, points get their hashes). See sweep.h. */
+ * sweep_make_points (the grid: configurations, checked), then, only when all that is right, sweep_identify
+ * (models and data are looked up, points get their hashes). See sweep.h. */
 #include "harness/sweep/sweep.h"
 
 #include <stdlib.h>
@@ -88,7 +88,8 @@ static void check_name(struct load *l) {
 static void check_metric(struct load *l, const struct task *task) {
     const struct setting *s = settings_find(&l->top, "metric.name");
     struct err e;
-    if (s && task && sweep_check_metric(task, l->s->metric, &e)) load_fail(l, s->line, "metric.name: %s", e.msg);
+    if (s && task && sweep_check_metric(task, l->s->metric, &e))
+        load_fail(l, s->line, "metric.name: %s", e.msg);
 }
 
 /* The wrong way round, the worst cell would be called the best. */
@@ -96,10 +97,10 @@ static void check_goal(struct load *l, const struct task *task) {
     const struct setting *s = settings_find(&l->top, "metric.goal");
     const char *goal = sweep_metric_goal(task, l->s->metric);
     if (!s || !goal || !strcmp(l->s->goal, goal)) return;
-    load_fail(
-        l, s->line,
-        "metric.goal: '%s' contradicts %s, which is better when it is %s (leave metric.goal out, or write '%s')",
-        l->s->goal, l->s->metric, !strcmp(goal, "minimize") ? "lower" : "higher", goal);
+    load_fail(l, s->line,
+              "metric.goal: '%s' contradicts %s, which is better when it is %s (leave metric.goal out, or "
+              "write '%s')",
+              l->s->goal, l->s->metric, !strcmp(goal, "minimize") ? "lower" : "higher", goal);
 }
 
 static bool wants_controls(struct load *l) {

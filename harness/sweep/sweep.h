@@ -3,9 +3,9 @@
  * sweep_load reads and checks everything before anything runs: keys, types, ranges, derived values, files,
  * models. Mistakes are reported as "file:line: what (remedy)", up to ten of them, one per line of err.msg. A
  * file becomes a list of points in grid-major order: variants and their methods outermost, then the axes in
- * the file's order (`parameters`, then `paired`), the last one fastest; seeds innermost.
- * With `controls: auto` the control arms of a point (method.h, `controls`) follow it, unless they are points of the
- * file anyhow, or of another's controls.
+ * the file's order (`parameters`, then `paired`), the last one fastest; seeds innermost. With `controls:
+ * auto` the control arms of a point (method.h, `controls`) follow it, unless they are points of the file
+ * anyhow, or of another's controls.
  *
  * Resolved configuration of a point (JSON, nested as `base`): every row of opt_core, of the task and of the
  * method with its value (null where absent), target_modules in canonical form (null for methods without
@@ -29,13 +29,13 @@ struct site_shape;
 #define SWEEP_MAX_SEEDS  1000
 
 struct sweep_point {
-    json_t *config;     /* resolved */
-    char hash[65];      /* identity: without seed, name, threads, limits and paths */
-    char base_hash[65]; /* identity of the untouched base with the same model, data, task and evaluation; its
-                           own for that base */
-    int line;           /* where its variant (or base) stands; 0: from --set */
+    json_t *config; /* resolved */
+    char hash[65];  /* identity: without seed, name, threads, limits and paths */
+    /* identity of the untouched base with the same model, data, task and evaluation; its own for that base */
+    char base_hash[65];
+    int line; /* where its variant (or base) stands; 0: from --set */
     bool is_base;
-    bool is_control; /* not of the file's own grid: added as the control arm of others */
+    bool is_control;           /* not of the file's own grid: added as the control arm of others */
     int model_line, data_line; /* where its model and data are named; negative: --set number -line */
 };
 
@@ -44,7 +44,8 @@ struct sweep_run {
     long seed;
 };
 
-/* `controls: auto`: `control` is a control arm of `point` (indices into points). A point may have several, and be that of several. */
+/* `controls: auto`: `control` is a control arm of `point` (indices into points). A point may have several,
+ * and be that of several. */
 struct sweep_control {
     int point, control;
     char *kind; /* what is held equal: "alpha x ratio" */
@@ -82,11 +83,14 @@ struct sweep_lookup {
     int (*data_digest)(const json_t *data_cfg, char out[65], struct err *e);
     /* The sites of the model at `path` that a configuration adapts; *ret is malloc'ed. */
     int (*sites)(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e);
-    /* `init`: the folder that a word means, from `dir`, and the digest of what it holds. *path: caller frees. NULL: there are none. */
-    int (*adapter)(const struct sweep_lookup *l, const char *dir, const char *word, char **path, char digest[65], struct err *e);
+    /* `init`: the folder that a word means, from `dir`, and the digest of what it holds. *path: caller frees.
+     * NULL: there are none. */
+    int (*adapter)(const struct sweep_lookup *l, const char *dir, const char *word, char **path,
+                   char digest[65], struct err *e);
     const char *db; /* where runs are looked up; NULL: the default one */
 };
-extern const struct sweep_lookup sweep_lookup_real; /* catalog.h, modelfile.h, data.h, model_sites.h, infer.h */
+/* catalog.h, modelfile.h, data.h, model_sites.h, infer.h */
+extern const struct sweep_lookup sweep_lookup_real;
 
 /* Read the file at `path` with the --set arguments "key=value". *ret is NULL on error. ERR_USER: a mistake in
  * the file or in `sets`; ERR_RESOURCE: a model or data set that is not there. lookup NULL: the real one. */
@@ -102,7 +106,8 @@ char *sweep_find(const char *arg, struct err *e);
  */
 char *sweep_point_label(const struct sweep *s, int point);
 char *sweep_run_label(const struct sweep *s, int run);
-/* "alpha x ratio of lora_plus r=8 ...": what a point is the control arm of; the first, and how many more. NULL: of nothing. Caller frees. */
+/* "alpha x ratio of lora_plus r=8 ...": what a point is the control arm of; the first, and how many more.
+ * NULL: of nothing. Caller frees. */
 char *sweep_control_label(const struct sweep *s, int point);
 /* "alpha x ratio" alone, borrowed; NULL: a point that is no control arm. */
 const char *sweep_control_kind(const struct sweep *s, int point);

@@ -1,5 +1,5 @@
-/* sweep_add_controls.c - `controls: auto`: the runs that a method's points must be compared with, added to the
- * sweep.
+/* sweep_add_controls.c - `controls: auto`: the runs that a method's points must be compared with, added to
+ * the sweep.
  *
  * Which those are is the method's knowledge (method.h, `controls`). LoRA+ at ratio rho, for example, is LoRA
  * at alpha * rho under Adam (2402.12354), so a gain over LoRA at alpha says nothing yet. A control is
@@ -115,11 +115,11 @@ static bool add_at_own_rates(struct load *l, const struct grid_point *c, struct 
     const char *key;
     bool ok = true;
     if (!rates) {
-        load_warn(
-            l, of->line,
-            "the sweep tries no learning rates with %s: its runs as control arm '%s' of %s take those of %s, which may "
-            "not suit it",
-            w->method, w->kind, c->m->name, c->m->name);
+        load_warn(l, of->line,
+                  "the sweep tries no learning rates with %s: its runs as control arm '%s' of %s take those "
+                  "of %s, which may "
+                  "not suit it",
+                  w->method, w->kind, c->m->name, c->m->name);
         ok = add_control(l, c, of, w);
     }
     json_object_foreach(rates, key, lr) {

@@ -17,8 +17,7 @@
 #include "harness/sweep/sweep_private.h"
 #include "harness/core/target.h"
 
-/* ---- which rows a key may fill --------------------------------------------------------------------------
- */
+/* ---- which rows a key may fill ------------------------------------------------------------------------- */
 
 static const struct opt *task_row(const char *key) {
     for (int i = 0; task_list[i]; i++) {
@@ -114,7 +113,8 @@ static bool has_use(const struct space *sp, int n, const char *key) {
 static void check_use(struct load *l, const struct space *sp, int n, const struct settings *s, bool whole) {
     for (int i = 0; i < s->n; i++) {
         const struct setting *st = &s->v[i];
-        if (has_use(sp, n, st->key) || (whole && l->wants_controls)) continue; /* of use to a control arm, maybe */
+        /* of use to a control arm, maybe */
+        if (has_use(sp, n, st->key) || (whole && l->wants_controls)) continue;
         if (whole)
             load_fail(l, st->line, "no method of this sweep has the option '%s'", st->key);
         else
@@ -292,7 +292,8 @@ static void check_data(struct point_build *b, const json_t *config) {
         static const char *const needed[] = {"data.queries", "data.qrels.train", "data.qrels.eval"};
         for (size_t i = 0; i < ARRAY_LEN(needed); i++)
             if (!cfg_str(config, needed[i]))
-                point_fail(b, line_of(b, "data.corpus"), "%s is missing: a retrieval collection (data.corpus) needs it", needed[i]);
+                point_fail(b, line_of(b, "data.corpus"),
+                           "%s is missing: a retrieval collection (data.corpus) needs it", needed[i]);
         return;
     }
     bool name = cfg_str(config, "data.name"), train = cfg_str(config, "data.train"),
@@ -374,7 +375,8 @@ static void check_early_stop(struct point_build *b, const json_t *config) {
 }
 
 /* A metric that this point's evaluations do not tell would leave it without a number. */
-static void check_told(struct point_build *b, const json_t *config, const char *key, int line, const char *metric) {
+static void check_told(struct point_build *b, const json_t *config, const char *key, int line,
+                       const char *metric) {
     const struct task *task = task_find(cfg_str(config, "task"));
     if (!metric || !sweep_metric_goal(task, metric) || !task->metric_needs) return;
     const char *needs = task->metric_needs(config, strchr(metric, '/') + 1);
@@ -539,7 +541,7 @@ static bool each_cell_of(struct load *l, const struct space *sp, const struct me
 }
 
 void sweep_each_grid_point(struct load *l, bool (*fn)(struct load *l, const struct grid_point *c, void *arg),
-                     void *arg) {
+                           void *arg) {
     for (int i = 0; i < l->nspaces; i++)
         for (int j = 0; j < l->spaces[i].methods.n; j++)
             each_cell_of(l, &l->spaces[i], method_at(&l->spaces[i].methods.v[j]), fn, arg);

@@ -1,4 +1,5 @@
-/* sweep_identify.c - models and data of all points by their digests, points by their hashes (identity.h); equal ones are merged. */
+/* sweep_identify.c - models and data of all points by their digests, points by their hashes (identity.h);
+ * equal ones are merged. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,10 @@ static void find_data(struct load *l, struct sweep_point *p) {
 /* What the adapter says of itself, where the run says otherwise. */
 static int check_init(const struct sweep_point *p, const struct method *m, const char *path, struct err *e) {
     if (m->flags & METHOD_FULL)
-        return err_set(e, ERR_USER, "method %s does not start from an adapter: give `model` a folder (`bench merge` makes one)", m->name);
+        return err_set(
+            e, ERR_USER,
+            "method %s does not start from an adapter: give `model` a folder (`bench merge` makes one)",
+            m->name);
     json_t *says = adapter_config(path, m, e), *theirs;
     const char *key;
     int rc = says ? 0 : e->code;
@@ -66,7 +70,8 @@ static void hash_point(struct sweep_point *p) {
     json_decref(base);
 }
 
-/* Points of one hash run once: the first of them. Control arms come behind the file's own points here, and step back for them in silence. */
+/* Points of one hash run once: the first of them. Control arms come behind the file's own points here, and
+ * step back for them in silence. */
 static void merge_points(struct load *l) {
     struct sweep *s = l->s;
     json_t *seen = json_object(); /* hash -> index */

@@ -1,4 +1,5 @@
-/* sweep_lookup.c - where the models, data and adapters that a sweep names are found, and their digests. See sweep.h and sweep_private.h. */
+/* sweep_lookup.c - where the models, data and adapters that a sweep names are found, and their digests. See
+ * sweep.h and sweep_private.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,15 +32,16 @@ static int real_data_digest(const json_t *data_cfg, char out[65], struct err *e)
 }
 
 /* From the sweep file's folder, as the paths of data, then from the current one; or a run. */
-static int real_adapter(const struct sweep_lookup *l, const char *dir, const char *word, char **path, char digest[65],
-                        struct err *e) {
+static int real_adapter(const struct sweep_lookup *l, const char *dir, const char *word, char **path,
+                        char digest[65], struct err *e) {
     char *beside = path_join(dir, word);
     *path = infer_adapter(dir_exists(beside) ? beside : word, l->db, NULL, e);
     free(beside);
     return *path ? adapter_digest(*path, digest, e) : e->code;
 }
 
-const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest, model_sites_read, real_adapter, NULL};
+const struct sweep_lookup sweep_lookup_real = {catalog_model_path, real_model_digest, real_data_digest,
+                                               model_sites_read,   real_adapter,      NULL};
 
 void load_lookup_fail(struct load *l, int line, const struct err *e) {
     load_fail(l, line, "%s", e->msg);

@@ -1,4 +1,5 @@
-/* sweep_metric.c - the metric of a sweep: which way it is better, and whether the task tells it at all. See sweep_private.h. */
+/* sweep_metric.c - the metric of a sweep: which way it is better, and whether the task tells it at all. See
+ * sweep_private.h. */
 #include <string.h>
 
 #include "harness/sweep/sweep_private.h"
@@ -20,8 +21,8 @@ int sweep_check_metric(const struct task *task, const char *name, struct err *e)
         strbuf_addf(&list, "%s%s", n ? ", " : "", buf[n]);
     }
     near = str_closest(name, all, n);
-    err_set(e, ERR_USER, "'%.60s' is unknown%s%s%s; evaluations tell %s", name, near ? " (did you mean '" : "", near ? near : "",
-            near ? "'?)" : "", list.s);
+    err_set(e, ERR_USER, "'%.60s' is unknown%s%s%s; evaluations tell %s", name,
+            near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", list.s);
     strbuf_release(&list);
     return ERR_USER;
 }

@@ -8,7 +8,8 @@ const struct opt sweep_opts[] = {
      "which way is better (default: what the metric means)"},
     {"seeds", OPT_ANY, "0", 0, 2147483648.0, NULL, "a whole number or a list of them"},
     {"controls", OPT_ENUM, "none", 0, 0, "auto|none",
-     "auto: adds to each point the runs that it must be compared with (lora_plus: LoRA at alpha x ratio, ...)"},
+     "auto: adds to each point the runs that it must be compared with (lora_plus: LoRA at alpha x ratio, "
+     "...)"},
     {"run_cap", OPT_INT, NULL, 1, 1e9, NULL, "most runs in all, also after a resume"},
     {"limits.memory", OPT_SIZE, NULL, 0, OPT_BIG, NULL, "bytes of one run, as 8GiB; more is the state oom"},
     {"limits.time", OPT_TIME, NULL, 0, 1e9, NULL, "time of one run, as 2h; more is the state timeout"},
@@ -16,4 +17,3 @@ const struct opt sweep_opts[] = {
      "what a run leaves: its adapter, full models too, or nothing"},
     OPT_END,
 };
-

@@ -1,5 +1,5 @@
-/* sweep_private.h - a sweep file while it is read: shared by sweep.c (the file), sweep_make_points.c (points) and
- * sweep_identify.c (identity).
+/* sweep_private.h - a sweep file while it is read: shared by sweep.c (the file), sweep_make_points.c (points)
+ * and sweep_identify.c (identity).
  *
  * A setting is a key with the node that holds its value; a key is always the string of an option table. Lines
  * of --set arguments are negative: -1 is the first of them. Nothing here owns nodes; the documents live in
@@ -114,23 +114,27 @@ void sweep_read(struct load *l);
 /* sweep_make_points.c: spaces -> s->points, without hashes. Mistakes through load_fail. */
 void sweep_make_points(struct load *l);
 /* The cells of the grid in order, until fn says false. */
-void sweep_each_grid_point(struct load *l, bool (*fn)(struct load *l, const struct grid_point *c, void *arg), void *arg);
+void sweep_each_grid_point(struct load *l, bool (*fn)(struct load *l, const struct grid_point *c, void *arg),
+                           void *arg);
 /* Resolve, check and append the point of a cell; false after a mistake. */
 bool sweep_add_point(struct load *l, const struct grid_point *c);
 /* sweep_add_controls.c: the control arms of all points, behind them, and l->pairs. */
 void sweep_add_controls(struct load *l);
 /* `p` is about to go: `by` stands for it in all pairs. */
 void sweep_replace_point(struct load *l, const struct sweep_point *p, struct sweep_point *by);
-/* When equal points are merged: each control arm to its place behind the first of its points; the pairs into s->controls. */
+/* When equal points are merged: each control arm to its place behind the first of its points; the pairs into
+ * s->controls. */
 void sweep_place_controls(struct load *l);
 void sweep_release_pairs(struct load *l);
 /* sweep_identify.c: digests and hashes for all points; equal ones are merged. */
 void sweep_identify(struct load *l);
-/* sweep_metric.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize", "maximize", or NULL: none of them tells it. */
+/* sweep_metric.c: which way a metric ("eval/loss") of the task's evaluations is better: "minimize",
+ * "maximize", or NULL: none of them tells it. */
 const char *sweep_metric_goal(const struct task *task, const char *name);
 /* Error when NULL: the message lists what they tell. */
 int sweep_check_metric(const struct task *task, const char *name, struct err *e);
-/* sweep_lookup.c: the mistake of a lookup, with its code; path and digest of a model, {path, digest}, borrowed; null after a mistake. */
+/* sweep_lookup.c: the mistake of a lookup, with its code; path and digest of a model, {path, digest},
+ * borrowed; null after a mistake. */
 void load_lookup_fail(struct load *l, int line, const struct err *e);
 const json_t *load_model(struct load *l, const char *name, int line);
 /* sweep_label.c: fills s->varying. */

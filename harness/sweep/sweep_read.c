@@ -549,8 +549,9 @@ void sweep_read(struct load *l) {
             read_parameters(l, v, &l->axes, &l->param_methods);
         else if (!strcmp(key, "variants"))
             read_variants(l, v);
+        /* comes last in the grid, wherever it stands */
         else if (!strcmp(key, "paired"))
-            paired = v; /* comes last in the grid, wherever it stands */
+            paired = v;
         else
             flatten(l, &l->top_keys, key, v, d->keys[i]->line, &l->top);
     }

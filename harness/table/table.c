@@ -1,4 +1,5 @@
-/* table.c - tables: columns, cells, and what people see of a value. See table.h; table_write.c and table_markup.c write them.
+/* table.c - tables: columns, cells, and what people see of a value. See table.h; table_write.c and
+ * table_markup.c write them.
  *
  * Cells live in one growing array, row by row; what people see is made when it is written. */
 #include "harness/table/table_private.h"
@@ -146,8 +147,7 @@ int table_query(struct table **ret, struct db_query *q, struct err *e) {
     return rc;
 }
 
-/* ---- one value -------------------------------------------------------------------------------------------
- */
+/* ---- one value ----------------------------------------------------------------------------------------- */
 
 static void format_scaled(char *out, double v, double base, const char *const *unit, int nunit) {
     int u = 0;
@@ -228,8 +228,8 @@ char *table_clean(const char *s) {
     for (size_t i = 0; i < b.len; i++) {
         unsigned char c = (unsigned char)b.s[i];
         if (c < 32 || c == 127) b.s[i] = ' ';
-        if (c == 0xc2 && (unsigned char)b.s[i + 1] < 0xa0)
-            b.s[i] = b.s[i + 1] = ' '; /* C1: escapes on some terminals */
+        /* C1: escapes on some terminals */
+        if (c == 0xc2 && (unsigned char)b.s[i + 1] < 0xa0) b.s[i] = b.s[i + 1] = ' ';
     }
     return strbuf_detach(&b);
 }
@@ -268,8 +268,7 @@ static char *cell_shown(const struct table *t, size_t row, size_t col) {
     return NULL;
 }
 
-/* ---- text and Markdown ----------------------------------------------------------------------------------
- */
+/* ---- text and Markdown --------------------------------------------------------------------------------- */
 
 void shown_init(struct shown *s, const struct table *t) {
     size_t k = 0;

@@ -1,8 +1,8 @@
 /* table.h - rows and columns, and the ways to write them: aligned text, Markdown, LaTeX, HTML; CSV, JSON.
  *
- * Text, Markdown, LaTeX and HTML show numbers for people (1.8 M, 12.3 MiB, 5e-4); CSV and JSON give them exactly, in base
- * units, under the column's key. A cell is null, an integer, a number or text. NaN is a number: "diverged"
- * for people, "nan" in CSV, null in JSON. */
+ * Text, Markdown, LaTeX and HTML show numbers for people (1.8 M, 12.3 MiB, 5e-4); CSV and JSON give them
+ * exactly, in base units, under the column's key. A cell is null, an integer, a number or text. NaN is a
+ * number: "diverged" for people, "nan" in CSV, null in JSON. */
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H
 
@@ -11,7 +11,14 @@
 #include "harness/record/db.h"
 #include "harness/base/util.h"
 
-enum table_format { TABLE_AS_TEXT, TABLE_AS_MARKDOWN, TABLE_AS_CSV, TABLE_AS_JSON, TABLE_AS_LATEX, TABLE_AS_HTML };
+enum table_format {
+    TABLE_AS_TEXT,
+    TABLE_AS_MARKDOWN,
+    TABLE_AS_CSV,
+    TABLE_AS_JSON,
+    TABLE_AS_LATEX,
+    TABLE_AS_HTML
+};
 
 enum table_kind {
     TABLE_TEXT,    /* left-aligned; shortened in text where the table is too wide */
@@ -44,7 +51,7 @@ void table_int(struct table *t, int64_t v);
 void table_num(struct table *t, double v);
 void table_num_or_null(struct table *t, double v);  /* null: NaN, nothing was measured */
 void table_int_or_null(struct table *t, int64_t v); /* null: negative, not known */
-void table_text(struct table *t, const char *v); /* copied; NULL: null */
+void table_text(struct table *t, const char *v);    /* copied; NULL: null */
 /* What people see instead of the value of the cell just added. */
 void table_shown(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t table_rows(const struct table *t);

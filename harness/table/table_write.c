@@ -1,7 +1,8 @@
-/* table_write.c - a table as text for a terminal, Markdown, CSV and JSON; LaTeX and HTML are table_markup.c's. See table.h.
+/* table_write.c - a table as text for a terminal, Markdown, CSV and JSON; LaTeX and HTML are
+ * table_markup.c's. See table.h.
  *
- * Text wider than the terminal gives up width in its TABLE_TEXT columns, widest first, down to 14 columns each, and then simply runs over: nothing
- * else is ever cut. */
+ * Text wider than the terminal gives up width in its TABLE_TEXT columns, widest first, down to 14 columns
+ * each, and then simply runs over: nothing else is ever cut. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static void write_markdown(const struct table *t, struct strbuf *out) {
     shown_release(&s);
 }
 
-/* ---- CSV ------------------------------------------------------------------------------------------------ */
+/* ---- CSV ----------------------------------------------------------------------------------------------- */
 
 /* The shortest form that reads back equal. */
 static void format_exact(char out[TABLE_FORMAT_MAX], double v) {
@@ -142,7 +143,7 @@ static void write_csv(const struct table *t, struct strbuf *out) {
     }
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
 
 static json_t *cell_json(const struct cell *c) {
     json_t *v = NULL;

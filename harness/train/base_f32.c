@@ -89,7 +89,7 @@ void base_f32_release(struct base_f32 *x) {
     *x = (struct base_f32){0};
 }
 
-/* ---- for all workers --------------------------------------------------------------------------------- */
+/* ---- for all workers ----------------------------------------------------------------------------------- */
 
 static int no_file(size_t bytes, struct err *e) {
     return err_set(e, ERR_RESOURCE, "no room for the base as float32, %.1f MiB: %s; use weights: native",
@@ -121,8 +121,8 @@ int base_f32_shared(const char *model_path, struct err *e) {
     void *state = NULL;
     int rc = modelfile_open(&f, model_path, e);
     if (rc) return rc;
-    json_t *config =
-        json_pack("{s{si}}", "train", "max_length", 2); /* of this pass, which there will not be */
+    /* of this pass, which there will not be */
+    json_t *config = json_pack("{s{si}}", "train", "max_length", 2);
     mem_init(&mem, false, 0);
     struct team *team = team_new(&mem, 1);
     net_init(&net, &mem, team, config, 0, false);

@@ -1,7 +1,6 @@
-/* base_f32.h - the frozen base as float32: every matrix of another type expanded once, where all workers of the
- * machine see it
- * (`weights: f32`); else (`native`) the kernels expand block by block what the file stores, each time they
- * read it.
+/* base_f32.h - the frozen base as float32: every matrix of another type expanded once, where all workers of
+ * the machine see it (`weights: f32`); else (`native`) the kernels expand block by block what the file
+ * stores, each time they read it.
  *
  * The kernels give the same bits either way, so this decides about memory and time alone and is no part of a
  * run's identity. The expanded matrices lie one after the other in one file without a name, [d_out, d_in]

@@ -14,7 +14,9 @@ void early_stop_init(struct early_stop *s, const json_t *config, const struct ta
     *s = (struct early_stop){
         .patience = (long)json_integer_value(cfg_get(config, "train.early_stop.patience")), /* 0 where null */
         .min_delta = json_number_value(cfg_get(config, "train.early_stop.min_delta")),
-        .metric = metric ? metric : other ? task->other_metric : task->default_metric,
+        .metric = metric  ? metric
+                  : other ? task->other_metric
+                          : task->default_metric,
         .best = NAN,
     };
     const char *name = strchr(s->metric, '/'), *goal = name ? task->metric_goal(name + 1) : NULL;

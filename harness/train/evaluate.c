@@ -45,8 +45,7 @@ static int score_items(struct run *r, enum split s, long limit) {
     return 0;
 }
 
-/* ---- what a score tells ----------------------------------------------------------------------------------
- */
+/* ---- what a score tells -------------------------------------------------------------------------------- */
 
 struct telling {
     struct run *r;

@@ -23,7 +23,8 @@ static double run_eta(const struct run *r) {
     long every = cfg_int(r->cfg, "eval.every");
     long evals_done = every ? r->step / every : 0, evals = (every ? r->steps / every : 0) + 1;
     double per_eval = evals_done ? res->eval_s / (double)evals_done : 0;
-    return res->train_s / (double)res->steps * (double)(r->steps - r->step) + per_eval * (double)(evals - evals_done);
+    return res->train_s / (double)res->steps * (double)(r->steps - r->step) +
+           per_eval * (double)(evals - evals_done);
 }
 
 void run_tell_progress(struct run *r, const char *phase, double loss) {
@@ -34,7 +35,7 @@ void run_tell_progress(struct run *r, const char *phase, double loss) {
     r->rep->progress(r->rep->arg, &p);
 }
 
-/* ---- batches --------------------------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------------------------------- */
 
 struct task_batch *run_keep_batch(struct run *r, struct task_batch *b) {
     if (!b) return NULL;

@@ -1,4 +1,5 @@
-/* run.h - the state of one run, shared by train.c (the loop), evaluate.c (scores) and run.c (reports, batches). Not for others: see train.h. */
+/* run.h - the state of one run, shared by train.c (the loop), evaluate.c (scores) and run.c (reports,
+ * batches). Not for others: see train.h. */
 #ifndef BENCH_RUN_H
 #define BENCH_RUN_H
 
@@ -27,8 +28,8 @@ struct run {
     const struct task *task;
     void *task_state;
     const struct method *method;
-    int *order; /* this epoch's permutation of the training rows */
-    long *batch_rows; /* [train.batch_size] */
+    int *order;               /* this epoch's permutation of the training rows */
+    long *batch_rows;         /* [train.batch_size] */
     struct task_batch **live; /* batches made and not yet dropped: also after the gate's longjmp */
     long nlive, live_cap;
     long rows, cursor, epoch;
@@ -47,13 +48,14 @@ void run_tell_metric(struct run *r, const char *key, long step, double value);
 void run_tell_event(struct run *r, const char *kind, const char *text);
 void run_tell_progress(struct run *r, const char *phase, double loss); /* loss NaN: none */
 
-/* A task's batch, dropped with all others that live: also after the gate has ended the run. Takes `b` or NULL, and returns it. */
+/* A task's batch, dropped with all others that live: also after the gate has ended the run. Takes `b` or
+ * NULL, and returns it. */
 struct task_batch *run_keep_batch(struct run *r, struct task_batch *b);
 void run_drop_batches(struct run *r);
 
-/* Score the first eval.rows rows of a split; *loss: its metric "loss", NaN when the task tells none. `items`: also report single rows' scores.
- * Returns 1 when a
- * metric is not a number or the loss not finite; ERR_STOP when the job was asked to stop. */
+/* Score the first eval.rows rows of a split; *loss: its metric "loss", NaN when the task tells none. `items`:
+ * also report single rows' scores. Returns 1 when a metric is not a number or the loss not finite; ERR_STOP
+ * when the job was asked to stop. */
 int evaluate(struct run *r, enum split s, bool items, double *loss);
 /* Evaluate on the eval split, where there is one, and keep the best. Returns as evaluate. */
 int evaluate_step(struct run *r, bool last);

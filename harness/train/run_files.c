@@ -14,11 +14,11 @@
 
 static int compare(const char *wanted, const char *found, const char *what, const char *path, struct err *e) {
     if (!strcmp(wanted, found)) return 0;
-    return err_set(
-        e, ERR_RESOURCE,
-        "%s: %s was replaced while the sweep ran: this run is of neither file; give the command again, which starts the new one's "
-        "runs, or put the former file back",
-        path, what);
+    return err_set(e, ERR_RESOURCE,
+                   "%s: %s was replaced while the sweep ran: this run is of neither file; give the command "
+                   "again, which starts the new one's "
+                   "runs, or put the former file back",
+                   path, what);
 }
 
 int run_files_unchanged(const json_t *config, const struct modelfile *f, struct err *e) {

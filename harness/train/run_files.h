@@ -10,9 +10,9 @@
 #include "harness/base/err.h"
 #include "harness/nn/format/modelfile.h"
 
-/* Are the model, the data and the adapter that the run starts from still those whose digests the resolved configuration holds? Without digests in
- * it there is nothing to compare. Cheap while the digests are cached (digest.h). ERR_RESOURCE when a file was
- * replaced. */
+/* Are the model, the data and the adapter that the run starts from still those whose digests the resolved
+ * configuration holds? Without digests in it there is nothing to compare. Cheap while the digests are cached
+ * (digest.h). ERR_RESOURCE when a file was replaced. */
 int run_files_unchanged(const json_t *config, const struct modelfile *f, struct err *e);
 
 /* Is there a weight that is NaN or infinite? Reads every tensor: for a run whose loss is not finite. *why:

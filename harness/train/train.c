@@ -1,8 +1,9 @@
 /* train.c - one run: build, train, evaluate, save; and the same in counting mode. See train.h.
  *
- * A plan and a run are the same code: in counting mode every allocation is made and no value is touched, so the
- * predicted peak is the measured one. Order within a run: [train, evaluate every eval.every steps] ... evaluate, test,
- * save. The gate's refusal comes back through longjmp: allocations happen on the training thread, outside parallel regions. */
+ * A plan and a run are the same code: in counting mode every allocation is made and no value is touched, so
+ * the predicted peak is the measured one. Order within a run: [train, evaluate every eval.every steps] ...
+ * evaluate, test, save. The gate's refusal comes back through longjmp: allocations happen on the training
+ * thread, outside parallel regions. */
 #include "harness/train/train.h"
 
 #include <math.h>
@@ -22,13 +23,16 @@
 static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     struct run *r = arg;
     if (!m->limit)
-        snprintf(r->res->error, sizeof r->res->error, "no address space for %.1f MiB of %s: raise its limit (ulimit -v)",
-                 (double)bytes / 1048576, mem_cat_name(cat));
+        snprintf(r->res->error, sizeof r->res->error,
+                 "no address space for %.1f MiB of %s: raise its limit (ulimit -v)", (double)bytes / 1048576,
+                 mem_cat_name(cat));
     else
         snprintf(r->res->error, sizeof r->res->error,
-             "memory limit: %.1f MiB more for %s on top of %.1f MiB would exceed %.1f MiB; raise limits.memory or lower "
-             "train.batch_size, train.max_length or r",
-             (double)bytes / 1048576, mem_cat_name(cat), (double)m->total / 1048576, (double)m->limit / 1048576);
+                 "memory limit: %.1f MiB more for %s on top of %.1f MiB would exceed %.1f MiB; raise "
+                 "limits.memory or lower "
+                 "train.batch_size, train.max_length or r",
+                 (double)bytes / 1048576, mem_cat_name(cat), (double)m->total / 1048576,
+                 (double)m->limit / 1048576);
     longjmp(r->denied, 1);
 }
 
@@ -36,7 +40,8 @@ static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
 static void count_params(struct run *r, size_t total) {
     size_t adapted = 0;
     for (int i = 0; i < r->net.nsites; i++)
-        if (r->net.sites[i]->adapted && r->net.sites[i]->W->role != PARAM_TRAIN) adapted += param_size(r->net.sites[i]->W);
+        if (r->net.sites[i]->adapted && r->net.sites[i]->W->role != PARAM_TRAIN)
+            adapted += param_size(r->net.sites[i]->W);
     for (int i = 0; i < r->net.nparams; i++) {
         const struct param *p = r->net.params[i];
         if (!p->site && !p->head && p->role == PARAM_TRAIN) adapted += param_size(p);
@@ -139,9 +144,10 @@ static long next_row(struct run *r) {
     return r->order[r->cursor++];
 }
 
-/* ---- a training step ------------------------------------------------------------------------------------- */
+/* ---- a training step ----------------------------------------------------------------------------------- */
 
-/* The schedule's multiplier at 0-based step t: warm-up t/W, then constant, linear or cosine down to 0 at the end. */
+/* The schedule's multiplier at 0-based step t: warm-up t/W, then constant, linear or cosine down to 0 at the
+ * end. */
 static double schedule(const struct run *r, long t) {
     double w = cfg_num(r->cfg, "train.warmup"), T = (double)r->steps;
     double W = w < 1 ? ceil(w * T) : w;
@@ -211,7 +217,8 @@ static int train_step(struct run *r, double *loss) {
     double t0 = now_seconds();
     for (long i = 0; i < accum; i++) {
         for (long k = 0; k < size; k++) r->batch_rows[k] = next_row(r);
-        if (!run_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e))) return ERR_USER;
+        if (!run_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e)))
+            return ERR_USER;
     }
     if (!r->counting) net_zero_grad(&r->net);
     r->net.step = r->step;
@@ -231,7 +238,7 @@ static int train_step(struct run *r, double *loss) {
     return learned ? 0 : 1;
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------------------ */
 
 static bool over_time(const struct run *r) {
     return r->job->time_limit > 0 && now_seconds() - r->started > r->job->time_limit;
@@ -244,14 +251,16 @@ static int ended(struct run *r, const char *state, const char *why) {
     return 1;
 }
 
-/* Before the first step it is the base, or what the method started with, that is wrong: looked for only here. */
+/* Before the first step it is the base, or what the method started with, that is wrong: looked for only
+ * here. */
 static int not_finite(struct run *r, const char *what) {
     char why[800], bad[700];
     int n = snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
     if (r->step == 0 && run_files_bad_weight(r->file, bad, sizeof bad))
         snprintf(why + n, sizeof why - (size_t)n, ": the base itself is not: %s", bad);
     else if (!r->steps && !r->job->adapter)
-        snprintf(why + n, sizeof why - (size_t)n, ": the base itself overflows, though each of its weights is finite");
+        snprintf(why + n, sizeof why - (size_t)n,
+                 ": the base itself overflows, though each of its weights is finite");
     return ended(r, "nan", why);
 }
 
@@ -263,8 +272,8 @@ static bool ends_early(struct run *r) {
     for (long i = r->nlosses - tail; i < r->nlosses; i++) r->loss_sum += r->losses[i];
     if (tail) r->res->train_loss = r->loss_sum / (double)tail;
     char text[160];
-    snprintf(text, sizeof text, "ended at step %ld of %ld: %ld evaluations without an improvement of %s", r->step, r->steps,
-             r->early.stale, r->early.metric);
+    snprintf(text, sizeof text, "ended at step %ld of %ld: %ld evaluations without an improvement of %s",
+             r->step, r->steps, r->early.stale, r->early.metric);
     run_tell_event(r, "early_stop", text);
     return true;
 }
@@ -294,7 +303,8 @@ static int should_end(struct run *r) {
     if (r->job->stop && *r->job->stop) return ended(r, "interrupted", NULL);
     if (over_time(r)) {
         char why[96];
-        snprintf(why, sizeof why, "over limits.time, %g s, at step %ld of %ld", r->job->time_limit, r->step, r->steps);
+        snprintf(why, sizeof why, "over limits.time, %g s, at step %ld of %ld", r->job->time_limit, r->step,
+                 r->steps);
         return ended(r, "timeout", why);
     }
     return 0;
@@ -326,13 +336,15 @@ static void saved_at(struct run *r, const char sha256[65]) {
     free(full);
 }
 
-/* A method that trains the model itself. Not asked for, the checkpoint counts what its tensors would take: float32, tied ones once. */
+/* A method that trains the model itself. Not asked for, the checkpoint counts what its tensors would take:
+ * float32, tied ones once. */
 static int save_model(struct run *r, bool all, bool wanted) {
     r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
     if (!all) return 0;
     struct checkpoint_saved saved;
     run_tell_progress(r, "save", NAN);
-    int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file, wanted ? r->job->out_dir : NULL, &saved, r->e);
+    int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file,
+                             wanted ? r->job->out_dir : NULL, &saved, r->e);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     if (wanted && !r->counting) saved_at(r, saved.sha256);
@@ -366,11 +378,12 @@ static int loop(struct run *r) {
         if (rc > 0) rc = not_finite(r, "the test loss");
     }
     if (!rc && r->task->remarks) r->task->remarks(r->task_state, on_remark, r);
-    if (!rc && !r->counting) rc = run_files_unchanged(r->cfg, r->file, r->e); /* nor written over in the meantime */
+    /* nor written over in the meantime */
+    if (!rc && !r->counting) rc = run_files_unchanged(r->cfg, r->file, r->e);
     return rc ? rc : save(r);
 }
 
-/* ---- entry points ---------------------------------------------------------------------------------------- */
+/* ---- entry points -------------------------------------------------------------------------------------- */
 
 static void result_init(struct train_result *res) {
     memset(res, 0, sizeof *res);
@@ -380,8 +393,8 @@ static void result_init(struct train_result *res) {
     res->best_step = res->checkpoint_bytes = res->checkpoint_bytes_min = -1;
 }
 
-static int go(const struct train_job *job, const struct train_report *rep, struct train_result *res, bool counting,
-              struct err *e) {
+static int go(const struct train_job *job, const struct train_report *rep, struct train_result *res,
+              bool counting, struct err *e) {
     struct run *r = xcalloc(1, sizeof *r); /* on the heap: longjmp keeps it intact */
     *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
     r->started = now_seconds();
@@ -422,7 +435,8 @@ int train_plan(const struct train_job *job, struct train_result *res, struct err
     return go(&quiet, NULL, res, true, e);
 }
 
-int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res, struct err *e) {
+int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res,
+              struct err *e) {
     struct train_result plan;
     double t0 = now_seconds();
     int rc = train_plan(job, &plan, e);

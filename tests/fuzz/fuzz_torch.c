@@ -1,4 +1,5 @@
-/* fuzz_torch.c - any bytes as a file of torch.save: an error, or float32 tensors of the sizes that they claim. */
+/* fuzz_torch.c - any bytes as a file of torch.save: an error, or float32 tensors of the sizes that they
+ * claim. */
 #include "harness/nn/format/torchfile.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -219,8 +219,7 @@ static void fields_that_are_not_implemented_are_refused_by_name(void **state) {
     }
 }
 
-/* ---- what is chosen, counted, saved ---------------------------------------------------------------------
- */
+/* ---- what is chosen, counted, saved -------------------------------------------------------------------- */
 
 static int adapted_by(const char *target) {
     struct engine g;

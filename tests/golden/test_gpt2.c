@@ -64,9 +64,9 @@ static double loss_of(const char *folder) {
 static void names_without_the_prefix_and_another_word_for_gelu_are_the_same_model(void **state) {
     (void)state;
     double want = loss_of(MODEL);
-    write_folder(
-        "{\"activation_function\": \"gelu_pytorch_tanh\", \"n_inner\": 80, \"reorder_and_upcast_attn\": true}",
-        true);
+    write_folder("{\"activation_function\": \"gelu_pytorch_tanh\", \"n_inner\": 80, "
+                 "\"reorder_and_upcast_attn\": true}",
+                 true);
     double got = loss_of(dir);
     assert_memory_equal(&got, &want, sizeof got);
 }
@@ -125,8 +125,7 @@ static void fields_that_are_not_implemented_are_refused_by_name(void **state) {
     }
 }
 
-/* ---- what is chosen, counted, saved ---------------------------------------------------------------------
- */
+/* ---- what is chosen, counted, saved -------------------------------------------------------------------- */
 
 static int adapted_by(const char *target, size_t *trainable) {
     struct engine g;

@@ -17,4 +17,8 @@ for f in $(find harness methods experiments -name '*.c' | grep -vE '^harness/(cl
     grep -nE '(^|[;{})] *|  )(printf|puts|putchar) ?\(' "$f" | sed "s|^|$f:|" | grep -q . && say "$f prints; only commands do"
 done
 git ls-files 2>/dev/null | grep -vE '\.(safetensors|ids|txt|png|svg)$' | xargs -r grep -nIE '(^|[^a-z}])/(home|root|work|Users)/[a-z]' -- | grep -v '^tests/lint/' && say "a machine's path"
+formatted=$(find harness methods experiments tests -name '*.[ch]')
+command -v clang-format >/dev/null || say "clang-format is missing: apt-get install clang-format"
+clang-format --dry-run -Werror $formatted 2>&1 | sed -n 's/^\([^ ]*:[0-9]*\):.*error.*/\1: is not formatted: clang-format -i/p' | sort -u | head -40 | grep . && bad=1
+grep -nP '^.{111,}' $formatted && say "lines of more than 110 characters"
 exit $bad

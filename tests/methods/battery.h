@@ -8,8 +8,7 @@
 
 #include "tests/engine.h"
 
-/* ---- architectures
- * --------------------------------------------------------------------------------------------- */
+/* ---- architectures ------------------------------------------------------------------------------------- */
 
 struct arch {
     const char *name, *golden; /* a tiny model: vocabulary 97, two layers, no tokenizer */
@@ -27,8 +26,7 @@ static const struct arch archs[] = {
     {"bert", "tests/golden/bert_tiny", "classify", "FEATURE_EXTRACTION", made_bert}};
 static const struct arch *arch = archs; /* the one at work */
 
-/* ---- arms: a method and its options
- * ------------------------------------------------------------------------------ */
+/* ---- arms: a method and its options -------------------------------------------------------------------- */
 
 struct arm {
     const struct method *m;
@@ -85,8 +83,7 @@ static inline const char *label(const struct arm *a) {
         for (const struct arm *a = arm_list(); a->m; a++)                                                    \
             if (fits(a))
 
-/* ---- passes
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- passes -------------------------------------------------------------------------------------------- */
 
 /* Adapters away from their start, where some gradients are zero: every trained adapter tensor gets small
  * noise. */

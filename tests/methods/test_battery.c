@@ -36,8 +36,9 @@ static void output_is_unchanged_at_the_start(void **state) {
         float *got = logits_of(&g, &b);
         /* bit-equal, but where W itself is taken apart */
         double d = worst(got, want, (size_t)b.b.n * 97);
+        /* observed 1.2e-6 */
         if (d > (a->m->flags & METHOD_MUTATES_BASE ? 1e-5 : 0))
-            fail_msg("%s changes the output before the first step, by %g", label(a), d); /* observed 1.2e-6 */
+            fail_msg("%s changes the output before the first step, by %g", label(a), d);
         free(got), free(want);
         engine_close(&g);
         engine_close(&base);
@@ -64,8 +65,8 @@ static void merged_weights_give_the_same_output(void **state) {
         }
         float *got = logits_of(&base, &b);
         double d = worst(got, want, (size_t)b.b.n * 97);
-        if (d > 1e-5)
-            fail_msg("%s: merged and unmerged logits differ by %g", label(a), d); /* observed 1.6e-6 */
+        /* observed 1.6e-6 */
+        if (d > 1e-5) fail_msg("%s: merged and unmerged logits differ by %g", label(a), d);
         free(want), free(got);
         engine_close(&base);
         engine_close(&g);
@@ -132,8 +133,8 @@ static void counts_equal_the_closed_form(void **state) {
         struct adapter_saved saved;
         struct err e = {0};
         assert_int_equal(adapter_save(&g.net, NULL, "base", arch->task_type, &saved, &e), 0);
-        assert_true(saved.file_bytes >=
-                    stored * sizeof(float)); /* the rest is the header: names and offsets */
+        /* the rest is the header: names and offsets */
+        assert_true(saved.file_bytes >= stored * sizeof(float));
         assert_true(saved.file_bytes < stored * sizeof(float) + 256 * (size_t)g.net.nparams);
         assert_true(saved.min_bytes <= stored * sizeof(float));
         engine_close(&g);
@@ -196,8 +197,8 @@ static void saved_adapters_load_and_give_the_same_output(void **state) {
         float *got = logits_of(&h, &b);
         double d = worst(got, want, (size_t)b.b.n * 97);
         /* bit-equal, but where what is saved is another form of what ran */
-        if (d > (a->m->save ? 1e-5 : 0))
-            fail_msg("%s: a loaded adapter differs by %g", label(a), d); /* observed 1.3e-6 */
+        /* observed 1.3e-6 */
+        if (d > (a->m->save ? 1e-5 : 0)) fail_msg("%s: a loaded adapter differs by %g", label(a), d);
         free(text), free(want), free(got);
         json_decref(over);
         engine_close(&h);

@@ -4,8 +4,7 @@
 #include "harness/train/train.h"
 #include "tests/methods/battery.h"
 
-/* ---- models with a tokenizer
- * ------------------------------------------------------------------------------------ */
+/* ---- models with a tokenizer --------------------------------------------------------------------------- */
 
 enum { VOCAB = 480, POSITIONS = 512 };
 
@@ -112,8 +111,7 @@ static json_t *config_of(const struct arm *a, int steps_, int rows) {
     return c;
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 static void measured_bytes_equal_predicted_bytes(void **state) {
     (void)state;
@@ -200,8 +198,7 @@ static void any_allocation_may_be_refused(void **state) {
     if (getenv("BATTERY_SHOW")) printf("# %ld runs\n", runs);
 }
 
-/* ---- order of the data
- * --------------------------------------------------------------------------------------------- */
+/* ---- order of the data --------------------------------------------------------------------------------- */
 
 struct losses {
     double v[8];

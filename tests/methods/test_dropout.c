@@ -7,8 +7,7 @@
 
 #define MODEL "tests/golden/llama_tied"
 
-/* ---- masks -----------------------------------------------------------------------------------------------
- */
+/* ---- masks --------------------------------------------------------------------------------------------- */
 
 enum { D = 203, N = 90, NP = 3 };
 
@@ -100,8 +99,7 @@ static void dropout_keeps_the_expectation(void **state) {
     team_free(t);
 }
 
-/* ---- passes
- * ------------------------------------------------------------------------------------------------ */
+/* ---- passes -------------------------------------------------------------------------------------------- */
 
 /* Three rows, in the order given; row numbers travel with their tokens. */
 static void rows_init(struct engine_batch *b, int64_t row[2 * PANEL], const int order[3]) {
@@ -153,8 +151,8 @@ static void masks_do_not_depend_on_the_place_in_the_batch(void **state) {
     assert_true(fabs(a - loss_of(half, other, 0, 7, true)) < 1e-6);
     assert_true(fabs(a - loss_of(half, one, 1, 7, true)) > 1e-5);  /* another step, another mask */
     assert_true(fabs(a - loss_of(NULL, one, 0, 7, false)) > 1e-5); /* and it does something */
-    assert_true(loss_of(half, one, 0, 7, false) ==
-                loss_of(NULL, one, 0, 7, false)); /* but only where rows are known */
+    /* but only where rows are known */
+    assert_true(loss_of(half, one, 0, 7, false) == loss_of(NULL, one, 0, 7, false));
     assert_true(loss_of("{\"lora_dropout\": 0.0}", one, 0, 7, true) == loss_of(NULL, one, 0, 7, true));
 }
 
@@ -198,8 +196,7 @@ static void gradients_are_slopes_of_the_loss_with_dropout(void **state) {
     }
 }
 
-/* ---- runs
- * -------------------------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------------------------- */
 
 struct losses {
     double v[8];

@@ -36,8 +36,8 @@ static double gap(const char *m1, const char *o1, const char *m2, const char *o2
     trajectory(m1, o1, a);
     trajectory(m2, o2, b);
     for (int i = 0; i <= STEPS; i++) d = fmax(d, fabs(a[i] - b[i]) / b[i]);
-    assert_true(fabs(a[0] - a[STEPS]) >
-                1e-3); /* it learned something: the comparison is not of standing still */
+    /* it learned something: the comparison is not of standing still */
+    assert_true(fabs(a[0] - a[STEPS]) > 1e-3);
     return d;
 }
 
@@ -90,9 +90,9 @@ static void full_with_learning_rate_0_is_none_to_the_bit(void **state) {
     engine_batch_release(&b);
 }
 
-/* ---- two theorems ------------------------------------------------------------------------------------
- *
- * Adam does not see the scale of a gradient. So with B = 0 at the start, no decay, no clipping and eps -> 0,
+/* ---- two theorems -------------------------------------------------------------------------------------- */
+
+/* Adam does not see the scale of a gradient. So with B = 0 at the start, no decay, no clipping and eps -> 0,
  * step for step LoRA+ with ratio rho is LoRA with alpha * rho; Delta-LoRA with K = 0 and lambda is LoRA with
  * alpha * (1 + lambda). */
 
@@ -176,8 +176,8 @@ static void corrected_lora_fa_moves_as_the_whole_matrix_would(void **state) {
     struct engine fa, full;
     struct engine_batch b;
     batch_init(&b);
-    const char *sgd =
-        "{\"train.optimizer\": \"sgd\", \"train.weight_decay\": 0, \"train.lr\": 1, \"correct\": true, \"lora_alpha\": %d}";
+    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.weight_decay\": 0, \"train.lr\": 1, "
+                      "\"correct\": true, \"lora_alpha\": %d}";
     char over[2][160];
     snprintf(over[0], sizeof over[0], sgd, 8), snprintf(over[1], sizeof over[1], sgd, 40);
     engine_open(&full, MODEL, "full", "{\"train.optimizer\": \"sgd\"}", 1, 5, false);

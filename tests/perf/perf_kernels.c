@@ -103,8 +103,8 @@ static struct weight stored(enum dtype t, int rows, int cols) {
         rng_fill_uniform(rng_make(2, "perf", size), (float *)b, size / 4, 0.1f);
     } else {
         struct rng r = rng_make(3, "perf", size);
-        for (size_t i = 0; i < size; i++)
-            b[i] = (uint8_t)(rng_u32(r, i) & 0x1f); /* small exponents everywhere */
+        /* small exponents everywhere */
+        for (size_t i = 0; i < size; i++) b[i] = (uint8_t)(rng_u32(r, i) & 0x1f);
     }
     w.data = b;
     return w;

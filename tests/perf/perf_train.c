@@ -1,9 +1,11 @@
-/* perf_train.c - speed and memory of a training step on a real model: 4 x 128 random tokens, all labelled, AdamW, as tests/perf/peer_train.py does
- * with PyTorch + PEFT.
+/* perf_train.c - speed and memory of a training step on a real model: 4 x 128 random tokens, all labelled,
+ * AdamW, as tests/perf/peer_train.py does with PyTorch + PEFT.
  *
- *   build/tests/perf/perf_train [MODEL [METHOD [STEPS [THREADS]]]]     default: smollm2-135m, lora (r = 8 on q and v), 10 steps, 2 threads
+ *   build/tests/perf/perf_train [MODEL [METHOD [STEPS [THREADS]]]]     default: smollm2-135m, lora (r = 8 on
+ *     q and v), 10 steps, 2 threads
  *
- * Prints the median and best tokens/s after three steps of warm-up, the peak of the allocation gate and max RSS. */
+ * Prints the median and best tokens/s after three steps of warm-up, the peak of the allocation gate and max
+ * RSS. */
 #include "harness/hub/catalog.h"
 #include "tests/engine.h"
 
@@ -35,8 +37,10 @@ int main(int argc, char **argv) {
         return path ? 2 : 0; /* without the model there is nothing to measure */
     }
     struct engine g;
-    engine_open(&g, path, method, "{\"r\": 8, \"lora_alpha\": 16, \"target_modules\": [\"q_proj\", \"v_proj\"], \"train.lr\": 1e-4}",
-                threads, 0, false);
+    engine_open(
+        &g, path, method,
+        "{\"r\": 8, \"lora_alpha\": 16, \"target_modules\": [\"q_proj\", \"v_proj\"], \"train.lr\": 1e-4}",
+        threads, 0, false);
     double seconds[MAX_STEPS], loss = 0;
     for (int i = 0; i < steps + WARMUP; i++) {
         struct engine_batch b;
@@ -48,7 +52,8 @@ int main(int argc, char **argv) {
         engine_batch_release(&b);
     }
     qsort(seconds, (size_t)steps, sizeof *seconds, by_size);
-    printf("%s: trainable %zu, loss %.4f, median %.1f tok/s, best %.1f, %d steps, %d threads, gate peak %.0f MiB, RSS peak %.0f MiB\n",
+    printf("%s: trainable %zu, loss %.4f, median %.1f tok/s, best %.1f, %d steps, %d threads, gate peak %.0f "
+           "MiB, RSS peak %.0f MiB\n",
            method, net_trainable(&g.net), loss, N / seconds[steps / 2], N / seconds[0], steps, threads,
            (double)g.mem.total_peak / 1048576, (double)rss_peak_bytes() / 1048576);
     engine_close(&g);

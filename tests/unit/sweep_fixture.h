@@ -56,7 +56,8 @@ static int fake_data_digest(const json_t *data, char out[65], struct err *e) {
 }
 
 /* Two layers, 24 -> 24 and 24 -> 8, whatever is asked for: LoRA trains 80 numbers per rank. */
-static int fake_sites(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e) {
+static int fake_sites(const char *path, const json_t *config, struct site_shape **ret, int *n,
+                      struct err *e) {
     const char *target = cfg_str(config, "target_modules");
     if (target && !strcmp(target, "nothing"))
         return err_set(e, ERR_USER, "target_modules: 'nothing' matches no layer of %s", path);
@@ -67,7 +68,8 @@ static int fake_sites(const char *path, const json_t *config, struct site_shape 
     return 0;
 }
 
-static const struct sweep_lookup fake_lookup = {fake_model_path, fake_model_digest, fake_data_digest, fake_sites, NULL, NULL};
+static const struct sweep_lookup fake_lookup = {
+    fake_model_path, fake_model_digest, fake_data_digest, fake_sites, NULL, NULL};
 
 static void put_file(const char *name, const char *text) {
     struct err e = {0};

@@ -83,16 +83,17 @@ static void a_config_json_is_an_architecture(void **state) {
     char dir[] = "/tmp/arch-XXXXXX";
     assert_non_null(mkdtemp(dir));
     char *path = path_join(dir, "config.json");
-    const char *text =
-        "{\"model_type\": \"llama\", \"hidden_size\": 576, \"intermediate_size\": 1536, \"num_hidden_layers\": 30,"
-        " \"num_attention_heads\": 9, \"num_key_value_heads\": 3, \"vocab_size\": 49152, \"tie_word_embeddings\": true}";
+    const char *text = "{\"model_type\": \"llama\", \"hidden_size\": 576, \"intermediate_size\": 1536, "
+                       "\"num_hidden_layers\": 30,"
+                       " \"num_attention_heads\": 9, \"num_key_value_heads\": 3, \"vocab_size\": 49152, "
+                       "\"tie_word_embeddings\": true}";
     struct err e = {0};
     struct arch a;
     assert_int_equal(file_write(path, text, strlen(text), &e), 0);
     assert_int_equal(total(dir, NULL), 134515008);
     assert_int_equal(total(path, NULL), 134515008);
-    text =
-        "{\"model_type\": \"gpt2\", \"n_embd\": 500000000, \"n_layer\": 9999, \"n_head\": 1, \"n_inner\": 1, \"vocab_size\": 1000, \"n_positions\": 1}";
+    text = "{\"model_type\": \"gpt2\", \"n_embd\": 500000000, \"n_layer\": 9999, \"n_head\": 1, \"n_inner\": "
+           "1, \"vocab_size\": 1000, \"n_positions\": 1}";
     struct net net = {0};
     assert_int_equal(file_write(path, text, strlen(text), &e), 0);
     assert_int_equal(arch_open(&a, book, dir, NULL, &e), 0);
@@ -128,9 +129,11 @@ static void mistakes_in_the_file_name_their_line(void **state) {
          ":3: a preset needs `source`"},
         {"families: {f: {first: [{linear: x, out: d}]}}\npresets: {a: {family: f, d: 2, source: s}}\n",
          ":1: `in` is missing"},
-        {"families: {f: {first: [{linear: x, out: d / 2, in: d}]}}\npresets: {a: {family: f, d: 3, source: s}}\n",
+        {"families: {f: {first: [{linear: x, out: d / 2, in: d}]}}\npresets: {a: {family: f, d: 3, source: "
+         "s}}\n",
          "which is no size"},
-        {"families: {f: {defaults: {d: g, g: d}, first: [{vector: x, size: d}]}}\npresets: {a: {family: f, source: s}}\n",
+        {"families: {f: {defaults: {d: g, g: d}, first: [{vector: x, size: d}]}}\npresets: {a: {family: f, "
+         "source: s}}\n",
          "ask for each other"},
         {"families: {f: {first: [{vector: x, size: d}]}}\npresets: {a: {family: f, source: s}}\n",
          "has no number 'd'"},

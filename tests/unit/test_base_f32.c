@@ -25,8 +25,8 @@ static char *make_half(const char *golden, const char *name) {
         if (x->ndim != 2 || x->dtype != DT_F32) continue;
         size_t count = x->bytes / sizeof(float);
         half[i] = xcalloc(count, sizeof **half);
-        for (size_t k = 0; k < count; k++)
-            half[i][k] = ((const uint16_t *)x->data)[2 * k + 1]; /* the upper half of each */
+        /* the upper half of each */
+        for (size_t k = 0; k < count; k++) half[i][k] = ((const uint16_t *)x->data)[2 * k + 1];
         t[i].dtype = DT_BF16;
         t[i].data = half[i];
     }

@@ -188,17 +188,20 @@ static void claims_are_judged_by_the_record(void **state) {
         add(&r, LORA(8, 0.001), seed, 2.0 + 0.1 * seed, 100);
         add(&r, LORA(64, 0.001), seed, 1.9 + 0.1 * seed + 0.001 * seed, 200);
     }
-    struct claims *all = load_text(
-        &r,
-        "claims:\n"
-        "  - {name: rank helps, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
-        "  - {name: rank hurts, sweep: s, rule: better, compare: [{a: {r: 64}, b: {r: 8}}]}\n"
-        "  - {name: rank is even, sweep: s, rule: equal, margin: 0.01, relative: true, compare: [{a: {r: 64}, b: {r: 8}}]}\n"
-        "  - {name: rank costs, sweep: s, value: act_bytes, rule: better, compare: [{a: {r: 64}, b: {r: 8}}]}\n"
-        "  - {name: one of two, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}, {a: {r: 8}, b: {r: 3}}]}\n"
-        "  - {name: elsewhere, sweep: other, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
-        "  - {name: nowhere, skip: no recipe}\n",
-        &e);
+    struct claims *all =
+        load_text(&r,
+                  "claims:\n"
+                  "  - {name: rank helps, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
+                  "  - {name: rank hurts, sweep: s, rule: better, compare: [{a: {r: 64}, b: {r: 8}}]}\n"
+                  "  - {name: rank is even, sweep: s, rule: equal, margin: 0.01, relative: true, compare: "
+                  "[{a: {r: 64}, b: {r: 8}}]}\n"
+                  "  - {name: rank costs, sweep: s, value: act_bytes, rule: better, compare: [{a: {r: 64}, "
+                  "b: {r: 8}}]}\n"
+                  "  - {name: one of two, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}, {a: {r: "
+                  "8}, b: {r: 3}}]}\n"
+                  "  - {name: elsewhere, sweep: other, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
+                  "  - {name: nowhere, skip: no recipe}\n",
+                  &e);
     if (!all) fail_msg("%s", e.msg);
     static const enum claim_verdict want[] = {CLAIM_SUPPORTED, CLAIM_NOT_SUPPORTED, CLAIM_NOT_SUPPORTED,
                                               CLAIM_SUPPORTED, CLAIM_NOT_RUN,       CLAIM_NOT_RUN,
@@ -301,8 +304,8 @@ static void measured_cells_come_from_the_record_else_from_the_file_beside(void *
     for (int seed = 0; seed < 3; seed++) add(&r, LORA(8, 0.001), seed, 2.0 + 0.1 * seed, 100);
     snprintf(path, sizeof path, "%s/t.yaml", r.dir);
     snprintf(beside, sizeof beside, "%s/t.measured.csv", r.dir);
-    const char *text =
-        "sweep: s\ncells:\n  - {row: \"a, \\\"b\\\"\", printed: 87.5±.3, arm: {r: 8}}\n  - {row: c, arm: {r: 64}}\n  - {row: d, arm: {r: 1}}\n";
+    const char *text = "sweep: s\ncells:\n  - {row: \"a, \\\"b\\\"\", printed: 87.5±.3, arm: {r: 8}}\n  - "
+                       "{row: c, arm: {r: 64}}\n  - {row: d, arm: {r: 1}}\n";
     ok(file_write(path, text, strlen(text), &e), &e);
     setenv("BENCH_SHARE", "experiments", 1);
     ok(archs_load(&book, NULL, &e), &e);

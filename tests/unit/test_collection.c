@@ -42,11 +42,13 @@ static void put(const char *name, const char *text) {
     free(path);
 }
 
-#define CORPUS                                                                                                        \
-    "{\"_id\":\"d1\",\"title\":\"One\",\"text\":\"first\"}\n{\"_id\":\"d2\",\"title\":\"Two\",\"text\":\"second\"}\n" \
+#define CORPUS                                                                                               \
+    "{\"_id\":\"d1\",\"title\":\"One\",\"text\":\"first\"}\n{\"_id\":\"d2\",\"title\":\"Two\",\"text\":"     \
+    "\"second\"}\n"                                                                                          \
     "{\"_id\":\"d3\",\"title\":\"\",\"text\":\"third\"}\n"
 #define QUERIES                                                                                              \
-    "{\"_id\":\"q1\",\"text\":\"which is first?\"}\n{\"_id\":\"q2\",\"text\":\"nobody asks\"}\n{\"_id\":\"q3\",\"text\":\"last?\"}\n"
+    "{\"_id\":\"q1\",\"text\":\"which is first?\"}\n{\"_id\":\"q2\",\"text\":\"nobody "                      \
+    "asks\"}\n{\"_id\":\"q3\",\"text\":\"last?\"}\n"
 #define HEAD "query-id\tcorpus-id\tscore\n"
 
 static void put_collection(void) {

@@ -200,12 +200,14 @@ static void one_seed_is_judged_by_its_rows(void **state) {
     compare_release(&c);
 }
 
-/* vera has one seed: what seeds do is known from lora's configurations, the better half of them: a rate that is too high spreads widely. */
+/* vera has one seed: what seeds do is known from lora's configurations, the better half of them: a rate that
+ * is too high spreads widely. */
 static void a_single_seed_borrows_the_noise_of_the_others(void **state) {
     (void)state;
     for (int seed = 0; seed < 4; seed++)
         for (int k = 0; k < 3; k++)
-            add((struct cell){"lora", 8, 1e-3 * (k + 1), seed, .eval = 1 + k + (k == 2 ? 5 : 0.01) * (seed % 2)});
+            add((struct cell){"lora", 8, 1e-3 * (k + 1), seed,
+                              .eval = 1 + k + (k == 2 ? 5 : 0.01) * (seed % 2)});
     add((struct cell){"vera", 8, 1e-3, 0, .eval = 1.1});
     add((struct cell){"bitfit", 8, 1e-3, 0, .eval = 1.015});
     struct compare c = read_as(NULL, NULL);

@@ -227,7 +227,8 @@ static void the_table_says_which_way_a_sure_difference_goes(void **state) {
 /* LoRA at one rate, and at another as a control arm: it must not pass for a second rate that was tried. */
 static void a_control_arm_has_a_row_of_its_own_in_the_summary(void **state) {
     (void)state;
-    int64_t own = point("lora", 256, 1e-3, 8), arm = point("lora", 256, 2e-3, 8), of = point("lora_plus", 16, 2e-3, 8);
+    int64_t own = point("lora", 256, 1e-3, 8), arm = point("lora", 256, 2e-3, 8),
+            of = point("lora_plus", 16, 2e-3, 8);
     struct err e = {0};
     run(own, 0, "complete", 2);
     run(arm, 0, "complete", 1);

@@ -152,8 +152,7 @@ static int64_t add_run(struct db *db, int64_t sweep, int64_t point, uint64_t see
     return run;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------
- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void test_view_runs_has_the_documented_columns_in_order(void **state) {
     (void)state;

@@ -40,7 +40,8 @@ static int teardown(void **state) {
 static void make_old(void) {
     static const char rows[] =
         "PRAGMA application_id=1650814563; PRAGMA user_version=1;"
-        "INSERT INTO sweep (id, name, yaml, metric, goal, begun) VALUES (1, 'rank', 'y', 'eval/loss', 'minimize', 't');"
+        "INSERT INTO sweep (id, name, yaml, metric, goal, begun) VALUES (1, 'rank', 'y', 'eval/loss', "
+        "'minimize', 't');"
         "INSERT INTO point (id, hash, method, untouched, config) VALUES (1, 'h', 'lora', 0, '{}');"
         "INSERT INTO run (id, point, seed, attempt, sweep, state, created, eval_loss)"
         " VALUES (7, 1, 0, 1, 1, 'complete', 't', 1.5);";
@@ -136,7 +137,8 @@ static void an_upgraded_record_tells_control_arms(void **state) {
     assert_int_equal(db_flush(db, &e), 0);
     assert_text(db, "SELECT control_of = 2 FROM runs WHERE point_id = 1", "1");
     assert_text(db, "SELECT group_concat(control) FROM (SELECT control FROM sweep_runs ORDER BY ord)", "0,1");
-    assert_text(db, "SELECT kind || ' ' || control_run_id || ' ' || coalesce(run_id, 'open') FROM control_pairs",
+    assert_text(db,
+                "SELECT kind || ' ' || control_run_id || ' ' || coalesce(run_id, 'open') FROM control_pairs",
                 "alpha x ratio 7 open");
     db_close(db);
 }
@@ -144,7 +146,8 @@ static void an_upgraded_record_tells_control_arms(void **state) {
 static void an_upgraded_record_has_the_columns_of_a_new_one(void **state) {
     (void)state;
     static const char columns[] =
-        "SELECT group_concat(x, char(10)) FROM (SELECT m.type || ' ' || m.name || ' ' || c.name || ' ' || c.type || ' '"
+        "SELECT group_concat(x, char(10)) FROM (SELECT m.type || ' ' || m.name || ' ' || c.name || ' ' || "
+        "c.type || ' '"
         " || c.\"notnull\" || ' ' || c.pk AS x FROM sqlite_master m, pragma_table_info(m.name) c"
         " ORDER BY m.name, c.cid)";
     make_old();

@@ -51,7 +51,9 @@ static void open_method(struct engine *g, const char *folder, const char *method
     }
 }
 
-static void open_model(struct engine *g, const char *folder, int threads) { open_method(g, folder, "lora", threads); }
+static void open_model(struct engine *g, const char *folder, int threads) {
+    open_method(g, folder, "lora", threads);
+}
 
 /* Pieces of one length, the last one shorter. */
 static void check_pieces(struct engine *g, const int32_t *ids, int n, int piece, const float *want) {
@@ -61,8 +63,8 @@ static void check_pieces(struct engine *g, const int32_t *ids, int n, int piece,
         int len = MIN_OF(piece, n - at);
         float *rows = rows_of(g, g->model->extend(g->state, &g->net, kv, NULL, ids + at, len), len);
         double d = worst(rows, want + (size_t)at * V, (size_t)len * V);
-        if (d > 1e-5)
-            fail_msg("pieces of %d, from token %d: logits differ by %g", piece, at, d); /* observed 8e-7 */
+        /* observed 8e-7 */
+        if (d > 1e-5) fail_msg("pieces of %d, from token %d: logits differ by %g", piece, at, d);
         free(rows);
     }
     g->model->kv_free(kv);
@@ -135,8 +137,7 @@ static void greedy_with_the_cache_is_greedy_without(void **state) {
     }
 }
 
-/* ---- many prompts
- * ---------------------------------------------------------------------------------------------- */
+/* ---- many prompts -------------------------------------------------------------------------------------- */
 
 enum { MANY = 40, MOST_NEW = 14 };
 
@@ -160,7 +161,8 @@ static void many_prompts(struct generation_prompt *p, int32_t (*ids)[24], int vo
     }
 }
 
-static void generate_many(struct engine *g, const struct generation_prompt *p, int n, int32_t stop, struct told_many *t) {
+static void generate_many(struct engine *g, const struct generation_prompt *p, int n, int32_t stop,
+                          struct told_many *t) {
     struct task_net tn = {&g->net, g->model, g->state, g->facts};
     struct generation x = {0};
     memset(t, 0, sizeof *t);
@@ -242,8 +244,7 @@ static void counting_foresees_the_memory_of_a_generation(void **state) {
     assert_true(peak[0] > 0);
 }
 
-/* ---- choosing
- * ---------------------------------------------------------------------------------------------- */
+/* ---- choosing ------------------------------------------------------------------------------------------ */
 
 static const float odds[] = {0.5f, 3.0f, 1.0f, 3.0f, -2.0f, 2.0f};
 
@@ -289,13 +290,15 @@ static void many_logits_are_ranked_ties_by_id(void **state) {
     (void)state;
     enum { V = 5000 };
     float *l = malloc(V * sizeof *l), *copy = malloc(V * sizeof *l);
-    for (int i = 0; i < V; i++) l[i] = roundf(20 * (rng_uniform(rng_make(9, "rank", 0), (uint64_t)i) - 0.5f)); /* many ties, both signs */
+    /* many ties, both signs */
+    for (int i = 0; i < V; i++) l[i] = roundf(20 * (rng_uniform(rng_make(9, "rank", 0), (uint64_t)i) - 0.5f));
     l[1234] = 11, l[77] = 11, l[4000] = -0.0f;
     for (int k = 1; k < 4; k++) { /* top_k leaves the first k, which draws then show */
         bool seen[V] = {false};
         for (uint64_t i = 0; i < 60; i++) {
             memcpy(copy, l, V * sizeof *l);
-            seen[generate_pick(copy, V, &(struct generate_options){.temperature = 50, .top_p = 1, .top_k = k}, i)] = true;
+            seen[generate_pick(copy, V, &(struct generate_options){.temperature = 50, .top_p = 1, .top_k = k},
+                               i)] = true;
         }
         int third = 0, n = 0;
         while (l[third] != 10) third++;
@@ -327,8 +330,7 @@ static void logits_that_are_no_numbers_still_give_a_token(void **state) {
     for (uint64_t i = 0; i < 50; i++) assert_int_not_equal(generate_pick(hole, 3, &o, i), 1);
 }
 
-/* ---- text
- * -------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------- */
 
 static void expect_text(const char *bytes, size_t n, size_t step, const char *want) {
     struct generate_text t = {0};
@@ -354,8 +356,7 @@ static void characters_come_whole_however_they_are_cut(void **state) {
     }
 }
 
-/* ---- whole generations
- * ------------------------------------------------------------------------------------- */
+/* ---- whole generations --------------------------------------------------------------------------------- */
 
 struct told {
     int32_t id[64];

@@ -35,7 +35,7 @@ static int remove_dir(void **state) {
     return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- making files ---- */
+/* ---- making files -------------------------------------------------------------------------------------- */
 
 static void u32(struct strbuf *b, uint32_t v) { strbuf_add(b, &v, 4); }
 static void u64(struct strbuf *b, uint64_t v) { strbuf_add(b, &v, 8); }
@@ -124,7 +124,7 @@ static void one_tensor(struct strbuf *b, uint32_t type, uint64_t offset, int ndi
     data(b, 32, n);
 }
 
-/* ---- tests ---- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void a_good_file_is_read(void **state) {
     (void)state;

@@ -118,9 +118,9 @@ static void expect_row(const struct dataset *d, const char *synset, const char *
 
 static void columns_are_read_from_a_synset(void **state) {
     (void)state;
-    static const char *const line[] = {
-        "00012345 44 s 03 used_to(p) 0 accustomed_to(ip) f b(a) 1 001 & 00000003 a 0000 | in the habit; \"I am used to "
-        "it\"; \"she (also) is\"  "};
+    static const char *const line[] = {"00012345 44 s 03 used_to(p) 0 accustomed_to(ip) f b(a) 1 001 & "
+                                       "00000003 a 0000 | in the habit; \"I am used to "
+                                       "it\"; \"she (also) is\"  "};
     write_wordnet(2, line, 1);
     struct dataset *d = open_glosses();
     assert_string_equal(d->name, "glosses");
@@ -234,7 +234,7 @@ static void a_missing_wordnet_says_how_to_get_it(void **state) {
     setenv("BENCH_WORDNET", dir, 1);
 }
 
-/* ---- the real one ---- */
+/* ---- the real one -------------------------------------------------------------------------------------- */
 
 static bool installed(void) {
     unsetenv("BENCH_WORDNET");
@@ -287,9 +287,9 @@ static void the_first_eval_rows_are_known_and_a_fair_sample(void **state) {
     }
     assert_in_range(nouns, 120, 160);
     expect_row(d, "00001740-n", "word", "entity");
-    expect_row(
-        d, "00001740-n", "definition",
-        "that which is perceived or known or inferred to have its own distinct existence (living or nonliving)");
+    expect_row(d, "00001740-n", "definition",
+               "that which is perceived or known or inferred to have its own distinct existence (living or "
+               "nonliving)");
     data_free(d);
 }
 

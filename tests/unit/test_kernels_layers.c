@@ -129,8 +129,10 @@ static void gelu_by_erf_agrees_with_the_twin_value_by_value(void **state) {
         for (int i = 0; i < M; i++) {
             /* a^2/2 is rounded before exp: that many digits go with it */
             double tol = 5e-7 * (1 + gd[i] * gd[i] / 4), size = fmax(fabs(hd[i]), 1e-30);
-            if (fabs((double)h[i] - hd[i]) > tol * size) fail_msg("gelu(%g) = %g, not %g", gd[i], (double)h[i], hd[i]);
-            if (fabs((double)dg[i] - dgd[i]) > tol * fmax(fabs(dgd[i]), 0.1 * fabs(hd[i]) + 1e-30) + 1e-7 * (fabs(gd[i]) < 2))
+            if (fabs((double)h[i] - hd[i]) > tol * size)
+                fail_msg("gelu(%g) = %g, not %g", gd[i], (double)h[i], hd[i]);
+            if (fabs((double)dg[i] - dgd[i]) >
+                tol * fmax(fabs(dgd[i]), 0.1 * fabs(hd[i]) + 1e-30) + 1e-7 * (fabs(gd[i]) < 2))
                 fail_msg("gelu'(%g) = %g, not %g", gd[i], (double)dg[i], dgd[i]);
         }
         team_free(t);
@@ -173,7 +175,8 @@ static void gelu_keeps_nan_and_saturates_at_large_inputs(void **state) {
         kernels_get()->gelu_erf(h, g, 32);
         kernels_get()->gelu_erf_grad(d, one, g, 32);
         assert_true(isnan(h[0]) && h[1] == 1e10f && h[2] == 0 && h[3] == 100 && h[4] == 0 && h[5] == 0);
-        assert_true(isnan(d[0]) && d[1] == 1 && d[2] == 0 && d[3] == 1 && d[4] == 0 && fabsf(d[5] - 0.5f) < 1e-7f);
+        assert_true(isnan(d[0]) && d[1] == 1 && d[2] == 0 && d[3] == 1 && d[4] == 0 &&
+                    fabsf(d[5] - 0.5f) < 1e-7f);
     }
 }
 

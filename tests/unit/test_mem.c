@@ -1,4 +1,5 @@
-/* test_mem.c - the allocation gate counts what it gives, remembers the split at the peak, and refuses over the limit. */
+/* test_mem.c - the allocation gate counts what it gives, remembers the split at the peak, and refuses over
+ * the limit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

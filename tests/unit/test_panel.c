@@ -6,7 +6,7 @@
 
 static const enum dtype all_types[] = {DT_F32, DT_F16, DT_BF16, DT_Q8_0, DT_Q4_0, DT_Q4_1};
 
-/* ---- stored types ------------------------------------------------------------------------------------- */
+/* ---- stored types -------------------------------------------------------------------------------------- */
 
 static void expansion_equals_the_format_definition_bit_for_bit(void **state) {
     (void)state;
@@ -266,8 +266,7 @@ static void a_nan_in_a_weight_or_an_input_reaches_the_output(void **state) {
     }
 }
 
-/* ---- reductions over tokens
- * --------------------------------------------------------------------------------- */
+/* ---- reductions over tokens ---------------------------------------------------------------------------- */
 
 static void weight_gradients_agree_with_the_twin_and_between_threads(void **state) {
     (void)state;
@@ -348,8 +347,7 @@ static void row_sums_dots_and_scales_agree_with_plain_loops(void **state) {
     free(ar), free(br), free(v), free(a), free(b);
 }
 
-/* ---- layouts
- * ----------------------------------------------------------------------------------------------- */
+/* ---- layouts ------------------------------------------------------------------------------------------- */
 
 static void rows_gather_and_scatter_move_every_element(void **state) {
     (void)state;

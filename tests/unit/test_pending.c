@@ -1,5 +1,5 @@
-/* test_pending.c - what can never fit is refused before the first step, and the scheduler gets predicted bytes.
- */
+/* test_pending.c - what can never fit is refused before the first step, and the scheduler gets predicted
+ * bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,7 +156,8 @@ static void a_plan_for_fewer_threads_refuses_what_a_run_would(void **state) {
     four.cores = 4;
     load("");
     if (pending_plan(&pending, sweep, &four, 1, false, NULL, &e)) fail_msg("%s", e.msg);
-    char *limit = xasprintf("limits: {memory: %zu}\n", pending.v[1].plan.peak_bytes_predicted + 1); /* of lora with one thread */
+    /* of lora with one thread */
+    char *limit = xasprintf("limits: {memory: %zu}\n", pending.v[1].plan.peak_bytes_predicted + 1);
     pending_release(&pending);
     sweep_free(sweep);
     load(limit);

@@ -37,18 +37,18 @@ static const char *const state_of[] = {NULL, NULL, NULL, NULL, "diverged", NULL}
 
 static struct plot_heat small(const struct plot_heat_panel *p, int n) {
     return (struct plot_heat){.title = "T",
-                                 .subtitle = "S",
-                                 .xlabel = "X",
-                                 .ylabel = "Y",
-                                 .zlabel = "Z",
-                                 .xlab = x,
-                                 .ylab = y,
-                                 .nx = 3,
-                                 .ny = 2,
-                                 .panel = p,
-                                 .npanel = n,
-                                 .lo = NAN,
-                                 .hi = NAN};
+                              .subtitle = "S",
+                              .xlabel = "X",
+                              .ylabel = "Y",
+                              .zlabel = "Z",
+                              .xlab = x,
+                              .ylab = y,
+                              .nx = 3,
+                              .ny = 2,
+                              .panel = p,
+                              .npanel = n,
+                              .lo = NAN,
+                              .hi = NAN};
 }
 
 static char *csv_of(const struct plot_heat *h, char **head) {

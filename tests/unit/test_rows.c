@@ -68,7 +68,7 @@ static void expect_refused(const char *text, const struct rows_format *f, const 
     expect_refused_n(text, strlen(text), f, part);
 }
 
-/* ---- JSONL ---- */
+/* ---- JSONL --------------------------------------------------------------------------------------------- */
 
 static void jsonl_values_are_text_as_written(void **state) {
     (void)state;
@@ -204,7 +204,7 @@ static void deep_nesting_and_many_keys_end_in_an_error(void **state) {
     strbuf_release(&b);
 }
 
-/* ---- CSV and TSV ---- */
+/* ---- CSV and TSV --------------------------------------------------------------------------------------- */
 
 static void csv_quotes_follow_rfc_4180(void **state) {
     (void)state;
@@ -321,7 +321,7 @@ static void very_wide_rows_are_cut_not_overrun(void **state) {
     strbuf_release(&b);
 }
 
-/* ---- what no format accepts ---- */
+/* ---- what no format accepts ---------------------------------------------------------------------------- */
 
 static void empty_files_have_no_rows(void **state) {
     (void)state;
@@ -375,7 +375,7 @@ static void a_row_over_100_mb_is_refused(void **state) {
     free(text);
 }
 
-/* ---- files ---- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 static void files_are_read_by_extension(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_run_files.c - weights that are not numbers are found in every type, with their place; replaced files are
- * noticed. */
+/* test_run_files.c - weights that are not numbers are found in every type, with their place; replaced files
+ * are noticed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

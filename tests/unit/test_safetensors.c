@@ -35,7 +35,7 @@ static int remove_dir(void **state) {
     return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- making files ---- */
+/* ---- making files -------------------------------------------------------------------------------------- */
 
 static char *put(const char *name, const void *bytes, size_t n) {
     struct err e = {0};
@@ -75,7 +75,7 @@ static void refuse(const char *header, size_t n, const char *words) {
     refuse_file(put_raw("bad.safetensors", strlen(header), header, n), words);
 }
 
-/* ---- tests ---- */
+/* ---- tests --------------------------------------------------------------------------------------------- */
 
 static void what_is_written_is_read_back(void **state) {
     (void)state;
@@ -84,8 +84,10 @@ static void what_is_written_is_read_back(void **state) {
     uint16_t h[3] = {0x3c00, 0xbc00, 0x4000};
     json_t *meta = json_pack("{s:s}", "format", "pt");
     struct tensor_out t[] = {
-        {"half", DT_F16, 1, {3}, h, false, NULL, NULL},         {"a \"quoted\" \xc3\xa9", DT_F32, 2, {2, 3}, a, false, NULL, NULL},
-        {"scalar", DT_F32, 0, {0}, &s, false, NULL, NULL},      {"none", DT_F32, 2, {0, 4}, NULL, false, NULL, NULL},
+        {"half", DT_F16, 1, {3}, h, false, NULL, NULL},
+        {"a \"quoted\" \xc3\xa9", DT_F32, 2, {2, 3}, a, false, NULL, NULL},
+        {"scalar", DT_F32, 0, {0}, &s, false, NULL, NULL},
+        {"none", DT_F32, 2, {0, 4}, NULL, false, NULL, NULL},
         {"brain", DT_BF16, 3, {1, 3, 1}, h, false, NULL, NULL},
     };
     char *path = path_join(dir, "w.safetensors");
@@ -203,9 +205,9 @@ static void headers_that_lie_are_refused(void **state) {
     refuse("[1,2]", 0, "not a JSON object");
     refuse("{}", 0, "holds no tensors");
     refuse("{\"a\":3}", 0, "is no object");
-    refuse(
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
-        8, "duplicate");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\","
+           "\"shape\":[1],\"data_offsets\":[4,8]}}",
+           8, "duplicate");
     struct strbuf deep = {0};
     strbuf_adds(&deep, "{\"a\":");
     for (int i = 0; i < 100000; i++) strbuf_addc(&deep, '[');
@@ -222,9 +224,9 @@ static void tensors_that_lie_are_refused(void **state) {
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", 4, "no pair of data_offsets");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "cut off");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "claims bytes 4 to 0");
-    refuse(
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[9223372036854775800,9223372036854775804]}}",
-        4, "cut off");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[9223372036854775800,"
+           "9223372036854775804]}}",
+           4, "cut off");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,99999999999999999999]}}", 4, "JSON");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "need 8");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "not a size");
@@ -232,12 +234,12 @@ static void tensors_that_lie_are_refused(void **state) {
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4,
            "overflows");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "5 dimensions");
-    refuse(
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-        4, "overlaps");
-    refuse(
-        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
-        12, "'b' leaves a gap");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\","
+           "\"shape\":[1],\"data_offsets\":[0,4]}}",
+           4, "overlaps");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\","
+           "\"shape\":[1],\"data_offsets\":[8,12]}}",
+           12, "'b' leaves a gap");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "leaves a gap");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 6, "end at byte 4 of 6");
 }

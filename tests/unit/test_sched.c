@@ -185,7 +185,7 @@ static void a_run_larger_than_the_room_runs_alone(void **state) {
     assert_int_equal(p.most, 1);
 }
 
-/* ---- the report ---- */
+/* ---- the report ---------------------------------------------------------------------------------------- */
 
 static struct {
     char keys[256];
@@ -223,12 +223,12 @@ static int parse(const char *line, struct train_result *res) {
 static void a_report_line_carries_every_kind_of_number(void **state) {
     (void)state;
     struct train_result res;
-    assert_int_equal(
-        parse(
-            "{\"m\":[[\"train/loss\",3,0.10000000000000001],[\"a\",4,\"nan\"],[\"b\",5,\"-inf\"],[\"c\",6,2]],"
-            "\"i\":[[\"nll\",7,\"inf\"]],\"e\":[[\"warning\",\"3 rows\"]],\"p\":[1,20,\"nan\",5.5,60.0,\"train\"]}",
-            &res),
-        0);
+    assert_int_equal(parse("{\"m\":[[\"train/"
+                           "loss\",3,0.10000000000000001],[\"a\",4,\"nan\"],[\"b\",5,\"-inf\"],[\"c\",6,2]],"
+                           "\"i\":[[\"nll\",7,\"inf\"]],\"e\":[[\"warning\",\"3 "
+                           "rows\"]],\"p\":[1,20,\"nan\",5.5,60.0,\"train\"]}",
+                           &res),
+                     0);
     assert_string_equal(heard.keys, "train/loss@3 a@4 b@5 c@6 nll@7 ");
     assert_true(heard.values[0] == 0.1 && isnan(heard.values[1]) && heard.values[2] == -INFINITY &&
                 heard.values[3] == 2 && heard.values[4] == INFINITY);
@@ -240,12 +240,11 @@ static void a_report_line_carries_every_kind_of_number(void **state) {
 static void a_result_ends_the_report(void **state) {
     (void)state;
     struct train_result res;
-    assert_int_equal(
-        parse(
-            "{\"result\":{\"state\":\"nan\",\"steps\":7,\"eval_loss\":\"nan\",\"train_s\":1.5,\"peak_bytes\":4096,"
-            "\"mem_peak\":[1,2],\"mem_at_peak\":[3]}}",
-            &res),
-        1);
+    assert_int_equal(parse("{\"result\":{\"state\":\"nan\",\"steps\":7,\"eval_loss\":\"nan\",\"train_s\":1.5,"
+                           "\"peak_bytes\":4096,"
+                           "\"mem_peak\":[1,2],\"mem_at_peak\":[3]}}",
+                           &res),
+                     1);
     assert_string_equal(res.state, "nan");
     assert_int_equal(res.steps, 7);
     assert_true(isnan(res.eval_loss) && res.train_s == 1.5);
@@ -281,7 +280,7 @@ static void a_job_keeps_its_numbers(void **state) {
     free(text);
 }
 
-/* ---- progress ---- */
+/* ---- progress ------------------------------------------------------------------------------------------ */
 
 static void a_block_keeps_to_the_terminal(void **state) {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_svd.c - the singular triplets and the pseudo-inverse of harness/nn/kernels/svd.h, by their definitions. */
+/* test_svd.c - the singular triplets and the pseudo-inverse of harness/nn/kernels/svd.h, by their
+ * definitions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

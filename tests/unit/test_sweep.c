@@ -2,7 +2,9 @@
  */
 #include "tests/unit/sweep_fixture.h"
 
-#define TOLD "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match, eval/bleu, eval/bleu_lower, eval/nist, eval/rouge_l, eval/rouge_l_caption, eval/cider"
+#define TOLD                                                                                                 \
+    "evaluations tell eval/loss, eval/perplexity, eval/accuracy, eval/exact_match, eval/bleu, "              \
+    "eval/bleu_lower, eval/nist, eval/rouge_l, eval/rouge_l_caption, eval/cider"
 
 static void unknown_keys_have_a_line_and_a_suggestion(void **state) {
     (void)state;
@@ -128,13 +130,13 @@ static void wrong_types_are_named(void **state) {
             "s.yaml:6: 'paired' must be a list of maps: - {a: 1, b: 2}");
     mistake(BASE "  method: lora\npaired: [1]\n",
             "s.yaml:6: a row of 'paired' must be a map: - {a: 1, b: 2}");
-    mistake(
-        BASE "  method: lora\n  target_modules: 7\n",
-        "s.yaml:6: target_modules: must be all-linear, attention, mlp, a name or glob, a list of those, or {modules: ..., layers: "
-        "4-11}");
-    mistake(
-        BASE "  method: lora\n  target_modules: {modules: mlp, layers: 9-4}\n",
-        "s.yaml:6: target_modules: layers must be numbers from 0 or ranges: 7, \"4-11\", \"0,4-11\" or [0, 1]");
+    mistake(BASE "  method: lora\n  target_modules: 7\n",
+            "s.yaml:6: target_modules: must be all-linear, attention, mlp, a name or glob, a list of those, "
+            "or {modules: ..., layers: "
+            "4-11}");
+    mistake(BASE "  method: lora\n  target_modules: {modules: mlp, layers: 9-4}\n",
+            "s.yaml:6: target_modules: layers must be numbers from 0 or ranges: 7, \"4-11\", \"0,4-11\" or "
+            "[0, 1]");
 }
 
 static void sizes_and_times_have_units(void **state) {
@@ -142,9 +144,9 @@ static void sizes_and_times_have_units(void **state) {
     mistake(BASE "  method: lora\nlimits: {memory: 8G}\n",
             "s.yaml:6: limits.memory: '8G' is not a size: write bytes, or a number with "
             "kB, MB, GB, KiB, MiB or GiB (8GiB)");
-    mistake(
-        BASE "  method: lora\nlimits:\n  time: 2x\n",
-        "s.yaml:7: limits.time: '2x' is not a time: write seconds, or a number with s, m, h or d (2h, 1h30m)");
+    mistake(BASE "  method: lora\nlimits:\n  time: 2x\n",
+            "s.yaml:7: limits.time: '2x' is not a time: write seconds, or a number with s, m, h or d (2h, "
+            "1h30m)");
     mistake(BASE "  method: lora\nlimits: {memory: -1}\n",
             "s.yaml:6: limits.memory: -1 is out of range, it must be at least 0");
     struct sweep *s = load(BASE "  method: lora\nlimits: {memory: 1.5GiB, time: 1h30m}\n");
@@ -235,10 +237,10 @@ static void derived_values_tell_what_is_wrong(void **state) {
     mistake(BASE "  method: lora\n  lora_alpha: 2*rr\n",
             "s.yaml:6: lora_alpha: \"2*rr\" is neither a number nor a derived value: there is "
             "no key 'rr'");
-    mistake(
-        BASE "  method: lora\n  lora_alpha: 5e4x\n",
-        "s.yaml:6: lora_alpha: \"5e4x\" is neither a number nor a derived value: \"5e4x\": '5e4x' is not expected here (numbers, keys, + "
-        "- * / ( ) and sqrt are)");
+    mistake(BASE "  method: lora\n  lora_alpha: 5e4x\n",
+            "s.yaml:6: lora_alpha: \"5e4x\" is neither a number nor a derived value: \"5e4x\": '5e4x' is not "
+            "expected here (numbers, keys, + "
+            "- * / ( ) and sqrt are)");
     mistake(BASE "  method: lora\n  r: 5/2\n", "s.yaml:6: r: 2.5 must be a whole number (from \"5/2\")");
     mistake(BASE "  method: lora\n  r: 8-8\n",
             "s.yaml:6: r: 0 is out of range, it must be between 1 and 65536 (from \"8-8\")");
@@ -247,9 +249,9 @@ static void derived_values_tell_what_is_wrong(void **state) {
             "s.yaml:7: lora_alpha: \"2*r\" is neither a number nor a derived value: 'r' is not a number");
     mistake(BASE "  train: {lr: 1e-3/r}\nvariants:\n- method: lora\n- method: full\n",
             "s.yaml:5: train.lr: \"1e-3/r\" is neither a number nor a derived value: full has no option 'r'");
-    mistake(
-        BASE "  method: lora\n  lora_alpha: train.optimizer\n",
-        "s.yaml:6: lora_alpha: \"train.optimizer\" is neither a number nor a derived value: 'train.optimizer' is not a number");
+    mistake(BASE "  method: lora\n  lora_alpha: train.optimizer\n",
+            "s.yaml:6: lora_alpha: \"train.optimizer\" is neither a number nor a derived value: "
+            "'train.optimizer' is not a number");
 }
 
 static void axes_must_not_contradict_each_other(void **state) {

@@ -1,5 +1,5 @@
-/* test_sweep_add_controls.c - `controls: auto`: which runs it adds to a sweep, at which values, where, and that
- * none runs twice. */
+/* test_sweep_add_controls.c - `controls: auto`: which runs it adds to a sweep, at which values, where, and
+ * that none runs twice. */
 #include <math.h>
 
 #include "tests/unit/sweep_fixture.h"

@@ -28,10 +28,10 @@ static void order_is_grid_major_with_seeds_innermost(void **state) {
     (void)state;
     struct sweep *s =
         load(BASE "  method: lora\nseeds: [0, 7]\nparameters:\n  train.lr: [1e-3, 2e-3]\n  r: [1, 8]\n");
-    expect_runs(
-        s,
-        "lora r=1 lr=1e-03 seed 0\nlora r=1 lr=1e-03 seed 7\nlora r=8 lr=1e-03 seed 0\nlora r=8 lr=1e-03 seed 7\n"
-        "lora r=1 lr=2e-03 seed 0\nlora r=1 lr=2e-03 seed 7\nlora r=8 lr=2e-03 seed 0\nlora r=8 lr=2e-03 seed 7\n");
+    expect_runs(s, "lora r=1 lr=1e-03 seed 0\nlora r=1 lr=1e-03 seed 7\nlora r=8 lr=1e-03 seed 0\nlora r=8 "
+                   "lr=1e-03 seed 7\n"
+                   "lora r=1 lr=2e-03 seed 0\nlora r=1 lr=2e-03 seed 7\nlora r=8 lr=2e-03 seed 0\nlora r=8 "
+                   "lr=2e-03 seed 7\n");
     assert_int_equal(s->npoints, 4);
     assert_int_equal(s->nruns, 8);
     sweep_free(s);
@@ -39,16 +39,14 @@ static void order_is_grid_major_with_seeds_innermost(void **state) {
 
 static void a_list_below_parameters_is_always_the_axis(void **state) {
     (void)state;
-    struct sweep *s = load(
-        BASE
-        "  method: lora\nparameters:\n  target_modules: [[v_proj, q_proj], all-linear, o_proj, {modules: mlp, "
-        "layers: 4-11}]\n");
+    struct sweep *s = load(BASE "  method: lora\nparameters:\n  target_modules: [[v_proj, q_proj], "
+                                "all-linear, o_proj, {modules: mlp, "
+                                "layers: 4-11}]\n");
     expect_runs(
         s, "lora q_proj,v_proj seed 0\nlora all-linear seed 0\nlora o_proj seed 0\nlora mlp[4-11] seed 0\n");
     sweep_free(s);
-    s = load(
-        BASE
-        "  method: lora\n  target_modules: [v_proj, q_proj]\nparameters: {train.adam_betas: [[0.9, 0.99], [0.8, 0.9]]}\n");
+    s = load(BASE "  method: lora\n  target_modules: [v_proj, q_proj]\nparameters: {train.adam_betas: [[0.9, "
+                  "0.99], [0.8, 0.9]]}\n");
     assert_int_equal(s->npoints, 2);
     assert_int_equal(json_array_size(cfg_get(s->points[0]->config, "target_modules")), 2);
     assert_true(json_real_value(json_array_get(cfg_get(s->points[1]->config, "train.adam_betas"), 0)) == 0.8);
@@ -207,9 +205,8 @@ static void paths_resolve_against_the_sweep_file_then_the_current_folder(void **
     struct sweep *s;
     assert_int_equal(dir_make("sub/tiny", &e), 0);
     put_file("sub/a.jsonl", "{\"a\": \"of sub\"}\n");
-    put_file(
-        "sub/s.yaml",
-        "base: {model: ./tiny, task: lm, method: none, data: {train: a.jsonl, eval: b.jsonl, completion: \"{a}\"}}\n");
+    put_file("sub/s.yaml", "base: {model: ./tiny, task: lm, method: none, data: {train: a.jsonl, eval: "
+                           "b.jsonl, completion: \"{a}\"}}\n");
     if (sweep_load(&s, "sub/s.yaml", NULL, 0, &fake_lookup, &e)) fail_msg("%s", e.msg);
     char *want = xasprintf("%s/sub/a.jsonl", fixture_dir), *eval = xasprintf("%s/b.jsonl", fixture_dir);
     assert_string_equal(cfg_str(s->points[0]->config, "data.train"), want);
@@ -249,8 +246,8 @@ static void identity_does_not_depend_on_how_it_is_written(void **state) {
     const char *a = BASE "  method: lora\n  r: 8\n  lora_alpha: 16\n  train: {lr: 5e-4, steps: 60}\n";
     same(a, "# a comment\nname: other\n" BASE
             "  train: {steps: 60, lr: 0.0005}\n  lora_alpha: 2*r\n  r: 8\n  method: lora\n");
-    same(a, BASE
-         "  method: lora\n  train: {steps: 6e1, lr: 5.0E-04}\n  r: 8.0\n"); /* lora_alpha's default is 16 */
+    /* lora_alpha's default is 16 */
+    same(a, BASE "  method: lora\n  train: {steps: 6e1, lr: 5.0E-04}\n  r: 8.0\n");
     same(a, BASE "parameters: {method: [lora], train.lr: [5e-4], train: {steps: [60]}}\n");
     same(a, BASE "variants: [{method: lora, train.lr: 5e-4, parameters: {train.steps: 60}}]\n");
     same(BASE "  method: lora\n  target_modules: [v_proj, q_proj]\n",
@@ -268,9 +265,10 @@ static void identity_leaves_out_names_limits_threads_and_paths(void **state) {
     struct err e = {0};
     assert_int_equal(dir_make("moved", &e), 0);
     put_file("moved/x.jsonl", "{\"q\": 1, \"a\": 2}\n"); /* as a.jsonl */
-    same(
-        "base: {model: m, task: lm, method: lora, data: {train: a.jsonl, eval: b.jsonl, completion: \"{a}\"}}\n",
-        "base: {model: m, task: lm, method: lora, data: {train: moved/x.jsonl, eval: b.jsonl, completion: \"{a}\"}}\n");
+    same("base: {model: m, task: lm, method: lora, data: {train: a.jsonl, eval: b.jsonl, completion: "
+         "\"{a}\"}}\n",
+         "base: {model: m, task: lm, method: lora, data: {train: moved/x.jsonl, eval: b.jsonl, completion: "
+         "\"{a}\"}}\n");
 }
 
 static void identity_sees_what_changes_a_result(void **state) {
@@ -288,21 +286,22 @@ static void identity_sees_what_changes_a_result(void **state) {
         BASE "  method: lora\n  eval: {rows: 100}\n",
         BASE "  method: lora\n  data.prompt: \"{word}\"\n",
         "base: {model: other, task: lm, data: {name: glosses}, method: lora}\n",
-        "base: {model: tiny, task: lm, data: {train: a.jsonl, eval: b.jsonl, completion: \"{a}\"}, method: lora}\n",
+        "base: {model: tiny, task: lm, data: {train: a.jsonl, eval: b.jsonl, completion: \"{a}\"}, method: "
+        "lora}\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(others); i++) differs(a, others[i]);
-    differs(
-        "base: {model: m, task: lm, method: lora, data: {train: a.jsonl, eval: b.jsonl, completion: \"{a}\"}}\n",
-        "base: {model: m, task: lm, method: lora, data: {train: b.jsonl, eval: b.jsonl, completion: \"{a}\"}}\n");
+    differs("base: {model: m, task: lm, method: lora, data: {train: a.jsonl, eval: b.jsonl, completion: "
+            "\"{a}\"}}\n",
+            "base: {model: m, task: lm, method: lora, data: {train: b.jsonl, eval: b.jsonl, completion: "
+            "\"{a}\"}}\n");
 }
 
 static void the_untouched_base_ignores_training_but_not_evaluation(void **state) {
     (void)state;
     const char *a = BASE "  method: none\n";
-    same(
-        a, BASE
-        "  method: none\n  train: {lr: 1, steps: 7, optimizer: sgd, shuffle: false, batch_size: 2}\n  eval: {every: 3}\n"
-        "  target_modules: mlp\nseeds: [4, 5]\n");
+    same(a, BASE "  method: none\n  train: {lr: 1, steps: 7, optimizer: sgd, shuffle: false, batch_size: "
+                 "2}\n  eval: {every: 3}\n"
+                 "  target_modules: mlp\nseeds: [4, 5]\n");
     differs(a, BASE "  method: none\n  train: {max_length: 100}\n");
     differs(a, BASE "  method: none\n  eval: {rows: 3}\n");
     differs(a, "base: {model: other, task: lm, data: {name: glosses}, method: none}\n");
@@ -313,10 +312,9 @@ static void the_untouched_base_ignores_training_but_not_evaluation(void **state)
 
 static void every_point_knows_its_untouched_base(void **state) {
     (void)state;
-    struct sweep *s = load(
-        BASE
-        "parameters: {train.lr: [1, 2], eval.rows: [10, 20]}\nvariants: [{method: [lora, vera, full]}, {method: "
-        "none}]\n");
+    struct sweep *s = load(BASE "parameters: {train.lr: [1, 2], eval.rows: [10, 20]}\nvariants: [{method: "
+                                "[lora, vera, full]}, {method: "
+                                "none}]\n");
     assert_int_equal(s->npoints, 14);
     for (int i = 0; i < 12; i++) {
         bool ten = cfg_int(s->points[i]->config, "eval.rows") == 10;
@@ -349,11 +347,12 @@ static void the_hash_is_stable(void **state) {
 
 /* ---- --set --------------------------------------------------------------------------------------------- */
 
-static const char *set_yaml = BASE
-    "  train: {steps: 10}\nseeds: [0, 1]\nlimits: {memory: 1GiB}\n"
-    "parameters: {train.lr: [1, 2]}\n"
-    "variants:\n- {method: lora, lora_alpha: 4, parameters: {r: [1, 2], train.lr: [5, 6]}}\n- {method: full}\n"
-    "paired:\n- {train.warmup: 0, eval.rows: 5}\n- {train.warmup: 1, eval.rows: 5}\n";
+static const char *set_yaml =
+    BASE "  train: {steps: 10}\nseeds: [0, 1]\nlimits: {memory: 1GiB}\n"
+         "parameters: {train.lr: [1, 2]}\n"
+         "variants:\n- {method: lora, lora_alpha: 4, parameters: {r: [1, 2], train.lr: [5, 6]}}\n- {method: "
+         "full}\n"
+         "paired:\n- {train.warmup: 0, eval.rows: 5}\n- {train.warmup: 1, eval.rows: 5}\n";
 
 static void expect_set(const char *set, const char *runs) {
     struct sweep *s = load_set(set_yaml, &set, 1);
@@ -421,11 +420,12 @@ static void set_values_are_yaml(void **state) {
     assert_string_equal(cfg_str(s->points[0]->config, "data.completion"), "{a}");
     assert_int_equal(json_array_size(cfg_get(s->points[0]->config, "target_modules")), 2);
     sweep_free(s);
-    expect_set(
-        "train.lr=7",
-        "lora r=1 warmup=0 seed 0\nlora r=1 warmup=0 seed 1\nlora r=1 warmup=1 seed 0\nlora r=1 warmup=1 seed 1\n"
-        "lora r=2 warmup=0 seed 0\nlora r=2 warmup=0 seed 1\nlora r=2 warmup=1 seed 0\nlora r=2 warmup=1 seed 1\n"
-        "full warmup=0 seed 0\nfull warmup=0 seed 1\nfull warmup=1 seed 0\nfull warmup=1 seed 1\n");
+    expect_set("train.lr=7",
+               "lora r=1 warmup=0 seed 0\nlora r=1 warmup=0 seed 1\nlora r=1 warmup=1 seed 0\nlora r=1 "
+               "warmup=1 seed 1\n"
+               "lora r=2 warmup=0 seed 0\nlora r=2 warmup=0 seed 1\nlora r=2 warmup=1 seed 0\nlora r=2 "
+               "warmup=1 seed 1\n"
+               "full warmup=0 seed 0\nfull warmup=0 seed 1\nfull warmup=1 seed 0\nfull warmup=1 seed 1\n");
 }
 
 /* ---- the delivered sweeps ------------------------------------------------------------------------------ */

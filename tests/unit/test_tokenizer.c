@@ -15,7 +15,7 @@ static struct tokenizer *open_json(const char *path) {
     return t;
 }
 
-/* ---- small tokenizers, written on the spot */
+/* ---- small tokenizers, written on the spot ------------------------------------------------------------- */
 
 /* A JSON array or object body of the 256 byte tokens: "\"!\":0,...". Ids 0 to 255 in the order of the
  * alphabet. */
@@ -146,7 +146,7 @@ static void hard_strings_give_the_reference_ids_with_the_smollm2_file(void **sta
     free(path);
 }
 
-/* ---- rules */
+/* ---- rules --------------------------------------------------------------------------------------------- */
 
 static void merges_apply_by_rank_and_leftmost_first(void **state) {
     (void)state;
@@ -305,7 +305,7 @@ static void a_long_run_of_combining_marks_is_ordered_quickly(void **state) {
     tokenizer_free(t);
 }
 
-/* ---- pre-tokenizers */
+/* ---- pre-tokenizers ------------------------------------------------------------------------------------ */
 
 static void sequences_and_prefix_spaces_are_followed(void **state) {
     (void)state;
@@ -320,14 +320,15 @@ static void sequences_and_prefix_spaces_are_followed(void **state) {
     tokenizer_free(t);
 }
 
-/* ---- start tokens */
+/* ---- start tokens -------------------------------------------------------------------------------------- */
 
 static void the_template_tells_whether_a_start_token_is_added(void **state) {
     (void)state;
     struct parts p = {
         .added = ADDED(300, "<s>", "\"special\":true"),
         .post =
-            "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":\"TemplateProcessing\",\"single\":"
+            "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":"
+            "\"TemplateProcessing\",\"single\":"
             "[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],"
             "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[300],\"tokens\":[\"<s>\"]}}}]}"};
     struct tokenizer *t = open_parts(&p);
@@ -335,8 +336,8 @@ static void the_template_tells_whether_a_start_token_is_added(void **state) {
     assert_int_equal(tokenizer_eos(t), -1);
     assert_pieces(t, "a", true, "a"); /* encode never adds it */
     tokenizer_free(t);
-    p.post =
-        "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<x>\"}}],\"special_tokens\":{}}";
+    p.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<x>\"}}],\"special_"
+             "tokens\":{}}";
     assert_refused(&p, "<x>");
     p.post = NULL;
     t = open_parts(&p);
@@ -344,7 +345,7 @@ static void the_template_tells_whether_a_start_token_is_added(void **state) {
     tokenizer_free(t);
 }
 
-/* ---- refusals */
+/* ---- refusals ------------------------------------------------------------------------------------------ */
 
 static void what_is_not_implemented_is_refused_by_name(void **state) {
     (void)state;
@@ -416,9 +417,9 @@ static void an_unknown_token_with_missing_bytes_is_refused(void **state) {
     (void)state;
     struct tokenizer *t;
     struct err e = {0};
-    const char *json =
-        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,"
-        "\"a\":1},\"merges\":[]}}";
+    const char *json = "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"unk_"
+                       "token\":\"<unk>\",\"vocab\":{\"<unk>\":0,"
+                       "\"a\":1},\"merges\":[]}}";
     assert_int_equal(open_text(&t, json, strlen(json), &e), ERR_USER);
     assert_non_null(strstr(e.msg, "<unk>"));
 }
@@ -460,7 +461,7 @@ static void truncated_and_scrambled_files_are_refused_without_a_crash(void **sta
     assert_non_null(strstr(e.msg, "/nowhere/tokenizer.json"));
 }
 
-/* ---- GGUF */
+/* ---- GGUF ---------------------------------------------------------------------------------------------- */
 
 static int open_gguf(struct tokenizer **t, const char *pre, const char *const *tokens, const int32_t *types,
                      int n, const char *const *merges, int n_merges, struct err *e) {
@@ -521,7 +522,7 @@ static void gguf_metadata_that_are_wrong_are_refused(void **state) {
     }
 }
 
-/* ---- speed */
+/* ---- speed --------------------------------------------------------------------------------------------- */
 
 static void a_word_of_a_megabyte_is_not_quadratic(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_train.c - a run on the smoke model keeps what a sweep file promises: schedules, clipping, accumulation, order of the data, and how a
- * run ends. */
+/* test_train.c - a run on the smoke model keeps what a sweep file promises: schedules, clipping,
+ * accumulation, order of the data, and how a run ends. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +88,8 @@ static void schedules_are_those_of_the_formulas(void **state) {
     struct seen s = {0};
     run(&s, "lora", "{\"train.schedule\": \"constant\", \"train.warmup\": 3}", job_of(0));
     for (int t = 0; t < 12; t++) near(s.lr[t] + 1, (t < 3 ? 1e-2 * t / 3 : 1e-2) + 1, 1e-12);
-    run(&s, "lora", "{\"train.schedule\": \"linear\", \"train.warmup\": 0.2}", job_of(0)); /* ceil(2.4) = 3 steps */
+    /* ceil(2.4) = 3 steps */
+    run(&s, "lora", "{\"train.schedule\": \"linear\", \"train.warmup\": 0.2}", job_of(0));
     for (int t = 0; t < 12; t++) near(s.lr[t] + 1, 1e-2 * (t < 3 ? t / 3.0 : (12 - t) / 9.0) + 1, 1e-12);
     run(&s, "lora", "{\"train.schedule\": \"cosine\", \"train.warmup\": 0}", job_of(0));
     for (int t = 0; t < 12; t++) near(s.lr[t] + 1, 1e-2 * 0.5 * (1 + cos(M_PI * t / 12.0)) + 1, 1e-12);
@@ -98,14 +99,16 @@ static void accumulation_is_one_larger_batch(void **state) {
     (void)state;
     struct seen whole = {0}, parts = {0};
     run(&whole, "full", "{\"train.batch_size\": 8, \"train.grad_clip\": 0}", job_of(4));
-    run(&parts, "full", "{\"train.batch_size\": 2, \"train.grad_accum\": 4, \"train.grad_clip\": 0}", job_of(4));
+    run(&parts, "full", "{\"train.batch_size\": 2, \"train.grad_accum\": 4, \"train.grad_clip\": 0}",
+        job_of(4));
     for (int t = 0; t < 12; t++) near(parts.loss[t], whole.loss[t], 2e-5); /* observed 1e-7 */
 }
 
 static void clipping_shortens_the_gradient_and_nothing_else(void **state) {
     (void)state;
     struct seen free_run = {0}, wide = {0}, tight = {0};
-    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.lr\": 1.0, \"train.schedule\": \"constant\", \"train.grad_clip\": %s}";
+    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.lr\": 1.0, \"train.schedule\": \"constant\", "
+                      "\"train.grad_clip\": %s}";
     char over[160];
     snprintf(over, sizeof over, sgd, "0");
     run(&free_run, "full", over, job_of(1));
@@ -119,12 +122,14 @@ static void clipping_shortens_the_gradient_and_nothing_else(void **state) {
     assert_true(fabs(tight.eval[0] - wide.eval[0]) > 1e-3);
 }
 
-/* The same rows at every step (all 400, in order) and a learning rate of 0: the same gradient at every step. */
+/* The same rows at every step (all 400, in order) and a learning rate of 0: the same gradient at every
+ * step. */
 static void a_step_learns_from_its_own_rows_alone(void **state) {
     (void)state;
     struct seen s = {0};
     run(&s, "lora",
-        "{\"train.batch_size\": 400, \"train.steps\": 3, \"train.lr\": 0, \"train.shuffle\": false, \"train.grad_clip\": 1e9}",
+        "{\"train.batch_size\": 400, \"train.steps\": 3, \"train.lr\": 0, \"train.shuffle\": false, "
+        "\"train.grad_clip\": 1e9}",
         job_of(1));
     assert_int_equal(s.norms, 3);
     assert_true(s.norm[0] > 0 && s.norm[1] == s.norm[0] && s.norm[2] == s.norm[0]);
@@ -134,7 +139,9 @@ static void momentum_changes_the_path_of_sgd(void **state) {
     (void)state;
     struct seen plain = {0}, heavy = {0};
     run(&plain, "full", "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1}", job_of(1));
-    struct train_result r = run(&heavy, "full", "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1, \"train.momentum\": 0.9}", job_of(1));
+    struct train_result r =
+        run(&heavy, "full", "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1, \"train.momentum\": 0.9}",
+            job_of(1));
     assert_true(plain.loss[0] == heavy.loss[0]);
     assert_true(plain.loss[1] == heavy.loss[1]); /* the first step is the same */
     assert_true(plain.loss[11] != heavy.loss[11]);
@@ -155,7 +162,9 @@ static void without_shuffle_rows_come_in_the_files_order(void **state) {
     (void)state;
     struct seen a = {0}, b = {0};
     run(&a, "full", "{\"train.shuffle\": false, \"train.lr\": 0}", job_of(1));
-    run(&b, "full", "{\"train.shuffle\": false, \"train.lr\": 0, \"train.batch_size\": 2, \"train.grad_accum\": 2}", job_of(9));
+    run(&b, "full",
+        "{\"train.shuffle\": false, \"train.lr\": 0, \"train.batch_size\": 2, \"train.grad_accum\": 2}",
+        job_of(9));
     for (int t = 0; t < 12; t++) near(a.loss[t], b.loss[t], 1e-6);
 }
 
@@ -170,7 +179,7 @@ static void evaluations_come_every_n_steps_and_at_the_end(void **state) {
     assert_true(r.eval_loss == s.eval[2]);
     double best = fmin(s.eval[0], fmin(s.eval[1], s.eval[2]));
     assert_true(r.best_metric == best);
-    assert_int_equal(s.items, 40); /* each row of eval and of test, once, at the end */
+    assert_int_equal(s.items, 40);         /* each row of eval and of test, once, at the end */
     near(r.train_loss, s.loss[11], 1e-12); /* the last tenth of 12 steps is one step */
 }
 
@@ -189,7 +198,9 @@ static void the_untouched_base_is_evaluated_and_nothing_else(void **state) {
 static void a_run_that_diverges_is_a_result(void **state) {
     (void)state;
     struct seen s = {0};
-    struct train_result r = run(&s, "full", "{\"train.lr\": 1e30, \"train.schedule\": \"constant\", \"train.grad_clip\": 0}", job_of(0));
+    struct train_result r =
+        run(&s, "full", "{\"train.lr\": 1e30, \"train.schedule\": \"constant\", \"train.grad_clip\": 0}",
+            job_of(0));
     assert_string_equal(r.state, "nan");
     assert_non_null(strstr(r.error, "not finite at step"));
     assert_true(s.losses >= 2 && s.losses < 12);
@@ -211,9 +222,11 @@ static void the_gate_holds_a_run_to_its_memory_to_the_byte(void **state) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         struct train_result r = run(&s, methods[i], NULL, job_of(0));
         assert_string_equal(r.state, "complete");
-        struct train_result fits = run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes});
+        struct train_result fits =
+            run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes});
         assert_string_equal(fits.state, "complete");
-        struct train_result less = run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes - 1});
+        struct train_result less =
+            run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes - 1});
         assert_string_equal(less.state, "oom");
         assert_true(less.peak_bytes < r.peak_bytes);
         assert_non_null(strstr(less.error, "raise limits.memory"));
@@ -223,7 +236,8 @@ static void the_gate_holds_a_run_to_its_memory_to_the_byte(void **state) {
 static void a_run_over_its_time_is_a_timeout(void **state) {
     (void)state;
     struct seen s = {0};
-    struct train_result r = run(&s, "lora", "{\"train.steps\": 100000}", (struct train_job){.time_limit = 0.2});
+    struct train_result r =
+        run(&s, "lora", "{\"train.steps\": 100000}", (struct train_job){.time_limit = 0.2});
     assert_string_equal(r.state, "timeout");
     assert_non_null(strstr(r.error, "of 100000"));
 }
@@ -239,7 +253,8 @@ static void data_without_a_label_is_refused(void **state) {
     struct train_result r;
     struct err e = {0};
     assert_int_equal(train_plan(&job, &r, &e), ERR_USER);
-    assert_string_equal(e.msg, "no train row has a label within train.max_length: raise it, or shorten data.prompt");
+    assert_string_equal(e.msg,
+                        "no train row has a label within train.max_length: raise it, or shorten data.prompt");
     assert_int_equal(train_run(&job, NULL, &r, &e), ERR_USER);
     json_decref(c);
 }
@@ -259,14 +274,16 @@ static void longer_rows_than_the_model_has_positions_are_refused(void **state) {
     json_decref(c);
 }
 
-/* ---- early stopping ---- */
+/* ---- early stopping ------------------------------------------------------------------------------------ */
 
 static void a_run_ends_after_so_many_evaluations_without_an_improvement(void **state) {
     (void)state;
     struct seen s = {0}, all = {0};
     /* nothing improves on the first evaluation by 100 nats: it ends after two more */
-    struct train_result r = run(&s, "lora", "{\"eval.every\": 2, \"train.early_stop.patience\": 2,"
-                                            " \"train.early_stop.min_delta\": 100.0}", job_of(1));
+    struct train_result r = run(&s, "lora",
+                                "{\"eval.every\": 2, \"train.early_stop.patience\": 2,"
+                                " \"train.early_stop.min_delta\": 100.0}",
+                                job_of(1));
     assert_string_equal(r.state, "complete");
     assert_int_equal(r.steps, 6);
     assert_int_equal(s.losses, 6);
@@ -281,7 +298,8 @@ static void a_run_ends_after_so_many_evaluations_without_an_improvement(void **s
 static void a_run_that_improves_is_not_ended(void **state) {
     (void)state;
     struct seen s = {0};
-    struct train_result r = run(&s, "lora", "{\"eval.every\": 4, \"train.early_stop.patience\": 1}", job_of(1));
+    struct train_result r =
+        run(&s, "lora", "{\"eval.every\": 4, \"train.early_stop.patience\": 1}", job_of(1));
     assert_true(s.eval[1] < s.eval[0]);
     assert_int_equal(r.steps, 12);
 }
@@ -292,7 +310,8 @@ static void early_stopping_counts_from_the_best(void **state) {
     struct early_stop e;
     early_stop_init(&e, c, task_find("lm"));
     const double values[] = {5, 4.8, 4.4, 4.2, 3.95};
-    const bool due[] = {false, false, false, false, true}; /* 4.4 beats 5; neither 4.2 nor 3.95 beats 4.4 by more than 0.5 */
+    /* 4.4 beats 5; neither 4.2 nor 3.95 beats 4.4 by more than 0.5 */
+    const bool due[] = {false, false, false, false, true};
     for (int i = 0; i < 5; i++) assert_int_equal(early_stop_due(&e, values[i]), due[i]);
     assert_true(e.best == 4.4);
     assert_true(early_stop_due(&e, NAN));
@@ -302,7 +321,8 @@ static void early_stopping_counts_from_the_best(void **state) {
 
 static void accuracy_is_better_when_larger(void **state) {
     (void)state;
-    json_t *c = json_pack("{s:{s:{s:i, s:s}}}", "train", "early_stop", "patience", 1, "metric", "eval/accuracy");
+    json_t *c =
+        json_pack("{s:{s:{s:i, s:s}}}", "train", "early_stop", "patience", 1, "metric", "eval/accuracy");
     struct early_stop e;
     early_stop_init(&e, c, task_find("lm"));
     assert_false(early_stop_due(&e, 0.1));
@@ -321,8 +341,10 @@ static void every_pattern_of_target_modules_must_choose_something(void **state) 
     static const struct {
         const char *spec, *says;
     } cases[] = {
-        {"[\"q_proj\", \"v_porj\"]", "'v_porj' matches no layer of this model (did you mean 'v_proj'?); it has q_proj"},
-        {"{\"modules\": \"attention\", \"layers\": \"1-9\"}", "layer 2 is not in this model, which has 0 to 1"},
+        {"[\"q_proj\", \"v_porj\"]",
+         "'v_porj' matches no layer of this model (did you mean 'v_proj'?); it has q_proj"},
+        {"{\"modules\": \"attention\", \"layers\": \"1-9\"}",
+         "layer 2 is not in this model, which has 0 to 1"},
         {"\"lm_head\"", "'lm_head' matches no layer"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

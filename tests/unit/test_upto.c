@@ -79,17 +79,17 @@ static void and_with_every_behaviour_of_a_split(void **state) {
     static const char *const behaviours[] = {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext",
                                              "Contiguous"};
     for (size_t i = 0; i < ARRAY_LEN(behaviours); i++) {
-        char *pre = xasprintf(
-            "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s+|\\\\p{N}{1,3}\"},"
-            "\"behavior\":\"%s\",\"invert\":%s},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}]}",
-            behaviours[i], i % 2 ? "true" : "false");
+        char *pre = xasprintf("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+                              "\"Regex\":\"\\\\s+|\\\\p{N}{1,3}\"},"
+                              "\"behavior\":\"%s\",\"invert\":%s},{\"type\":\"ByteLevel\",\"add_prefix_"
+                              "space\":false,\"use_regex\":true}]}",
+                              behaviours[i], i % 2 ? "true" : "false");
         check_hard_strings(open_with(GOLDEN "_gpt2.json", pre, NULL));
         free(pre);
     }
 }
 
-/* ---- rows of the task lm --------------------------------------------------------------------------------
- */
+/* ---- rows of the task lm ------------------------------------------------------------------------------- */
 
 /* The tokens of row 0 of `data` (a JSONL file) cut at max_length. Caller frees. */
 static int32_t *row_ids(const char *data, long max_length, int *n) {
@@ -162,8 +162,8 @@ static void a_huge_row_takes_the_time_of_its_first_words(void **state) {
     free(row_ids(file, 64, &n));
     double t = now_seconds() - t0;
     assert_int_equal(n, 64);
-    if (t > 3)
-        fail_msg("a row of %d MiB took %.1f s", BYTES >> 20, t); /* cut into words as a whole it takes 10 */
+    /* cut into words as a whole it takes 10 */
+    if (t > 3) fail_msg("a row of %d MiB took %.1f s", BYTES >> 20, t);
     free(text);
 }
 

@@ -1,5 +1,5 @@
-/* test_util.c - the promises of harness/base/util.h: strings, files, digests, distances, UTF-8, process figures.
- */
+/* test_util.c - the promises of harness/base/util.h: strings, files, digests, distances, UTF-8, process
+ * figures. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

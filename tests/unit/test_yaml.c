@@ -59,9 +59,9 @@ static void scalars_follow_the_core_schema(void **state) {
     check_json("[null, ~, ]", "[null,null]");
     check_json("a:", "{\"a\":null}");
     check_json("[1., 1.5, .5, 2.5e3]", "[1.0,1.5,0.5,2500.0]");
-    check_json(
-        "[yes, no, on, .inf, .nan, 1_000, 1e, e5, '-', 0x, 0xg, 0o9, .]",
-        "[\"yes\",\"no\",\"on\",\".inf\",\".nan\",\"1_000\",\"1e\",\"e5\",\"-\",\"0x\",\"0xg\",\"0o9\",\".\"]");
+    check_json("[yes, no, on, .inf, .nan, 1_000, 1e, e5, '-', 0x, 0xg, 0o9, .]",
+               "[\"yes\",\"no\",\"on\",\".inf\",\".nan\",\"1_000\",\"1e\",\"e5\",\"-\",\"0x\",\"0xg\","
+               "\"0o9\",\".\"]");
     check_json("{a: {b: [1, x]}}", "{\"a\":{\"b\":[1,\"x\"]}}");
 }
 
@@ -199,8 +199,8 @@ static void a_file_of_100_megabytes_is_refused_without_reading_it_all(void **sta
 /* Every prefix of a document gives a tree or an error. */
 static void truncated_documents_never_crash(void **state) {
     (void)state;
-    const char *text =
-        "name: x # c\nbase: {a: [1, 'two', \"\\u00e9\"], b: |\n    t}\nv:\n  - {m: l, p: {r: [1]}}\n  - &a x\n";
+    const char *text = "name: x # c\nbase: {a: [1, 'two', \"\\u00e9\"], b: |\n    t}\nv:\n  - {m: l, p: {r: "
+                       "[1]}}\n  - &a x\n";
     for (size_t n = 0; n <= strlen(text); n++) {
         struct err e = {0};
         struct ynode *t;

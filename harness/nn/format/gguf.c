@@ -1,9 +1,10 @@
 /* gguf.c - reading a GGUF file, version 2 or 3, little-endian: metadata, tensor list, tokenizer arrays.
  *
  *   "GGUF" u32 version  u64 n_tensors  u64 n_kv
- *   n_kv times       string key, u32 type, value      (string = u64 length, bytes; array = u32 type, u64
- * count, elements) n_tensors times  string name, u32 n_dims, u64 dims[] (innermost first), u32 type, u64
- * offset padding to general.alignment (32), then the tensors' bytes; offsets count from there
+ *   n_kv times       string key, u32 type, value
+ *                    (string = u64 length, bytes; array = u32 type, u64 count, elements)
+ *   n_tensors times  string name, u32 n_dims, u64 dims[] (innermost first), u32 type, u64 offset
+ *   padding to general.alignment (32), then the tensors' bytes; offsets count from there
  *
  * Scalars go to the config object; arrays are stepped over, and the tokenizer's three are only located, so
  * that opening a file with 100,000 tokens and merges costs about a millisecond. Every read goes through
@@ -95,7 +96,7 @@ static int take_name(struct cur *c, const char *what, struct str *s, struct err 
     return 0;
 }
 
-/* ---- metadata ---- */
+/* ---- metadata ------------------------------------------------------------------------------------------ */
 
 /* A fixed-size value as JSON; NULL when it has none (NaN). */
 static json_t *scalar_json(uint32_t type, const uint8_t *p) {
@@ -209,10 +210,10 @@ static int read_kv(struct modelfile *f, struct cur *c, json_t *seen, struct err 
         code = err_set(e, ERR_USER, "%s: the metadata key '%.200s' occurs twice: the file is damaged",
                        c->path, name);
     } else if (type == GT_STRING) {
-        if (!take_str(c, &s))
-            code = cut_off(c, "a metadata string", e);
+        if (!take_str(c, &s)) code = cut_off(c, "a metadata string", e);
+        /* NULL and left out where it is not UTF-8 */
         else
-            value = json_stringn(s.s, s.n); /* NULL and left out where it is not UTF-8 */
+            value = json_stringn(s.s, s.n);
     } else if (type == GT_ARRAY) {
         struct gguf_array a;
         code = skip_array(c, &key, 1, &a, e);
@@ -243,14 +244,14 @@ static int read_metadata(struct modelfile *f, struct cur *c, uint64_t n_kv, stru
     json_decref(seen);
     if (code) return code;
     if (json_integer_value(json_object_get(f->config, "split.count")) > 1)
-        return err_set(
-            e, ERR_USER,
-            "%s: is one part of a split model, which is not implemented: merge the parts (llama.cpp's gguf-split --merge)",
-            c->path);
+        return err_set(e, ERR_USER,
+                       "%s: is one part of a split model, which is not implemented: merge the parts "
+                       "(llama.cpp's gguf-split --merge)",
+                       c->path);
     return 0;
 }
 
-/* ---- tensors ---- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 /* ggml's type numbers. */
 static const struct {
@@ -290,10 +291,10 @@ static int tensor_shape(struct cur *c, struct tensor *t, uint64_t size, uint64_t
     uint64_t n = 1;
     for (int i = 0; i < t->ndim; i++) {
         if (dims[i] == 0 || __builtin_mul_overflow(n, dims[i], &n) || n > 2 * size)
-            return err_set(
-                e, ERR_USER,
-                "%s: tensor '%.200s': dimension %d is %llu, more than the file can hold or none: it is damaged",
-                c->path, t->name, i, (unsigned long long)dims[i]);
+            return err_set(e, ERR_USER,
+                           "%s: tensor '%.200s': dimension %d is %llu, more than the file can hold or none: "
+                           "it is damaged",
+                           c->path, t->name, i, (unsigned long long)dims[i]);
         t->shape[t->ndim - 1 - i] = (int64_t)dims[i];
     }
     uint64_t cols = t->ndim ? dims[0] : 1;
@@ -384,8 +385,8 @@ int gguf_read(struct modelfile *f, const char *path, struct err *e) {
     struct mapped *m = modelfile_map(f, path, e);
     if (!m) return e ? e->code : ERR_USER;
     f->gguf = true;
-    const uint8_t *start =
-        m->map.size ? m->map.data : (const uint8_t *)""; /* an empty file is mapped nowhere */
+    /* an empty file is mapped nowhere */
+    const uint8_t *start = m->map.size ? m->map.data : (const uint8_t *)"";
     struct cur c = {start, start + m->map.size, path};
     const uint8_t *magic = take(&c, 4);
     uint32_t version;
@@ -400,15 +401,15 @@ int gguf_read(struct modelfile *f, const char *path, struct err *e) {
             version & 0xffff ? version : __builtin_bswap32(version), version & 0xffff ? "" : ", big-endian");
     if (!take_u64(&c, &n_tensors) || !take_u64(&c, &n_kv)) return cut_off(&c, "the header", e);
     if (n_tensors > TENSOR_LIMIT || n_kv > KV_LIMIT)
-        return err_set(
-            e, ERR_USER,
-            "%s: claims %llu tensors and %llu metadata entries; at most %d and %d are accepted: it is damaged",
-            path, (unsigned long long)n_tensors, (unsigned long long)n_kv, TENSOR_LIMIT, KV_LIMIT);
+        return err_set(e, ERR_USER,
+                       "%s: claims %llu tensors and %llu metadata entries; at most %d and %d are accepted: "
+                       "it is damaged",
+                       path, (unsigned long long)n_tensors, (unsigned long long)n_kv, TENSOR_LIMIT, KV_LIMIT);
     int code = read_metadata(f, &c, n_kv, e);
     return code ? code : read_tensors(f, &c, &m->map, n_tensors, e);
 }
 
-/* ---- tokenizer ---- */
+/* ---- tokenizer ----------------------------------------------------------------------------------------- */
 
 /* Pointers and lengths of a string array. Returns 0, or an error when it is absent or of another type. */
 static int strings_of(const struct modelfile *f, const struct gguf_array *a, const char *key, const char ***s,
@@ -434,10 +435,10 @@ static int check_bpe(const struct modelfile *f, struct err *e) {
     if (!model)
         return err_set(e, ERR_USER, "%s: has no tokenizer inside (tokenizer.ggml.model is missing)", f->path);
     if (strcmp(model, "gpt2"))
-        return err_set(
-            e, ERR_USER,
-            "%s: its tokenizer is '%.60s'%s, which is not implemented: use a model with byte-level BPE ('gpt2')",
-            f->path, model, !strcmp(model, "llama") ? " (SentencePiece)" : "");
+        return err_set(e, ERR_USER,
+                       "%s: its tokenizer is '%.60s'%s, which is not implemented: use a model with "
+                       "byte-level BPE ('gpt2')",
+                       f->path, model, !strcmp(model, "llama") ? " (SentencePiece)" : "");
     return 0;
 }
 

@@ -4,8 +4,8 @@
  * The formats are read in safetensors.c and gguf.c; this file finds the parts of a folder, keeps the mappings
  * and the list of tensors (sorted by name: lookup is a binary search), and refuses a name that occurs twice.
  *
- * Limit: a file that somebody cuts off while it is mapped ends the process that reads it, with the file's name
- * (map_explain_faults in util.h). */
+ * Limit: a file that somebody cuts off while it is mapped ends the process that reads it, with the file's
+ * name (map_explain_faults in util.h). */
 #include "harness/nn/format/modelfile.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #define JSON_LIMIT ((size_t)16 << 20) /* bytes of config.json and of an index; real ones stay below 2 MB */
 
-/* ---- opening ---- */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static bool has_suffix(const char *s, const char *suffix) {
     size_t n = strlen(s), m = strlen(suffix);
@@ -194,7 +194,7 @@ void modelfile_close(struct modelfile *f) {
     free(f);
 }
 
-/* ---- asking ---- */
+/* ---- asking -------------------------------------------------------------------------------------------- */
 
 bool modelfile_is_gguf(const struct modelfile *f) { return f->gguf; }
 const char *modelfile_path(const struct modelfile *f) { return f->path; }
@@ -228,10 +228,10 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
     if (!file_exists(path) && file_exists(vocab))
         code = tokenizer_open_vocab(ret, f->path, e);
     else if (!file_exists(path))
-        code = err_set(
-            e, ERR_USER,
-            "%s: missing: the model's tokenizer is read from it (save it with a fast tokenizer's save_pretrained)",
-            path);
+        code = err_set(e, ERR_USER,
+                       "%s: missing: the model's tokenizer is read from it (save it with a fast tokenizer's "
+                       "save_pretrained)",
+                       path);
     else
         code = tokenizer_open_json(ret, path, e);
     free(path);
@@ -251,8 +251,14 @@ static int digest_line(struct strbuf *b, const char *path, const char *role, str
 
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
     /* The later ones are those of sentence encoders: what they say changes the vectors. */
-    static const char *const beside[] = {"config.json", "tokenizer.json", "model.safetensors.index.json", "vocab.txt", "modules.json",
-                                         "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"};
+    static const char *const beside[] = {"config.json",
+                                         "tokenizer.json",
+                                         "model.safetensors.index.json",
+                                         "vocab.txt",
+                                         "modules.json",
+                                         "1_Pooling/config.json",
+                                         "sentence_bert_config.json",
+                                         "config_sentence_transformers.json"};
     struct strbuf b = {0};
     int code = 0;
     for (size_t i = 0; f->folder && i < ARRAY_LEN(beside) && !code; i++) {

@@ -1,8 +1,9 @@
 /* modelfile.h - a pretrained model on disk: a Hugging Face folder or a GGUF file, memory-mapped.
  *
- * Folder: config.json, tokenizer.json, model.safetensors or several with model.safetensors.index.json; F32, F16, BF16.
- * GGUF v2/v3: F32, F16, BF16, Q8_0, Q4_0, Q4_1, metadata and tokenizer inside. Everything that the file claims (offsets, sizes, counts) is
- * checked against its length before use; errors name the file and the remedy. */
+ * Folder: config.json, tokenizer.json, model.safetensors or several with model.safetensors.index.json; F32,
+ * F16, BF16. GGUF v2/v3: F32, F16, BF16, Q8_0, Q4_0, Q4_1, metadata and tokenizer inside. Everything that the
+ * file claims (offsets, sizes, counts) is checked against its length before use; errors name the file and the
+ * remedy. */
 #ifndef BENCH_NN_MODELFILE_H
 #define BENCH_NN_MODELFILE_H
 
@@ -19,20 +20,24 @@ struct tensor {
     char *name; /* as in the file */
     enum dtype dtype;
     int ndim;
-    int64_t shape[4];  /* outermost first, as PyTorch prints it: a matrix is [d_out, d_in] (GGUF's order is reversed on reading) */
-    const void *data;  /* in the mapping */
+    /* outermost first, as PyTorch prints it: a matrix is [d_out, d_in] (GGUF's order is reversed on
+     * reading) */
+    int64_t shape[4];
+    const void *data; /* in the mapping */
     size_t bytes;
 };
 
 struct modelfile;
-/* `path`: a folder, a .gguf file, or a .safetensors file (then there is no config). Maps everything; reads no weights. */
+/* `path`: a folder, a .gguf file, or a .safetensors file (then there is no config). Maps everything; reads no
+ * weights. */
 int modelfile_open(struct modelfile **ret, const char *path, struct err *e);
 void modelfile_close(struct modelfile *f); /* accepts NULL; unmaps: weights that point into it die */
 
 bool modelfile_is_gguf(const struct modelfile *f);
 const char *modelfile_path(const struct modelfile *f);
-/* Folder: config.json's object. GGUF: an object of its scalar metadata, keys as in the file ("llama.block_count"); arrays of more than 64 elements are left
- * out. Borrowed. NULL for a bare .safetensors. */
+/* Folder: config.json's object. GGUF: an object of its scalar metadata, keys as in the file
+ * ("llama.block_count"); arrays of more than 64 elements are left out. Borrowed. NULL for a bare
+ * .safetensors. */
 const json_t *modelfile_config(const struct modelfile *f);
 /* NULL when there is none of that name. Borrowed. */
 const struct tensor *modelfile_find(const struct modelfile *f, const char *name);
@@ -41,29 +46,37 @@ const struct tensor *modelfile_at(const struct modelfile *f, int i);
 size_t modelfile_weight_bytes(const struct modelfile *f); /* sum of the tensors' bytes */
 /* Open its tokenizer. Caller frees. */
 int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struct err *e);
-/* A GGUF file's tokenizer as the texts of Hugging Face's tokenizer.json and tokenizer_config.json: the same ids, here and there. For a file whose
- * tokenizer opens. Caller frees both. Error: what those files cannot express, by name. */
-int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config, struct err *e);
-/* SHA-256 over the tensor files, config, tokenizer and what a sentence encoder's folder says beside them (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
+/* A GGUF file's tokenizer as the texts of Hugging Face's tokenizer.json and tokenizer_config.json: the same
+ * ids, here and there. For a file whose tokenizer opens. Caller frees both. Error: what those files cannot
+ * express, by name. */
+int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config,
+                             struct err *e);
+/* SHA-256 over the tensor files, config, tokenizer and what a sentence encoder's folder says beside them
+ * (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
 
-/* A tensor as a weight (1-d: rows 1). Error when it has more than 2 dimensions or too large ones. rope_heads is the caller's to set. */
+/* A tensor as a weight (1-d: rows 1). Error when it has more than 2 dimensions or too large ones. rope_heads
+ * is the caller's to set. */
 int tensor_weight(const struct tensor *t, struct weight *w, struct err *e);
 
-/* Writing: float32 (or given dtype) tensors, atomically (temporary file, fsync, rename). `metadata`: string pairs for __metadata__, or NULL. */
+/* Writing: float32 (or given dtype) tensors, atomically (temporary file, fsync, rename). `metadata`: string
+ * pairs for __metadata__, or NULL. */
 struct tensor_out {
     const char *name;
     enum dtype dtype; /* DT_F32, DT_F16 or DT_BF16: data is already in that type */
     int ndim;
     int64_t shape[4];
     const void *data;
-    bool transposed; /* a float32 matrix whose data lies as [shape[1], shape[0]]: turned while it is written */
-    /* Not NULL: `data` is not looked at. Called once, when the tensor's turn comes: fills `dst` with its elements as float32, in the order in which data would
-     * lie; they are converted to dtype. A value too large for it is an error of the file. */
+    /* a float32 matrix whose data lies as [shape[1], shape[0]]: turned while it is written */
+    bool transposed;
+    /* Not NULL: `data` is not looked at. Called once, when the tensor's turn comes: fills `dst` with its
+     * elements as float32, in the order in which data would lie; they are converted to dtype. A value too
+     * large for it is an error of the file. */
     void (*make)(void *arg, float *dst);
     void *arg;
 };
-int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata, struct err *e);
+int safetensors_write(const char *path, const struct tensor_out *t, int n, const json_t *metadata,
+                      struct err *e);
 /* How many bytes that file has or would have. The data is not read. */
 size_t safetensors_size(const struct tensor_out *t, int n, const json_t *metadata);
 /* NumPy .npy version 1.0, little-endian float32, C order. */

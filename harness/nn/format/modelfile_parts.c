@@ -1,4 +1,5 @@
-/* modelfile_parts.c - the list of tensors and mappings that the readers of formats fill. See modelfile_private.h. */
+/* modelfile_parts.c - the list of tensors and mappings that the readers of formats fill. See
+ * modelfile_private.h. */
 #include "harness/nn/format/modelfile_private.h"
 
 struct mapped *modelfile_map(struct modelfile *f, const char *path, struct err *e) {

@@ -1,13 +1,14 @@
 /* modelfile_write.c - writing tensors: .safetensors and NumPy's .npy, atomically. See modelfile.h.
  *
- * The tensors' bytes go straight from memory to the file, or are made when their turn comes: a model is never in memory twice. */
+ * The tensors' bytes go straight from memory to the file, or are made when their turn comes: a model is never
+ * in memory twice. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/nn/format/outfile.h"
 #include "harness/base/util.h"
 
-/* ---- safetensors ---- */
+/* ---- safetensors --------------------------------------------------------------------------------------- */
 
 static json_t *out_entry(const struct tensor_out *t, size_t begin) {
     json_t *shape = json_array();
@@ -68,7 +69,7 @@ int safetensors_write(const char *path, const struct tensor_out *t, int n, const
     return outfile_close(&o, e);
 }
 
-/* ---- npy ---- */
+/* ---- npy ----------------------------------------------------------------------------------------------- */
 
 int npy_write(const char *path, const float *data, int ndim, const int64_t *shape, struct err *e) {
     struct strbuf h = {0};

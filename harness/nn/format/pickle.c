@@ -201,11 +201,11 @@ static void push_class(struct pickle *p, const char *module, size_t nm, const ch
         return push(p, x);
     }
     if (!p->failed)
-        err_set(
-            p->e, ERR_USER,
-            "it asks for %.*s.%.*s, which a checkpoint of tensors has no use for: refused, and nothing of it was executed (save "
-            "the state dict alone)",
-            (int)MIN_OF(nm, 80), module, (int)MIN_OF(nn, 80), name);
+        err_set(p->e, ERR_USER,
+                "it asks for %.*s.%.*s, which a checkpoint of tensors has no use for: refused, and nothing "
+                "of it was executed (save "
+                "the state dict alone)",
+                (int)MIN_OF(nm, 80), module, (int)MIN_OF(nn, 80), name);
     p->failed = true;
 }
 

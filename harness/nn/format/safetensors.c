@@ -106,11 +106,11 @@ static int entry_span(struct st *s, const char *name, const json_t *entry, uint6
         return err_set(e, ERR_USER, "%s: tensor '%.200s' has no pair of data_offsets", s->path, name);
     json_int_t begin = json_integer_value(b), end = json_integer_value(n);
     if (end < begin || (uint64_t)end > s->size)
-        return err_set(
-            e, ERR_USER,
-            "%s: tensor '%.200s' claims bytes %lld to %lld, but there are %llu: the file is cut off or damaged, "
-            "fetch it again",
-            s->path, name, (long long)begin, (long long)end, (unsigned long long)s->size);
+        return err_set(e, ERR_USER,
+                       "%s: tensor '%.200s' claims bytes %lld to %lld, but there are %llu: the file is cut "
+                       "off or damaged, "
+                       "fetch it again",
+                       s->path, name, (long long)begin, (long long)end, (unsigned long long)s->size);
     if ((uint64_t)(end - begin) != bytes)
         return err_set(
             e, ERR_USER,

@@ -79,8 +79,7 @@ static const char *rule_name(const json_t *root) {
     return name;
 }
 
-/* ---- vocabulary and merges -------------------------------------------------------------------------------
- */
+/* ---- vocabulary and merges ----------------------------------------------------------------------------- */
 
 static void set_token(struct tokenizer_gguf *g, json_int_t id, const char *text, size_t len, int type) {
     ((const char **)(uintptr_t)g->tokens)[id] = text;
@@ -135,8 +134,7 @@ static int read_merges(struct source *s, struct err *e) {
     return 0;
 }
 
-/* ---- tokenizer_config.json -------------------------------------------------------------------------------
- */
+/* ---- tokenizer_config.json ----------------------------------------------------------------------------- */
 
 /* A token that is named there, as text or as an object with its content: its id, or -1. */
 static int named_id(const struct source *s, const char *key) {
@@ -166,8 +164,7 @@ static const char *chat_template(struct source *s, const char *dir) {
     return s->template_file;
 }
 
-/* ---- both kinds of source --------------------------------------------------------------------------------
- */
+/* ---- both kinds of source ------------------------------------------------------------------------------ */
 
 static int read_folder(struct source *s, const struct modelfile *f, struct err *e) {
     struct tokenizer *t;

@@ -20,7 +20,7 @@ static json_t *token_text(const struct tokenizer_gguf *g, int id) {
     return json_stringn(g->tokens[id], g->token_len[id]);
 }
 
-/* ---- model */
+/* ---- model --------------------------------------------------------------------------------------------- */
 
 /* NULL: a token's text is not UTF-8 or holds a NUL. */
 static json_t *vocab_json(const struct tokenizer_gguf *g, struct err *e) {
@@ -83,7 +83,7 @@ static json_t *added_json(const struct tokenizer_gguf *g) {
     return list;
 }
 
-/* ---- pre_tokenizer */
+/* ---- pre_tokenizer ------------------------------------------------------------------------------------- */
 
 static json_t *byte_level(bool prefix_space, bool use_regex) {
     return json_pack("{ss,sb,sb,sb}", "type", "ByteLevel", "add_prefix_space", prefix_space, "trim_offsets",
@@ -113,7 +113,7 @@ json_t *gguf_pre_json(const struct gguf_pre *pre, bool prefix_space, struct err 
     return one;
 }
 
-/* ---- post_processor */
+/* ---- post_processor ------------------------------------------------------------------------------------ */
 
 static void add_special(json_t *single, json_t *pair, json_t *tokens, const struct tokenizer_gguf *g,
                         int id) {
@@ -144,7 +144,7 @@ static json_t *post_json(const struct tokenizer_gguf *g) {
                      "special_tokens", tokens);
 }
 
-/* ---- the files */
+/* ---- the files ----------------------------------------------------------------------------------------- */
 
 static char *dump(json_t *j) {
     char *text = json_dumps(j, JSON_INDENT(2));

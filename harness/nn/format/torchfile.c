@@ -52,8 +52,7 @@ static void add_blob(struct reader *r, const char *key, size_t key_len, const ui
     r->blobs[r->nblobs++] = (struct blob){key, key_len, at, bytes};
 }
 
-/* ---- zip
- * --------------------------------------------------------------------------------------------------- */
+/* ---- zip ----------------------------------------------------------------------------------------------- */
 
 /* The end record: its signature, with a comment of the length that it says behind it. */
 static const uint8_t *find_end(const struct map *m) {
@@ -109,8 +108,7 @@ static int read_zip(struct reader *r) {
     return rc;
 }
 
-/* ---- tensors
- * ------------------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static const size_t element[] = {[PICKLE_F32] = 4, [PICKLE_F16] = 2, [PICKLE_BF16] = 2, [PICKLE_F64] = 8};
 
@@ -214,8 +212,7 @@ static int read_root(struct reader *r, const struct pickle_node *root) {
     return walk(r, "", root, 0);
 }
 
-/* ---- the older form
- * ------------------------------------------------------------------------------------------ */
+/* ---- the older form ------------------------------------------------------------------------------------ */
 
 /* Does a pickle with the magic number 0x1950a86a20f9469cfc6c stand here? (LONG1, ten bytes) */
 static bool is_old(const struct map *m) {
@@ -258,8 +255,9 @@ static int read_storages(struct reader *r, const struct pickle_node *root, const
 
 static int read_old(struct reader *r) {
     enum {
+        /* magic, version, machine: a dictionary of flags, which must be of a little-endian one as all are */
         HEAD = 3
-    }; /* magic, version, machine: a dictionary of flags, which must be of a little-endian one as all are */
+    };
     struct pickle *p[2] = {0};
     struct pickle_node *root[2] = {0}, *ignored;
     const uint8_t *at = r->map.data + 15, *end = r->map.data + r->map.size;
@@ -283,8 +281,7 @@ static int read_old(struct reader *r) {
     return rc;
 }
 
-/* ---- opening
- * --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static int read_file(struct reader *r) {
     const struct map *m = &r->map;

@@ -13,8 +13,9 @@
 #include "harness/base/err.h"
 
 struct torch_tensor {
-    char *name; /* keys joined by '.': "transformer.h.0.attn.c_attn.lora_A"; wrappers such as
-                   "model_state_dict" are part of it */
+    /* keys joined by '.': "transformer.h.0.attn.c_attn.lora_A"; wrappers such as "model_state_dict" are part
+     * of it */
+    char *name;
     int ndim;
     int64_t shape[4];
     float *data; /* contiguous */

@@ -3,11 +3,17 @@
  *
  * A panel of 32 queries sits in the lanes; scores are S^T [keys][32], so softmax needs no reduction across
  * lanes, and a lane's own [start, lim) masks the keys of other sequences. Forward keeps the running maximum
- * and sum over pieces of at most KEYS keys (Milakov & Gimelshein, 1805.02867; Dao et al., 2205.14135),
- * backward recomputes P from the saved log-sum-exp: pass 1, per query panel and head:  P, dP = dO V^T, D =
- * sum P dP, dS = scale P (dP - D), dQ = dS K pass 2, per key panel and kv head: P and dP again with the keys
- * in the lanes, dV = P^T dO, dK = dS^T Q, summed over the query heads of the group and the query panels in
- * order. Every output has one writer: no atomics, and the same bits for any number of threads. Limit: about
+ * and sum over pieces of at most KEYS keys (Milakov & Gimelshein, 1805.02867; Dao et al., 2205.14135);
+ * backward recomputes P from the saved log-sum-exp:
+ *
+ *   pass 1, per query panel and head:  P, dP = dO V^T, D = sum P dP, dS = scale P (dP - D), dQ = dS K
+ *   pass 2, per key panel and kv head: P and dP again with the keys in the lanes, dV = P^T dO, dK = dS^T Q,
+ *                                      summed over the query heads of the group and the query panels in order
+ *
+ * Shapes: np panels of tokens, H query heads, G key/value heads, hd features of a head; [np][f][32] are
+ * panels (panel.h).
+ *
+ * Every output has one writer: no atomics, and the same bits for any number of threads. Limit: about
  * 50,000 panels in a batch (the shared scratch holds the key limits). */
 #include <math.h>
 #include <string.h>
@@ -30,9 +36,9 @@ struct reach {
 struct att_job {
     const struct attention *a;
     const struct kernels *k;
-    const int32_t *start, *lim;
-    const struct reach *reach;
-    double pairs; /* about how many (query, key) pairs there are */
+    const int32_t *start, *lim; /* [np * 32], by query */
+    const struct reach *reach;  /* [np] */
+    double pairs;               /* about how many (query, key) pairs there are */
 };
 
 static struct att_job att_start(struct team *t, const struct attention *a) {
@@ -73,8 +79,7 @@ static void scores(const struct att_job *j, float *out, const float *w, const fl
     j->k->mm(out, PANEL, 0, PANEL, 1, &s, 1, NULL, false, NULL);
 }
 
-/* ---- forward --------------------------------------------------------------------------------------------
- */
+/* ---- forward ------------------------------------------------------------------------------------------- */
 
 /* One piece of keys: o, max and sum are brought up to date. */
 static void forward_piece(const struct att_job *j, float *o, float *max, float *sum, float *s, int p,
@@ -91,8 +96,8 @@ static void forward_piece(const struct att_job *j, float *o, float *max, float *
         j->k->score_max(at, PANEL, a->scale, kp * PANEL, start, lim, is_masked(&j->reach[p], kp), max);
         segs[kp - k0] = (struct seg){.w = head_at(v, ldv, kp, kvh, a->hd), .ws = PANEL, .x = at, .k = PANEL};
     }
-    for (int i = 0; i < PANEL; i++)
-        safe[i] = max[i] == -INFINITY ? 0 : max[i]; /* a lane that has seen no key yet */
+    /* a lane that has seen no key yet */
+    for (int i = 0; i < PANEL; i++) safe[i] = max[i] == -INFINITY ? 0 : max[i];
     if (!first) {
         for (int i = 0; i < PANEL; i++) {
             old[i] = old[i] == -INFINITY ? 0 : expf(old[i] - safe[i]);
@@ -130,13 +135,17 @@ void attention_forward(struct team *t, const struct attention *a, float *o, int 
     }
 }
 
-/* ---- backward -------------------------------------------------------------------------------------------
- */
+/* ---- backward ------------------------------------------------------------------------------------------ */
 
 struct att_grad {
-    const float *q, *k, *v, *d_o, *lse;
+    const float *q;     /* [np][H hd][32], with ldq features per panel */
+    const float *k, *v; /* [np][G hd][32], with ldk, ldv */
+    const float *d_o;   /* [np][H hd][32], with lddo */
+    const float *lse;   /* [np][H][32] */
     int ldq, ldk, ldv, lddo;
-    float *delta, *dq, *dk, *dv;
+    float *delta;   /* [np][H][32] */
+    float *dq;      /* [np][H hd][32], with lddq */
+    float *dk, *dv; /* [np][G hd][32], with lddk, lddv */
     int lddq, lddk, lddv;
 };
 

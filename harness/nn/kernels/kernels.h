@@ -40,7 +40,8 @@ struct kernels {
      * NULL. */
     void (*mm)(float *y, ptrdiff_t ys, ptrdiff_t yp, int m, int np, const struct seg *s, int ns,
                const float *bias, bool add, struct fetch *f);
-    /* One token, features apart by 1: y[i] += sum over kk < k of A(i, kk) x[kk], i < m, A(i, kk) = w[i*ws + kk] or w[kk*ws + i]. */
+    /* One token, features apart by 1: y[i] += sum over kk < k of A(i, kk) x[kk], i < m, A(i, kk) = w[i*ws +
+     * kk] or w[kk*ws + i]. */
     void (*narrow_rows)(float *y, const float *w, ptrdiff_t ws, int m, const float *x, int k);
     void (*narrow_cols)(float *y, const float *w, ptrdiff_t ws, int m, const float *x, int k);
     /* 32 x 32: dst[j*ds + i] = src[i*ss + j]. */
@@ -59,10 +60,10 @@ struct kernels {
 
     /* One panel of m (or d) features. v NULL: ones. */
     void (*row_scale)(float *y, const float *x, const float *v, float s, int m, bool add);
-    /* Features f0..f0+n-1 (f0 a multiple of 8; x and y point at them): y = (add ? y : 0) + s*x where the 16 random bits of (key, counter of the
-     * lane, feature) are not below `below`. */
-    void (*dropout)(float *y, const float *x, int f0, int n, const uint32_t key[2], const uint32_t c[3][PANEL],
-                    int below, float s, bool add);
+    /* Features f0..f0+n-1 (f0 a multiple of 8; x and y point at them): y = (add ? y : 0) + s*x where the 16
+     * random bits of (key, counter of the lane, feature) are not below `below`. */
+    void (*dropout)(float *y, const float *x, int f0, int n, const uint32_t key[2],
+                    const uint32_t c[3][PANEL], int below, float s, bool add);
     void (*lane_scale)(float *y, const float *f, int m); /* y[i][lane] *= f[lane] */
     void (*lane_axpy)(float *y, const float *x, const float *f,
                       int m); /* y[i][lane] += f[lane] * x[i][lane] */

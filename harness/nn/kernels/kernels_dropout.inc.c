@@ -1,7 +1,9 @@
 /* kernels_dropout.inc.c - dropout by counter-based random numbers. Part of kernels.inc.c. */
 
-/* Philox4x32-10 (rng.c has it for one counter) for the 32 tokens of a panel: counter {block, c[0], c[1], c[2]} of each lane. */
-static void philox_lanes(uint32_t r[4][PANEL], const uint32_t key[2], uint32_t block, const uint32_t c[3][PANEL]) {
+/* Philox4x32-10 (rng.c has it for one counter) for the 32 tokens of a panel: counter {block, c[0], c[1],
+ * c[2]} of each lane. */
+static void philox_lanes(uint32_t r[4][PANEL], const uint32_t key[2], uint32_t block,
+                         const uint32_t c[3][PANEL]) {
     for (int i = 0; i < PANEL; i++) {
         uint32_t x0 = block, x1 = c[0][i], x2 = c[1][i], x3 = c[2][i], k0 = key[0], k1 = key[1];
 #pragma GCC unroll 10
@@ -19,8 +21,8 @@ static void philox_lanes(uint32_t r[4][PANEL], const uint32_t key[2], uint32_t b
 }
 
 /* A block of random numbers serves eight features: halves of its four words, low half first. */
-static void dropout(float *y, const float *x, int f0, int n, const uint32_t key[2], const uint32_t c[3][PANEL], int below, float s,
-                    bool addto) {
+static void dropout(float *y, const float *x, int f0, int n, const uint32_t key[2],
+                    const uint32_t c[3][PANEL], int below, float s, bool addto) {
     for (int f = 0; f < n; f += 8) {
         uint32_t r[4][PANEL];
         philox_lanes(r, key, (uint32_t)(f0 + f) / 8, c);

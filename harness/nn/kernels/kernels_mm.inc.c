@@ -158,8 +158,7 @@ static void mm(float *y, ptrdiff_t ys, ptrdiff_t yp, int m, int np, const struct
     }
 }
 
-/* ---- transposition: log2(VL) rounds of interleaving rows i and i + VL/2
- * ------------------------------------------------ */
+/* ---- transposition: log2(VL) rounds of interleaving rows i and i + VL/2 -------------------------------- */
 
 #if VL == 16
 #define INTERLEAVE_LO                                                                                        \

@@ -43,13 +43,14 @@ static void gelu_grad(float *dg, const float *dh, const float *g, size_t n) {
     }
 }
 
-/* GELU itself, x F(x) with F the normal distribution. F(-a) = e^(-a^2/2) t P(t) with t = 1/(1 + 0.35 a), a >= 0: the polynomial was
- * fitted to that ratio for a up to 14 (least squares, reweighted towards the smallest worst relative error: 3e-8, 1.4e-7 as
- * evaluated here), beyond which the factor before it is zero. So small F keep their digits. *e: the factor, which the gradient wants
- * too. */
+/* GELU itself, x F(x) with F the normal distribution. F(-a) = e^(-a^2/2) t P(t) with t = 1/(1 + 0.35 a), a >=
+ * 0: the polynomial was fitted to that ratio for a up to 14 (least squares, reweighted towards the smallest
+ * worst relative error: 3e-8, 1.4e-7 as evaluated here), beyond which the factor before it is zero. So small
+ * F keep their digits. *e: the factor, which the gradient wants too. */
 INLINE vec normal_v(vec x, vec *e) {
-    static const float p[] = {1.396214068e-01f,  1.398618817e-01f,  1.198327765e-01f, 1.055083796e-01f, -2.311073802e-02f,
-                              1.591754854e-01f, -2.557154298e-01f, 1.439722776e-01f, -2.914604917e-02f};
+    static const float p[] = {1.396214068e-01f,  1.398618817e-01f,  1.198327765e-01f,
+                              1.055083796e-01f,  -2.311073802e-02f, 1.591754854e-01f,
+                              -2.557154298e-01f, 1.439722776e-01f,  -2.914604917e-02f};
     vec a = select_v(x > 0, x, -x), t = 1.0f / (1.0f + 0.35f * a), s = splat(p[8]);
     *e = exp_v(x * x * -0.5f);
 #pragma GCC unroll 8
@@ -100,7 +101,7 @@ static void lane_axpy(float *y, const float *x, const float *f, int m) {
         }
 }
 
-/* ---- RMSNorm ------------------------------------------------------------------------------------------ */
+/* ---- RMSNorm ------------------------------------------------------------------------------------------- */
 
 /* Sum over features of x*x (or of x*gamma*dy) for VL lanes, four partial sums to hide the latency. */
 INLINE vec square_sum(const float *x, int d) {
@@ -148,7 +149,7 @@ static void rmsnorm_grad(float *dx, float *inv, const float *x, const float *gam
     }
 }
 
-/* ---- LayerNorm ---------------------------------------------------------------------------------------- */
+/* ---- LayerNorm ----------------------------------------------------------------------------------------- */
 
 /* Mean and 1/sigma of VL lanes: the mean first, then the squares around it, so that a large mean costs no
  * digits. */
@@ -205,8 +206,7 @@ static void rope(float *x, const float *c, const float *s, int half, bool invers
     }
 }
 
-/* ---- sums over tokens ------------------------------------------------------------------------------------
- */
+/* ---- sums over tokens ---------------------------------------------------------------------------------- */
 
 static float sum(const float *a, ptrdiff_t sa, int np) {
     vec s[NV] = {{0}};
@@ -250,8 +250,7 @@ static float dot_normed(const float *a, ptrdiff_t sa, const float *b, ptrdiff_t 
     return hsum(s[0]);
 }
 
-/* ---- vectors --------------------------------------------------------------------------------------------
- */
+/* ---- vectors ------------------------------------------------------------------------------------------- */
 
 static double sum_squares(const float *x, size_t n) {
     double a[16] = {0}, t = 0;

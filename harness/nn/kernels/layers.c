@@ -89,8 +89,7 @@ void panel_scatter(struct team *t, float *y, int ldy, int np_y, const float *x, 
     }
 }
 
-/* ---- embedding -------------------------------------------------------------------------------------------
- */
+/* ---- embedding ----------------------------------------------------------------------------------------- */
 
 void embed_block(float *dst, const struct weight *E, const int32_t *ids, int n, int f0, int w, float *local) {
     for (int j = 0; j < n; j++) weight_expand(E, ids[j], 1, f0, w, local + (size_t)j * (EMBED_COLS + 16), w);
@@ -127,8 +126,7 @@ void embed_backward(struct team *t, float *dE, int d, const float *dx, int ldx, 
     }
 }
 
-/* ---- RMSNorm
- * ----------------------------------------------------------------------------------------------- */
+/* ---- RMSNorm ------------------------------------------------------------------------------------------- */
 
 void rmsnorm_forward(struct team *t, float *y, int ldy, const float *x, int ldx, const float *gamma, int d,
                      int np, float eps) {
@@ -212,8 +210,7 @@ void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, floa
     }
 }
 
-/* ---- rotary positions
- * ----------------------------------------------------------------------------------------- */
+/* ---- rotary positions ---------------------------------------------------------------------------------- */
 
 void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta) {
     int half = hd / 2;
@@ -249,8 +246,7 @@ void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int3
     }
 }
 
-/* ---- vectors: chunks of VEC_CHUNK floats, whatever the number of threads
- * ---------------------------------------- */
+/* ---- vectors: chunks of VEC_CHUNK floats, whatever the number of threads ------------------------------- */
 
 enum { VEC_CHUNK = 64 << 10 };
 

@@ -25,7 +25,7 @@ enum {
     MAX_TERMS = 16,
 };
 
-/* ---- products ----------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 /* One piece [k0, k0 + k) of the sum of a term. */
 struct piece {
@@ -181,8 +181,7 @@ void panel_mm(struct team *t, float *y, int ldy, int m, int np, const struct ter
     }
 }
 
-/* ---- gradients of weights ---------------------------------------------------------------------------------
- */
+/* ---- gradients of weights ------------------------------------------------------------------------------ */
 
 /* out (m x n at ld, n <= 32) += the tile sum over np panels of a[i] * bt[..n]; bt is [np*32][32]. A partial
  * tile goes through `tmp`; with `flip` the tile is transposed on its way out. */
@@ -211,8 +210,8 @@ static void outer_item(const struct kernels *k, float *out, int ld, bool flip, c
             for (int p = 0; p < n; p++) {
                 float *to = local + ((size_t)(j - j0) * n + (size_t)p * PANEL) * PANEL;
                 const float *from = b + ((size_t)(p0 + p) * ldb + j) * PANEL;
-                if (j1 - j <
-                    PANEL) { /* the rows beyond the last feature belong to somebody else: read zeros */
+                /* the rows beyond the last feature belong to somebody else: read zeros */
+                if (j1 - j < PANEL) {
                     memset(tmp, 0, sizeof(float) * PANEL * PANEL);
                     memcpy(tmp, from, sizeof(float) * PANEL * (size_t)(j1 - j));
                     from = tmp;
@@ -281,8 +280,7 @@ void panel_row_dot(struct team *t, float *d, const float *a, int lda, const floa
     }
 }
 
-/* ---- elementwise: work is cut over (panel, feature) rows
- * ---------------------------------------------------- */
+/* ---- elementwise: work is cut over (panel, feature) rows ----------------------------------------------- */
 
 /* The next run of features of one panel in the row range [*at, hi): panel *p, first feature *f. Returns their
  * number. */

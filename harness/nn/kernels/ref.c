@@ -7,8 +7,7 @@
 
 #include "harness/base/util.h"
 
-/* ---- stored types -----------------------------------------------------------------------------------------
- */
+/* ---- stored types -------------------------------------------------------------------------------------- */
 
 static float ref_half(const uint8_t *p) {
     unsigned h = (unsigned)p[0] | (unsigned)p[1] << 8, e = h >> 10 & 31, f = h & 1023;
@@ -41,8 +40,8 @@ static float ref_element(enum dtype t, const uint8_t *row, int j) {
         return (float)((i < 16 ? b[2 + i] & 15 : b[2 + i - 16] >> 4) - 8) * ref_half(b);
     case DT_Q4_1: {
         b = row + (size_t)(j / 32) * 20;
-        volatile float qd =
-            (float)(i < 16 ? b[4 + i] & 15 : b[4 + i - 16] >> 4) * ref_half(b); /* rounded: no fma */
+        /* rounded: no fma */
+        volatile float qd = (float)(i < 16 ? b[4 + i] & 15 : b[4 + i - 16] >> 4) * ref_half(b);
         return qd + ref_half(b + 2);
     }
     default:
@@ -65,8 +64,7 @@ void ref_expand(const struct weight *w, float *dst) {
     }
 }
 
-/* ---- products
- * ------------------------------------------------------------------------------------------------ */
+/* ---- products ------------------------------------------------------------------------------------------ */
 
 void ref_mm(double *y, const double *x, const double *w, bool trans, int n, int m, int k) {
     for (int t = 0; t < n; t++)
@@ -82,8 +80,7 @@ void ref_outer(double *dw, const double *dy, const double *x, int n, int m, int 
             for (int j = 0; j < k; j++) dw[(size_t)i * k + j] += dy[(size_t)t * m + i] * x[(size_t)t * k + j];
 }
 
-/* ---- layers
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- layers -------------------------------------------------------------------------------------------- */
 
 static double ref_inverse_rms(const double *x, int d, double eps) {
     double s = 0;
@@ -192,8 +189,7 @@ void ref_silu_mul_grad(double *dg, double *du, const double *dh, const double *g
     }
 }
 
-/* ---- attention
- * --------------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
 /* Softmax of token t, head h into p[start..end). Returns the log-sum-exp; *s0, *s1 the range. */
 static double ref_softmax(const struct ref_attention *a, double *p, int t, int h, const double *q,
@@ -263,8 +259,7 @@ void ref_attention_grad(const struct ref_attention *a, double *dq, double *dk, d
     free(dp);
 }
 
-/* ---- cross-entropy
- * ------------------------------------------------------------------------------------------------- */
+/* ---- cross-entropy ------------------------------------------------------------------------------------- */
 
 void ref_xent(double *nll, int32_t *top1, double *dh, double *dE, double *dbias, const double *E,
               const double *bias, const double *h, int n, int d, int V, const int32_t *target, double scale) {

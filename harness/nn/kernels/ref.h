@@ -24,7 +24,8 @@ void ref_rmsnorm(double *y, const double *x, const double *gamma, int n, int d, 
 /* dx += , dgamma += */
 void ref_rmsnorm_grad(double *dx, double *dgamma, const double *x, const double *gamma, const double *dy,
                       int n, int d, double eps);
-void ref_layernorm(double *y, const double *x, const double *gamma, const double *beta, int n, int d, double eps);
+void ref_layernorm(double *y, const double *x, const double *gamma, const double *beta, int n, int d,
+                   double eps);
 /* dx += , dgamma += , dbeta += */
 void ref_layernorm_grad(double *dx, double *dgamma, double *dbeta, const double *x, const double *gamma,
                         const double *dy, int n, int d, double eps);

@@ -37,8 +37,7 @@ static inline void team_range(long items, long *lo, long *hi) {
     *hi = items * (i + 1) / n;
 }
 
-/* ---- serial pieces that several files use; `local` is scratch of the calling thread
- * -------------------------------------- */
+/* ---- serial pieces that several files use; `local` is scratch of the calling thread -------------------- */
 
 enum {
     EMBED_COLS = 512,

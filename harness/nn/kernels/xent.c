@@ -6,7 +6,9 @@
  *
  * Work items are (up to 8 panels) x (a part of the vocabulary); the number of parts depends on the shape
  * alone and the parts are merged in order, so the bits do not depend on the threads. The head's own gradient
- * needs the final sums: a second pass. */
+ * needs the final sums: a second pass.
+ *
+ * Shapes: n tokens in np panels, d features, V words of the vocabulary; [np][d][32] are panels (panel.h). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -36,15 +38,17 @@ enum { STATS = (sizeof(struct stats) / sizeof(float) + 15) / 16 * 16 };
 
 struct job {
     const struct kernels *k;
-    const struct weight *E;
-    const float *bias, *h;
+    const struct weight *E; /* [V, d] */
+    const float *bias;      /* [V], or NULL */
+    const float *h;         /* [np][ldh][32] */
     int ldh, n, np, d, V;
-    const int32_t *target;
+    const int32_t *target; /* [n], in 0..V-1 */
     float scale;
     int chunk, ld; /* rows at a time, floats per row in scratch */
     int groups, parts;
     struct stats *st;
-    float *dh, *partial; /* part 0 sums in dh, part v > 0 in partial + (v-1) np d 32 */
+    float *dh;      /* [np][lddh][32]: part 0 sums here, */
+    float *partial; /* [parts - 1][np][d][32]: part v > 0 in the (v-1)th */
     int lddh;
     bool top1;
 };

@@ -82,7 +82,7 @@ void token_ids_add(struct token_ids *ids, int id) {
     ids->v[ids->n++] = id;
 }
 
-/* ---- hashing */
+/* ---- hashing ------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_bytes(const void *bytes, size_t n) {
     const uint8_t *p = bytes;
@@ -150,7 +150,7 @@ static struct merge *merge_slot(struct merge *m, uint32_t n, uint64_t pair) {
     return &m[i];
 }
 
-/* ---- vocabulary */
+/* ---- vocabulary ---------------------------------------------------------------------------------------- */
 
 struct bpe *bpe_new(int n_tokens, int n_merges) {
     struct bpe *b = xcalloc(1, sizeof *b);
@@ -246,8 +246,8 @@ enum bpe_merge bpe_add_merge(struct bpe *b, const char *left, size_t n_left, con
     if (id < 0) return BPE_NO_RESULT;
     uint64_t pair = (uint64_t)l << 32 | (uint32_t)r;
     struct merge *m = merge_slot(b->merges, b->n_merge_slots, pair);
-    bool is_new =
-        m->pair == UINT64_MAX; /* a repeated pair takes its last rank, as the reference's table does */
+    /* a repeated pair takes its last rank, as the reference's table does */
+    bool is_new = m->pair == UINT64_MAX;
     *m = (struct merge){pair, b->n_ranks++, id};
     if (is_new && 2 * (uint64_t)++b->n_merges > b->n_merge_slots) {
         struct merge *bigger = merges_new(2 * b->n_merge_slots);
@@ -261,7 +261,7 @@ enum bpe_merge bpe_add_merge(struct bpe *b, const char *left, size_t n_left, con
     return BPE_MERGED;
 }
 
-/* ---- the byte alphabet */
+/* ---- the byte alphabet --------------------------------------------------------------------------------- */
 
 /* Printable Latin-1 characters stand for themselves; the other 68 bytes, in order, for U+0100 and up. */
 static bool is_itself(int byte) {
@@ -325,7 +325,7 @@ void bpe_decode(const struct bpe *b, int id, struct strbuf *out) {
     }
 }
 
-/* ---- merging */
+/* ---- merging ------------------------------------------------------------------------------------------- */
 
 static const struct merge *merge_of(const struct bpe *b, int left, int right) {
     const struct merge *m =
@@ -446,7 +446,7 @@ static void encode_uncached(struct bpe *b, const uint8_t *w, size_t n, struct to
     }
 }
 
-/* ---- the word cache */
+/* ---- the word cache ------------------------------------------------------------------------------------ */
 
 static void cache_add(struct bpe *b, const char *word, size_t n, uint32_t hash, const int32_t *ids,
                       int n_ids) {

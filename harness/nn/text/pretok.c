@@ -64,7 +64,7 @@ int pretok_add_split(struct pretok *p, const char *pattern, size_t n, bool liter
     return rc;
 }
 
-/* ---- classes of characters */
+/* ---- classes of characters ----------------------------------------------------------------------------- */
 
 static const uint8_t ascii_class[128] = {
     ['\t'] = UNI_SPACE,         ['\n'] = UNI_SPACE,         ['\v'] = UNI_SPACE,
@@ -88,7 +88,7 @@ static size_t run_end(const char *s, size_t i, size_t n, enum uniclass cls) {
     return i;
 }
 
-/* ---- the steps */
+/* ---- the steps ----------------------------------------------------------------------------------------- */
 
 static void run_step(struct pretok *p, int step, const char *s, size_t n);
 

@@ -36,7 +36,7 @@ struct split {
     bool stopped;
 };
 
-/* ---- vetting */
+/* ---- vetting ------------------------------------------------------------------------------------------- */
 
 static int refuse(struct err *e, const char *what, const char *pattern) {
     return err_set(e, ERR_USER,
@@ -165,7 +165,7 @@ static int pattern_vet(const char *pattern, size_t n, struct strbuf *out, struct
     return 0;
 }
 
-/* ---- making */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
 int split_new(struct split **ret, const char *pattern, size_t n, bool literal, enum split_behavior behavior,
               bool invert, struct err *e) {
@@ -225,7 +225,7 @@ void split_free(struct split *s) {
     free(s);
 }
 
-/* ---- matching */
+/* ---- matching ------------------------------------------------------------------------------------------ */
 
 /* The text, or a copy of equal length in which stand-ins replace what PCRE2 does not classify as the
  * reference does. */
@@ -234,8 +234,8 @@ static const char *shadow_text(struct split *s, const char *text, size_t n) {
     int len;
     for (size_t i = 0; i < n; i += (size_t)len) {
         len = 1;
-        if ((unsigned char)text[i] < 0xE0)
-            continue; /* stand-ins begin at U+0897; a continuation byte is skipped too */
+        /* stand-ins begin at U+0897; a continuation byte is skipped too */
+        if ((unsigned char)text[i] < 0xE0) continue;
         int32_t c = uniclass_next(text + i, n - i, &len), other = uniclass_standin(c);
         if (other == c) continue;
         if (!copied) {

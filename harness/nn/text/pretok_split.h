@@ -12,8 +12,8 @@ int split_new(struct split **ret, const char *pattern, size_t n, bool literal, e
               bool invert, struct err *e);
 void split_free(struct split *s); /* accepts NULL */
 
-/* Tell of the pieces [start, end) of text[0..n), in order, each as soon as it is found; empty ones may occur. tell() returning false ends it. Not
- * reentrant for one s. */
+/* Tell of the pieces [start, end) of text[0..n), in order, each as soon as it is found; empty ones may occur.
+ * tell() returning false ends it. Not reentrant for one s. */
 typedef bool split_tell(void *ctx, size_t start, size_t end);
 void split_run(struct split *s, const char *text, size_t n, split_tell *tell, void *ctx);
 

@@ -3,8 +3,8 @@
  * Encoding: repair UTF-8; find added tokens in the raw text; between them normalise (NFC or nothing), find
  * the added tokens that match normalised text, cut what is left into words (pretok.h) and merge each word
  * (bpe.h). Of added tokens that begin at the same place the longest wins. Limits: text below 2 GiB. A byte
- * whose token is missing from the vocabulary is dropped, as the reference does. With WordPiece the normaliser and the words are BERT's
- * (berttext.h). */
+ * whose token is missing from the vocabulary is dropped, as the reference does. With WordPiece the normaliser
+ * and the words are BERT's (berttext.h). */
 #include "harness/nn/text/tokenizer_impl.h"
 
 #include <limits.h>
@@ -13,7 +13,7 @@
 
 #include "harness/nn/text/uniclass.h"
 
-/* ---- added tokens */
+/* ---- added tokens -------------------------------------------------------------------------------------- */
 
 static void trie_add(struct trie *tr, const char *text, size_t n, int added, bool special) {
     if (tr->n == 0) {
@@ -112,7 +112,7 @@ int tokenizer_seal(struct tokenizer *t, bool ignore_merges) {
     return bpe_finish(t->bpe, ignore_merges);
 }
 
-/* ---- encoding */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 struct encoding {
     struct tokenizer *t;
@@ -221,7 +221,7 @@ void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool
     cut_added(&enc, &t->raw, text, n, encode_segment);
 }
 
-/* ---- decoding and questions */
+/* ---- decoding and questions ---------------------------------------------------------------------------- */
 
 /* The text of an id: of an added token, or of the model's own. */
 static const char *text_of(const struct tokenizer *t, int id, size_t *n) {
@@ -231,7 +231,8 @@ static const char *text_of(const struct tokenizer *t, int id, size_t *n) {
     return t->added[k].text;
 }
 
-static void decode_wordpiece(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct strbuf *out) {
+static void decode_wordpiece(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special,
+                             struct strbuf *out) {
     bool is_first = true;
     for (int i = 0; i < n; i++) {
         size_t len;

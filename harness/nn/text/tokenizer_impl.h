@@ -10,8 +10,9 @@
 #include "harness/nn/text/wordpiece.h"
 
 enum {
+    /* bytes of an added token's text: matching costs that much per character at worst */
     ADDED_TEXT_MAX = 4096
-}; /* bytes of an added token's text: matching costs that much per character at worst */
+};
 
 /* A token whose text is found before the text is cut into words. */
 struct added {
@@ -39,15 +40,16 @@ struct trie {
 struct tokenizer {
     struct bpe *bpe;
     struct pretok *pretok;
-    struct wordpiece *wordpiece; /* NULL: BPE over the words of pretok; else WordPiece over those of berttext_words */
+    /* NULL: BPE over the words of pretok; else WordPiece over those of berttext_words */
+    struct wordpiece *wordpiece;
     bool nfc, bert; /* how text is normalised: by NFC, as normal_bert says, or not */
     struct berttext normal_bert;
     struct added *added;
     int n_added, cap_added;
     int32_t *added_of; /* per id: index in added, or -1 */
     struct trie raw, normal;
-    int bos, eos;  /* the start token put in front, or -1; the end token that is known */
-    int eos_added; /* the end token put behind, or -1 */
+    int bos, eos;                     /* the start token put in front, or -1; the end token that is known */
+    int eos_added;                    /* the end token put behind, or -1 */
     struct strbuf repaired, composed; /* scratch of one encode call */
 };
 
@@ -58,7 +60,7 @@ void tokenizer_add_added(struct tokenizer *t, const struct added *a);
 /* Call once after all tokens, merges, steps. Returns how many byte values have no token. */
 int tokenizer_seal(struct tokenizer *t, bool ignore_merges);
 
-/* ---- GGUF: what its names mean, for reading and for writing */
+/* ---- GGUF: what its names mean, for reading and for writing -------------------------------------------- */
 
 /* A pre-tokenizer that GGUF names in tokenizer.ggml.pre. The steps apply in this order. */
 struct gguf_pre {
@@ -73,8 +75,8 @@ const struct gguf_pre *gguf_pre_find(const char *name);
 
 /* The i-th of those known, NULL behind the last. */
 const struct gguf_pre *gguf_pre_at(size_t i);
-/* Its rule as a tokenizer.json's pre_tokenizer, for text that gets a space before it or not. NULL with e filled: no chain of components says that.
- * Caller decrefs. */
+/* Its rule as a tokenizer.json's pre_tokenizer, for text that gets a space before it or not. NULL with e
+ * filled: no chain of components says that. Caller decrefs. */
 struct json_t *gguf_pre_json(const struct gguf_pre *pre, bool prefix_space, struct err *e);
 
 /* llama.cpp's token_type. */

@@ -10,7 +10,7 @@
 
 #include "harness/nn/text/tokenizer_steps.h"
 
-/* ---- model */
+/* ---- model --------------------------------------------------------------------------------------------- */
 
 static int check_bpe(const json_t *m, struct err *e) {
     const char *const affixes[] = {"continuing_subword_prefix", "end_of_word_suffix"};
@@ -99,7 +99,7 @@ static int add_merges(struct tokenizer *t, const json_t *merges, struct err *e) 
     return rc;
 }
 
-/* ---- added tokens */
+/* ---- added tokens -------------------------------------------------------------------------------------- */
 
 static int add_added(struct tokenizer *t, const json_t *j, size_t i, struct err *e) {
     const json_t *content = json_object_get(j, "content"), *id = json_object_get(j, "id");
@@ -138,7 +138,7 @@ static int add_all_added(struct tokenizer *t, const json_t *list, struct err *e)
     return rc;
 }
 
-/* ---- the file */
+/* ---- the file ------------------------------------------------------------------------------------------ */
 
 static int seal_bpe(struct tokenizer *t, const json_t *model, struct err *e) {
     const json_t *unk = json_object_get(model, "unk_token");
@@ -147,10 +147,10 @@ static int seal_bpe(struct tokenizer *t, const json_t *model, struct err *e) {
     if (rc) return rc;
     int missing = tokenizer_seal(t, ignore_merges);
     if (missing > 0 && json_is_string(unk))
-        return err_set(
-            e, ERR_USER,
-            "an unknown token ('%.80s') with %d of the 256 bytes missing from the vocabulary is not implemented: " REMEDY,
-            json_string_value(unk), missing);
+        return err_set(e, ERR_USER,
+                       "an unknown token ('%.80s') with %d of the 256 bytes missing from the vocabulary is "
+                       "not implemented: " REMEDY,
+                       json_string_value(unk), missing);
     return 0;
 }
 
@@ -233,7 +233,7 @@ int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e)
     return rc;
 }
 
-/* ---- vocab.txt */
+/* ---- vocab.txt ----------------------------------------------------------------------------------------- */
 
 /* {token: line number from 0}. NULL with e filled. */
 static json_t *vocab_lines(const char *path, struct err *e) {

@@ -30,7 +30,7 @@ static const char *type_of(const json_t *o) {
     return s ? s : "";
 }
 
-/* ---- normalizer, pre_tokenizer */
+/* ---- normalizer, pre_tokenizer ------------------------------------------------------------------------- */
 
 /* strip_accents null: as lowercase says. */
 static int read_bert_normalizer(struct tokenizer *t, const json_t *j, struct err *e) {
@@ -123,7 +123,7 @@ static int read_pretokenizer(struct tokenizer *t, const json_t *j, int depth, bo
     return steps_refuse(e, "the pre_tokenizer", type);
 }
 
-/* ---- post_processor, decoder */
+/* ---- post_processor, decoder --------------------------------------------------------------------------- */
 
 static int check_id(const struct tokenizer *t, const json_t *id, const char *name, int *ret, struct err *e) {
     size_t n;
@@ -189,7 +189,7 @@ static int check_decoder(const json_t *j, const char *wanted, int depth, struct 
     return rc;
 }
 
-/* ---- all of them */
+/* ---- all of them --------------------------------------------------------------------------------------- */
 
 static int read_words(struct tokenizer *t, const json_t *pre, bool wordpiece, struct err *e) {
     bool byte_level = false;

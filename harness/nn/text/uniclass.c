@@ -145,9 +145,9 @@ static const struct range late[] = {
     {0x31350, 0x323AF, UTF8PROC_CATEGORY_LO},
 };
 
-/* Code points whose combining class or composition is younger than Unicode 9: the reference's NFC leaves them where
- * they are and lets nothing pass them. And U+11A7, which composes with nothing, but which utf8proc 2.8 takes for a
- * Hangul final and loses. */
+/* Code points whose combining class or composition is younger than Unicode 9: the reference's NFC leaves them
+ * where they are and lets nothing pass them. And U+11A7, which composes with nothing, but which utf8proc 2.8
+ * takes for a Hangul final and loses. */
 static const struct { int32_t first, last; } nfc_unknown[] = {
     {0x7FD, 0x7FD}, {0x898, 0x89F}, {0x8CA, 0x8D3}, {0x9FE, 0x9FE}, {0xC3C, 0xC3C}, {0xD3B, 0xD3C},
     {0xEBA, 0xEBA}, {0x11A7, 0x11A7}, {0x1715, 0x1715}, {0x1ABF, 0x1ACE}, {0x1DF6, 0x1DFA},
