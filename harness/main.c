@@ -44,13 +44,13 @@ const struct cmd cmd_table[] = {
     {NULL, NULL, NULL, CMD_TALKS},
 };
 
-static const struct cmd *find(const char *name) {
+static const struct cmd *find_command(const char *name) {
     for (size_t i = 0; cmd_table[i].name; i++)
         if (!strcmp(cmd_table[i].name, name)) return &cmd_table[i];
     return NULL;
 }
 
-static int unknown(const char *name) {
+static int unknown_command(const char *name) {
     const char *names[ARRAY_LEN(cmd_table)];
     size_t n = 0;
     for (size_t i = 0; cmd_table[i].name; i++)
@@ -96,8 +96,8 @@ int main(int argc, char **argv) {
         printf("bench %s (gcc %s, %s)\n", BENCH_VERSION, __VERSION__, BENCH_CFLAGS);
         return 0;
     }
-    const struct cmd *c = find(name);
-    if (!c) return unknown(name);
+    const struct cmd *c = find_command(name);
+    if (!c) return unknown_command(name);
     signal(SIGXFSZ, SIG_IGN); /* a file at the limit of its size is an error like a full disk */
     map_explain_faults();
     if (c->where != CMD_TALKS && check_cpu()) return 2;

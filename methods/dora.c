@@ -41,7 +41,7 @@ static void dora_count(const struct site_shape *s, int nsites, const json_t *cfg
     *stored = *trainable;
 }
 
-static float *norms(const struct dora_site *st, int row) { return st->n->value + row * st->n->cols; }
+static float *row_norms(const struct dora_site *st, int row) { return st->n->value + row * st->n->cols; }
 
 static void dora_attach(struct net *net, struct site *s) {
     struct dora_run *run = net->method_state;
@@ -61,8 +61,8 @@ static void dora_attach(struct net *net, struct site *s) {
         double sum = 0;
         weight_expand(&s->W->w, i, 1, 0, s->d_in, row, s->d_in);
         for (int j = 0; j < s->d_in; j++) sum += (double)row[j] * (double)row[j];
-        norms(st, SQUARE)[i] = (float)sum;
-        st->m->value[i] = (float)sqrt(norms(st, SQUARE)[i]);
+        row_norms(st, SQUARE)[i] = (float)sum;
+        st->m->value[i] = (float)sqrt(row_norms(st, SQUARE)[i]);
     }
     mem_free(net->mem, MEM_SCRATCH, row, bytes);
 }
@@ -82,7 +82,7 @@ static void dora_layout(struct net *net, struct site *s, int np) {
 }
 
 /* Feature f of token t. */
-static double at(const float *x, int ld, int t, int f) {
+static double token_feature(const float *x, int ld, int t, int f) {
     return (double)x[(t / PANEL * ld + f) * PANEL + t % PANEL];
 }
 
@@ -99,11 +99,12 @@ static void take_norms(struct net *net, struct site *s) {
         const float *b = B->value + (size_t)i * (size_t)r;
         double sum = 0;
         for (int k = 0; k < r; k++) {
-            double q = 2 * at(run->wa, run->widest_out, k, i);
-            for (int l = 0; l < r; l++) q += (double)run->lowrank.scale * at(run->aa, r, l, k) * (double)b[l];
+            double q = 2 * token_feature(run->wa, run->widest_out, k, i);
+            for (int l = 0; l < r; l++)
+                q += (double)run->lowrank.scale * token_feature(run->aa, r, l, k) * (double)b[l];
             sum += (double)(run->lowrank.scale * b[k]) * q;
         }
-        norms(st, NORM)[i] = (float)sqrt(fmax(0, (double)norms(st, SQUARE)[i] + sum));
+        row_norms(st, NORM)[i] = (float)sqrt(fmax(0, (double)row_norms(st, SQUARE)[i] + sum));
     }
 }
 
@@ -113,9 +114,9 @@ static void take_factors(struct net *net, struct site *s) {
     if (!st->fresh) take_norms(net, s);
     st->fresh = true;
     for (int i = 0; i < s->d_out; i++) {
-        float g = st->m->value[i] / norms(st, NORM)[i];
-        norms(st, FACTOR)[i] = g;
-        norms(st, SHIFT)[i] = s->b ? (1.0f - g) * s->b->value[i] : 0;
+        float g = st->m->value[i] / row_norms(st, NORM)[i];
+        row_norms(st, FACTOR)[i] = g;
+        row_norms(st, SHIFT)[i] = s->b ? (1.0f - g) * s->b->value[i] : 0;
     }
 }
 
@@ -124,8 +125,8 @@ static void dora_forward(struct net *net, struct site *s, const float *x, int ld
     struct dora_site *st = s->state;
     take_factors(net, s);
     lowrank_forward(net, s, x, ldx, st->v, s->d_out, np);
-    panel_mm(net->team, y, ldy, s->d_out, np, NULL, 0, norms(st, SHIFT), false);
-    panel_row_scale(net->team, y, ldy, st->v, s->d_out, norms(st, FACTOR), 1.0f, s->d_out, np, true);
+    panel_mm(net->team, y, ldy, s->d_out, np, NULL, 0, row_norms(st, SHIFT), false);
+    panel_row_scale(net->team, y, ldy, st->v, s->d_out, row_norms(st, FACTOR), 1.0f, s->d_out, np, true);
 }
 
 static void dora_backward(struct net *net, struct site *s, const float *x, int ldx, const float *dy, int lddy,
@@ -134,7 +135,7 @@ static void dora_backward(struct net *net, struct site *s, const float *x, int l
     struct dora_site *st = s->state;
     /* dm_i n_i = sum_t G_i (v_i + b_i) - b_i sum_t G_i. SHIFT is made anew in each forward: it may hold
      * sums. */
-    float *dot = norms(st, SHIFT), *sum = run->dv;
+    float *dot = row_norms(st, SHIFT), *sum = run->dv;
     for (int i = 0; i < s->d_out; i++) dot[i] = 0;
     panel_row_dot(net->team, dot, dy, lddy, st->v, s->d_out, s->d_out, np);
     if (s->b) {
@@ -142,8 +143,8 @@ static void dora_backward(struct net *net, struct site *s, const float *x, int l
         panel_row_sum(net->team, sum, dy, lddy, s->d_out, np);
         for (int i = 0; i < s->d_out; i++) dot[i] -= s->b->value[i] * sum[i];
     }
-    for (int i = 0; i < s->d_out; i++) st->m->grad[i] += dot[i] / norms(st, NORM)[i];
-    panel_row_scale(net->team, run->dv, run->widest_out, dy, lddy, norms(st, FACTOR), 1.0f, s->d_out, np,
+    for (int i = 0; i < s->d_out; i++) st->m->grad[i] += dot[i] / row_norms(st, NORM)[i];
+    panel_row_scale(net->team, run->dv, run->widest_out, dy, lddy, row_norms(st, FACTOR), 1.0f, s->d_out, np,
                     false);
     lowrank_backward(net, s, x, ldx, run->dv, run->widest_out, dx, lddx, np);
 }
@@ -162,7 +163,7 @@ static void dora_merge(struct net *net, struct site *s, float *W, float *b) {
         float *row = W + (size_t)i * (size_t)s->d_in;
         double sum = 0;
         for (int j = 0; j < s->d_in; j++) sum += (double)row[j] * (double)row[j];
-        float g = st->m->value[i] / (st->fresh ? norms(st, NORM)[i] : (float)sqrt(sum));
+        float g = st->m->value[i] / (st->fresh ? row_norms(st, NORM)[i] : (float)sqrt(sum));
         for (int j = 0; j < s->d_in; j++) row[j] *= g;
     }
 }

@@ -57,8 +57,8 @@ void lowrank_layout(struct net *net, struct site *s, int np) {
 }
 
 /* y = (accumulate ? y : 0) + m * x with the mask of this step and site. */
-static void drop(struct net *net, const struct site *s, float *y, int ldy, const float *x, int ldx, int np,
-                 bool accumulate) {
+static void drop_input(struct net *net, const struct site *s, float *y, int ldy, const float *x, int ldx,
+                       int np, bool accumulate) {
     const struct lowrank_run *run = net->method_state;
     const struct lowrank_site *st = s->state;
     /* A's own start values are the draws of number 0 under this name */
@@ -72,7 +72,7 @@ static void drop(struct net *net, const struct site *s, float *y, int ldy, const
 void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    if (run->xd) drop(net, s, run->xd, run->widest, x, ldx, np, false);
+    if (run->xd) drop_input(net, s, run->xd, run->widest, x, ldx, np, false);
     struct term down = {&st->A->w, false, run->xd ? run->xd : x, run->xd ? run->widest : ldx};
     panel_mm(net->team, st->u, run->r, run->r, np, &down, 1, NULL, false);
     panel_row_scale(net->team, st->u, run->r, st->u, run->r, NULL, run->scale, run->r, np, false);
@@ -91,7 +91,7 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
     struct term back = {&st->B->w, true, dy, lddy};
     panel_mm(net->team, run->du, r, r, np, &back, 1, NULL, false);
     panel_row_scale(net->team, run->du, r, run->du, r, NULL, run->scale, r, np, false); /* s B^T G */
-    if (trains_A && run->xd) drop(net, s, run->xd, run->widest, x, ldx, np, false);
+    if (trains_A && run->xd) drop_input(net, s, run->xd, run->widest, x, ldx, np, false);
     if (trains_A)
         panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, run->xd ? run->xd : x,
                     run->xd ? run->widest : ldx, s->d_in, np);
@@ -100,7 +100,7 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
     panel_mm(net->team, dx, lddx, s->d_in, np, t, run->xd ? 1 : 2, NULL, true);
     if (!run->xd) return;
     panel_mm(net->team, run->xd, run->widest, s->d_in, np, &t[1], 1, NULL, false);
-    drop(net, s, dx, lddx, run->xd, run->widest, np, true);
+    drop_input(net, s, dx, lddx, run->xd, run->widest, np, true);
 }
 
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {

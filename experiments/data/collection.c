@@ -178,8 +178,8 @@ static long joined_line(const struct rows *r, long i) {
 static const struct rows_ops joined_ops = {joined_parse, joined_source, joined_line, joined_release};
 
 /* Takes queries, qrels and the judgements, also on error. */
-static int join(struct dataset *d, struct rows *queries, struct rows *qrels, struct judgements *j,
-                struct err *e) {
+static int join_ids(struct dataset *d, struct rows *queries, struct rows *qrels, struct judgements *j,
+                    struct err *e) {
     struct joined *x = xcalloc(1, sizeof *x);
     uint64_t *at = xmalloc((size_t)j->n * sizeof *at);
     for (long i = 0; i < j->n; i++) at[i] = (uint64_t)i;
@@ -203,7 +203,7 @@ static int by_pair(const void *a, const void *b) {
 }
 
 /* Queries that have relevant documents stay, in their order. */
-static void search(struct rows *queries, struct judgements *j, struct relevance *ret) {
+static void keep_judged(struct rows *queries, struct judgements *j, struct relevance *ret) {
     bool *keep = xcalloc((size_t)rows_count(queries), sizeof *keep);
     for (long i = 0; i < j->n; i++) keep[j->v[i].query] = true;
     rows_keep(queries, keep);
@@ -234,9 +234,9 @@ static int open_split(struct dataset *d, const json_t *cfg, int split, const cha
     if (!rc) rc = ids_index(&ids, queries, e);
     if (!rc) rc = read_judgements(&j, qrels, &ids, documents, e);
     free(ids.slot);
-    if (!rc && split == 0) return join(d, queries, qrels, &j, e);
+    if (!rc && split == 0) return join_ids(d, queries, qrels, &j, e);
     if (!rc) {
-        search(queries, &j, &d->relevance[split]);
+        keep_judged(queries, &j, &d->relevance[split]);
         *into[split] = queries;
         queries = NULL;
     }

@@ -103,7 +103,7 @@ static int read_format(const json_t *cfg, struct rows_format *f, struct err *e) 
 }
 
 /* "/a/b/train.jsonl" -> "train". Caller frees. */
-static char *stem(const char *path) {
+static char *file_stem(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     return xstrndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
@@ -122,7 +122,7 @@ static int open_files(struct dataset *d, const json_t *cfg, struct err *e) {
     for (int s = 0; s < SPLITS && !code; s++) {
         const char *path = cfg_str(cfg, split_key[s]);
         if (!path) continue;
-        if (!d->name) d->name = stem(path);
+        if (!d->name) d->name = file_stem(path);
         code = rows_open(split_rows(d, s), path, &f, e);
     }
     return code;
@@ -260,7 +260,7 @@ static int filter_rows(struct rows *r, const char *column, const char *value, st
     return code;
 }
 
-static int filter(struct dataset *d, const char *where, struct err *e) {
+static int filter_splits(struct dataset *d, const char *where, struct err *e) {
     const char *eq = where ? strchr(where, '=') : NULL;
     if (!where) return 0;
     if (!eq || eq == where)
@@ -280,7 +280,7 @@ static int filter(struct dataset *d, const char *where, struct err *e) {
 
 /* ---- data sets ----------------------------------------------------------------------------------------- */
 
-static char *choose(const char *configured, const char *built_in) {
+static char *choose_text(const char *configured, const char *built_in) {
     const char *s = configured ? configured : built_in;
     return s ? xstrdup(s) : NULL;
 }
@@ -291,12 +291,12 @@ int data_open(struct dataset **ret, const json_t *cfg, struct err *e) {
     if (code) return code;
     struct dataset *d = xcalloc(1, sizeof *d);
     if (src) d->name = xstrdup(src->name);
-    d->prompt = choose(cfg_str(cfg, "prompt"), src ? src->prompt : NULL);
-    d->completion = choose(cfg_str(cfg, "completion"), src ? src->completion : NULL);
+    d->prompt = choose_text(cfg_str(cfg, "prompt"), src ? src->prompt : NULL);
+    d->completion = choose_text(cfg_str(cfg, "completion"), src ? src->completion : NULL);
     d->special_tokens = json_is_true(cfg_get(cfg, "special_tokens"));
     code = take_templates(d, cfg, src, e);
     if (!code) code = src ? src->open(d, e) : open_files(d, cfg, e);
-    if (!code) code = filter(d, where_of(cfg, src), e);
+    if (!code) code = filter_splits(d, where_of(cfg, src), e);
     if (!code) code = try_templates(d, false, e);
     if (code)
         data_free(d);
@@ -358,7 +358,7 @@ int data_digest(const json_t *cfg, char out[65], struct err *e) {
 
 static json_t *count_or_null(const struct rows *r) { return r ? json_integer(rows_count(r)) : json_null(); }
 
-static json_t *describe(const struct data_source *src) {
+static json_t *describe_source(const struct data_source *src) {
     struct dataset d = {0};
     struct err e = {0};
     bool ok = !src->open(&d, &e);
@@ -383,6 +383,6 @@ static json_t *describe(const struct data_source *src) {
 
 json_t *data_list(void) {
     json_t *list = json_array();
-    for (size_t k = 0; k < ARRAY_LEN(sources); k++) json_array_append_new(list, describe(sources[k]));
+    for (size_t k = 0; k < ARRAY_LEN(sources); k++) json_array_append_new(list, describe_source(sources[k]));
     return list;
 }

@@ -7,7 +7,7 @@
  * that WordNet prints, and n, v, a or r words       all its words, joined by "; " lexname     the
  * lexicographer file: noun.animal, verb.motion, ...
  *
- * The split is by synset and fixed for ever: h = mix64(kind << 32 | offset), with kind 0 noun, 1 verb, 2
+ * The split is by synset and fixed for ever: h = mix_bits(kind << 32 | offset), with kind 0 noun, 1 verb, 2
  * adjective, 3 adverb and mix64 the finaliser of SplitMix64 (a bijection, so no two rows tie); h % 40 == 0 is
  * eval, 1 is test, the rest is train. Within a split rows are in order of h, so that the first 200 are a fair
  * sample. A change here changes every recorded number: do not.
@@ -121,20 +121,20 @@ static const char *example_start(const char *s, const char *end) {
     return end;
 }
 
-static struct cell slice(const char *s, const char *end) {
+static struct cell slice_cell(const char *s, const char *end) {
     return (struct cell){s, (uint32_t)(end - s), CELL_TEXT};
 }
 
-static struct cell definition(struct line gloss) {
+static struct cell definition_cell(struct line gloss) {
     while (gloss.p < gloss.end && *gloss.p == ' ') gloss.p++;
     const char *end = trim_end(gloss.p, example_start(gloss.p, gloss.end));
     if (end == gloss.p) end = trim_end(gloss.p, gloss.end); /* nothing but an example */
-    return slice(gloss.p, end);
+    return slice_cell(gloss.p, end);
 }
 
-static struct cell keep(struct rows *r, const char *s, size_t n) {
+static struct cell keep_cell(struct rows *r, const char *s, size_t n) {
     s = pool_keep(&r->pool, s, n);
-    return slice(s, s + n);
+    return slice_cell(s, s + n);
 }
 
 /* "offset lex_filenum ss_type w_cnt word lex_id [word lex_id...] p_cnt ... | gloss" -> NULL, or what is
@@ -143,12 +143,12 @@ static const char *parse_synset(struct rows *r, int kind, struct line l, struct 
     const char *s, *bar = memchr(l.p, '|', (size_t)(l.end - l.p));
     size_t n;
     if (!bar) return "no gloss";
-    cell[2] = definition((struct line){bar + 1, l.end});
+    cell[2] = definition_cell((struct line){bar + 1, l.end});
     l.end = bar;
     if (!next_word(&l, &s, &n) || n != 8) return "no offset";
     char id[16];
     snprintf(id, sizeof id, "%.8s-%c", s, pos_letter[kind]);
-    cell[3] = keep(r, id, 10);
+    cell[3] = keep_cell(r, id, 10);
     if (!next_word(&l, &s, &n) || n != 2) return "no lexicographer file";
     size_t lex = (size_t)strtoul(s, NULL, 10);
     if (lex >= ARRAY_LEN(lexname)) return "unknown lexicographer file";
@@ -163,10 +163,10 @@ static const char *parse_synset(struct rows *r, int kind, struct line l, struct 
         add_word(&words, s, n);
         next_word(&l, &s, &n); /* lex_id */
     }
-    cell[0] = keep(r, word.s ? word.s : "", word.len);
-    cell[1] = slice(pos_name[kind], pos_name[kind] + strlen(pos_name[kind]));
-    cell[4] = keep(r, words.s ? words.s : "", words.len);
-    cell[5] = slice(lexname[lex], lexname[lex] + strlen(lexname[lex]));
+    cell[0] = keep_cell(r, word.s ? word.s : "", word.len);
+    cell[1] = slice_cell(pos_name[kind], pos_name[kind] + strlen(pos_name[kind]));
+    cell[4] = keep_cell(r, words.s ? words.s : "", words.len);
+    cell[5] = slice_cell(lexname[lex], lexname[lex] + strlen(lexname[lex]));
     strbuf_release(&word);
     strbuf_release(&words);
     return count && k == count ? NULL : "fewer words than it says";
@@ -221,7 +221,7 @@ struct entries {
     size_t n, cap;
 };
 
-static uint64_t mix64(uint64_t z) {
+static uint64_t mix_bits(uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
     return z ^ (z >> 31);
@@ -246,7 +246,7 @@ static int index_file(const struct wordnet *w, int kind, struct entries *x, stru
         long offset = synset_offset(p, stop);
         if (offset >= 0) {
             GROW(x->v, x->n, x->cap);
-            x->v[x->n++] = (struct entry){mix64((uint64_t)kind << 32 | (uint64_t)offset),
+            x->v[x->n++] = (struct entry){mix_bits((uint64_t)kind << 32 | (uint64_t)offset),
                                           (uint64_t)kind << 62 | (uint64_t)(p - data)};
         }
         p = stop + 1;

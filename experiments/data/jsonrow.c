@@ -14,7 +14,7 @@ struct cursor {
     const char *why; /* set: stop */
 };
 
-static bool fail(struct cursor *c, const char *why) {
+static bool cursor_fail(struct cursor *c, const char *why) {
     if (!c->why) c->why = why;
     return false;
 }
@@ -23,16 +23,17 @@ static void skip_space(struct cursor *c) {
     while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n')) c->p++;
 }
 
-static bool expect(struct cursor *c, char ch, const char *why) {
+static bool expect_byte(struct cursor *c, char ch, const char *why) {
     skip_space(c);
-    if (c->p == c->end) return fail(c, "the line ends inside the object (each line holds one whole object)");
-    if (*c->p != ch) return fail(c, why);
+    if (c->p == c->end)
+        return cursor_fail(c, "the line ends inside the object (each line holds one whole object)");
+    if (*c->p != ch) return cursor_fail(c, why);
     c->p++;
     return true;
 }
 
 /* Four hex digits at p (fewer than four bytes left: -1). */
-static int hex4(const char *p, const char *end) {
+static int take_hex4(const char *p, const char *end) {
     if (end - p < 4) return -1;
     int v = 0;
     for (int i = 0; i < 4; i++) {
@@ -49,20 +50,20 @@ static int hex4(const char *p, const char *end) {
 
 /* c->p behind a backslash: check the escape, step over it. */
 static bool scan_escape(struct cursor *c) {
-    if (c->p == c->end) return fail(c, "the line ends inside a string");
+    if (c->p == c->end) return cursor_fail(c, "the line ends inside a string");
     if (*c->p != 'u') {
-        if (!strchr("\"\\/bfnrt", *c->p)) return fail(c, "an unknown escape in a string");
+        if (!strchr("\"\\/bfnrt", *c->p)) return cursor_fail(c, "an unknown escape in a string");
         c->p++;
         return true;
     }
-    int u = hex4(c->p + 1, c->end);
-    if (u < 0) return fail(c, "\\u without four hex digits");
-    if (u == 0) return fail(c, "\\u0000 in a string: text cannot hold a NUL character");
-    if (u >= 0xDC00 && u <= 0xDFFF) return fail(c, "a lone surrogate (\\udc00-\\udfff) in a string");
+    int u = take_hex4(c->p + 1, c->end);
+    if (u < 0) return cursor_fail(c, "\\u without four hex digits");
+    if (u == 0) return cursor_fail(c, "\\u0000 in a string: text cannot hold a NUL character");
+    if (u >= 0xDC00 && u <= 0xDFFF) return cursor_fail(c, "a lone surrogate (\\udc00-\\udfff) in a string");
     c->p += 5;
     if (u < 0xD800 || u > 0xDBFF) return true;
-    int low = c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u' ? hex4(c->p + 2, c->end) : -1;
-    if (low < 0xDC00 || low > 0xDFFF) return fail(c, "a lone surrogate (\\ud800-\\udbff) in a string");
+    int low = c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u' ? take_hex4(c->p + 2, c->end) : -1;
+    if (low < 0xDC00 || low > 0xDFFF) return cursor_fail(c, "a lone surrogate (\\ud800-\\udbff) in a string");
     c->p += 6;
     return true;
 }
@@ -72,9 +73,10 @@ static bool scan_string(struct cursor *c, struct json_slice *out) {
     *out = (struct json_slice){.s = c->p, .kind = JSON_STRING_SLICE};
     for (;;) {
         while (c->p < c->end && *c->p != '"' && *c->p != '\\' && (unsigned char)*c->p >= 0x20) c->p++;
-        if (c->p == c->end) return fail(c, "the line ends inside a string");
+        if (c->p == c->end) return cursor_fail(c, "the line ends inside a string");
         if (*c->p == '"') break;
-        if (*c->p != '\\') return fail(c, "a control character in a string (write \\t, \\n or \\u00..)");
+        if (*c->p != '\\')
+            return cursor_fail(c, "a control character in a string (write \\t, \\n or \\u00..)");
         c->p++;
         out->escaped = true;
         if (!scan_escape(c)) return false;
@@ -84,7 +86,7 @@ static bool scan_string(struct cursor *c, struct json_slice *out) {
     return true;
 }
 
-static bool digits(struct cursor *c) {
+static bool take_digits(struct cursor *c) {
     const char *start = c->p;
     while (c->p < c->end && *c->p >= '0' && *c->p <= '9') c->p++;
     return c->p > start;
@@ -93,30 +95,31 @@ static bool digits(struct cursor *c) {
 static bool scan_number(struct cursor *c) {
     if (*c->p == '-') c->p++;
     const char *first = c->p;
-    if (!digits(c)) return fail(c, "not a JSON value");
-    if (*first == '0' && c->p - first > 1) return fail(c, "a number with a leading zero");
+    if (!take_digits(c)) return cursor_fail(c, "not a JSON value");
+    if (*first == '0' && c->p - first > 1) return cursor_fail(c, "a number with a leading zero");
     if (c->p < c->end && *c->p == '.') {
         c->p++;
-        if (!digits(c)) return fail(c, "a number without digits behind its point");
+        if (!take_digits(c)) return cursor_fail(c, "a number without digits behind its point");
     }
     if (c->p < c->end && (*c->p == 'e' || *c->p == 'E')) {
         c->p++;
         if (c->p < c->end && (*c->p == '+' || *c->p == '-')) c->p++;
-        if (!digits(c)) return fail(c, "a number without digits in its exponent");
+        if (!take_digits(c)) return cursor_fail(c, "a number without digits in its exponent");
     }
     return true;
 }
 
 static bool scan_word(struct cursor *c, const char *word) {
     size_t n = strlen(word);
-    if ((size_t)(c->end - c->p) < n || memcmp(c->p, word, n)) return fail(c, "not a JSON value");
+    if ((size_t)(c->end - c->p) < n || memcmp(c->p, word, n)) return cursor_fail(c, "not a JSON value");
     c->p += n;
     return true;
 }
 
 /* A string, number or word at c->p. */
 static bool scan_scalar(struct cursor *c, struct json_slice *out) {
-    if (c->p == c->end) return fail(c, "the line ends inside the object (each line holds one whole object)");
+    if (c->p == c->end)
+        return cursor_fail(c, "the line ends inside the object (each line holds one whole object)");
     *out = (struct json_slice){.s = c->p};
     bool ok;
     switch (*c->p) {
@@ -141,23 +144,23 @@ static bool scan_scalar(struct cursor *c, struct json_slice *out) {
 
 /* "key": at c->p. */
 static bool scan_key(struct cursor *c, struct json_slice *key) {
-    if (!expect(c, '"', "a key in double quotes is missing") || !scan_string(c, key)) return false;
-    if (!expect(c, ':', "':' is missing behind a key")) return false;
+    if (!expect_byte(c, '"', "a key in double quotes is missing") || !scan_string(c, key)) return false;
+    if (!expect_byte(c, ':', "':' is missing behind a key")) return false;
     skip_space(c);
     return true;
 }
 
 /* Behind an element: ',' (true: another follows) or the closing bracket. */
-static bool another(struct cursor *c, char close) {
+static bool another_member(struct cursor *c, char close) {
     skip_space(c);
     if (c->p < c->end && *c->p == ',') {
         c->p++;
         skip_space(c);
         return true;
     }
-    if (!expect(c, close,
-                close == '}' ? "',' or '}' is missing behind a member"
-                             : "',' or ']' is missing behind an element"))
+    if (!expect_byte(c, close,
+                     close == '}' ? "',' or '}' is missing behind a member"
+                                  : "',' or ']' is missing behind an element"))
         return false;
     return false;
 }
@@ -179,7 +182,7 @@ static bool scan_nested(struct cursor *c, struct json_slice *out) {
     do {
         char close_now = depth ? close[depth - 1] : 0;
         if (!value) {
-            bool more = another(c, close_now);
+            bool more = another_member(c, close_now);
             if (c->why) return false;
             if (!more) {
                 depth--;
@@ -191,7 +194,7 @@ static bool scan_nested(struct cursor *c, struct json_slice *out) {
         skip_space(c);
         value = false;
         if (c->p < c->end && (*c->p == '{' || *c->p == '[')) {
-            if (depth == MAX_DEPTH) return fail(c, "nested deeper than 256 levels");
+            if (depth == MAX_DEPTH) return cursor_fail(c, "nested deeper than 256 levels");
             close[depth++] = *c->p++ == '{' ? '}' : ']';
             if (empty_container(c, close[depth - 1]))
                 depth--;
@@ -208,7 +211,7 @@ static bool scan_nested(struct cursor *c, struct json_slice *out) {
 static bool walk_members(struct cursor *c,
                          const char *(*member)(void *, const struct json_slice *, const struct json_slice *),
                          void *arg) {
-    if (!expect(c, '{', "not a JSON object")) return false;
+    if (!expect_byte(c, '{', "not a JSON object")) return false;
     if (empty_container(c, '}')) return true;
     do {
         struct json_slice key, value;
@@ -216,8 +219,8 @@ static bool walk_members(struct cursor *c,
         bool nested = c->p < c->end && (*c->p == '{' || *c->p == '[');
         if (!(nested ? scan_nested(c, &value) : scan_scalar(c, &value))) return false;
         const char *why = member(arg, &key, &value);
-        if (why) return fail(c, why);
-    } while (another(c, '}'));
+        if (why) return cursor_fail(c, why);
+    } while (another_member(c, '}'));
     return !c->why;
 }
 
@@ -227,7 +230,7 @@ const char *jsonrow_walk(const char *s, size_t n,
     struct cursor c = {s, s + n, NULL};
     if (walk_members(&c, member, arg)) {
         skip_space(&c);
-        if (c.p < c.end) fail(&c, "text behind the object (each line holds one object)");
+        if (c.p < c.end) cursor_fail(&c, "text behind the object (each line holds one object)");
     }
     *at = (size_t)(c.p - s);
     return c.why;
@@ -264,10 +267,10 @@ size_t jsonrow_unescape(const struct json_slice *string, char *out) {
         if (!slash) break;
         const char *simple = strchr(from, p[1]);
         if (p[1] == 'u') {
-            uint32_t u = (uint32_t)hex4(p + 2, end);
+            uint32_t u = (uint32_t)take_hex4(p + 2, end);
             p += 6;
             if (u >= 0xD800 && u <= 0xDBFF) {
-                u = 0x10000 + ((u - 0xD800) << 10) + ((uint32_t)hex4(p + 2, end) - 0xDC00);
+                u = 0x10000 + ((u - 0xD800) << 10) + ((uint32_t)take_hex4(p + 2, end) - 0xDC00);
                 p += 6;
             }
             o = utf8_put(o, u);

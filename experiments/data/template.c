@@ -64,7 +64,7 @@ static int unknown_column(const struct rows *rows, const char *name, struct err 
 }
 
 /* The column that {name} means; a name that several columns share is refused. Negative: error. */
-static int resolve(const struct rows *rows, const char *name, struct err *e) {
+static int resolve_column(const struct rows *rows, const char *name, struct err *e) {
     if (!*name) return err_set(e, ERR_USER, "an empty reference {}: write {column}, or {{}} for braces");
     int c = rows_column(rows, name);
     if (c < 0) return unknown_column(rows, name, e);
@@ -84,7 +84,7 @@ static const char *add_field(struct template *t, const char *p, struct err *e) {
         return NULL;
     }
     char *name = xstrndup(p, (size_t)(close - p));
-    int column = resolve(t->rows, name, e);
+    int column = resolve_column(t->rows, name, e);
     free(name);
     if (column < 0) return NULL;
     GROW(t->piece, t->n, t->cap);
@@ -92,7 +92,7 @@ static const char *add_field(struct template *t, const char *p, struct err *e) {
     return close + 1;
 }
 
-static int compile(struct template *t, const char *p, struct strbuf *literal, struct err *e) {
+static int compile_pieces(struct template *t, const char *p, struct strbuf *literal, struct err *e) {
     while (*p) {
         size_t plain = strcspn(p, "{}");
         strbuf_add(literal, p, plain);
@@ -118,7 +118,7 @@ int template_compile(struct template **ret, const char *text, const struct rows 
     struct template *t = xcalloc(1, sizeof *t);
     t->rows = rows;
     struct strbuf literal = {0};
-    int code = compile(t, text, &literal, e);
+    int code = compile_pieces(t, text, &literal, e);
     strbuf_release(&literal);
     if (code)
         template_free(t);

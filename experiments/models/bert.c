@@ -86,7 +86,7 @@ struct bert {
 };
 
 /* The parameter PREFIX`name`; rows 0: a vector. `old`: another name that files may have for it, or NULL. */
-static struct param *take(struct bert *b, const char *name, const char *old, int rows, int cols) {
+static struct param *take_tensor(struct bert *b, const char *name, const char *old, int rows, int cols) {
     char full[160], full_old[160];
     snprintf(full, sizeof full, "%s%s", b->prefix, name);
     snprintf(full_old, sizeof full_old, "%s%s", b->prefix, old ? old : name);
@@ -102,19 +102,19 @@ static void take_norm(struct bert *b, const char *module, int d, struct param **
     char name[128], old[128];
     snprintf(name, sizeof name, "%s.LayerNorm.weight", module);
     snprintf(old, sizeof old, "%s.LayerNorm.gamma", module);
-    *gamma = take(b, name, old, 0, d);
+    *gamma = take_tensor(b, name, old, 0, d);
     snprintf(name, sizeof name, "%s.LayerNorm.bias", module);
     snprintf(old, sizeof old, "%s.LayerNorm.beta", module);
-    *beta = take(b, name, old, 0, d);
+    *beta = take_tensor(b, name, old, 0, d);
 }
 
 static void take_embeddings(struct bert *b, struct transformer *t) {
     const struct transformer_options *o = &t->o;
-    t->embed = take(b, "embeddings.word_embeddings.weight", NULL, o->vocab, o->hidden);
-    t->positions = take(b, "embeddings.position_embeddings.weight", NULL,
-                        o->position_offset + o->max_positions, o->hidden);
-    t->types = take(b, "embeddings.token_type_embeddings.weight", NULL,
-                    reader_int(&b->r, "type_vocab_size", 2), o->hidden);
+    t->embed = take_tensor(b, "embeddings.word_embeddings.weight", NULL, o->vocab, o->hidden);
+    t->positions = take_tensor(b, "embeddings.position_embeddings.weight", NULL,
+                               o->position_offset + o->max_positions, o->hidden);
+    t->types = take_tensor(b, "embeddings.token_type_embeddings.weight", NULL,
+                           reader_int(&b->r, "type_vocab_size", 2), o->hidden);
     take_norm(b, "embeddings", o->hidden, &t->layer[0].norm[NORM_ATTENTION],
               &t->layer[0].norm_bias[NORM_ATTENTION]);
 }
@@ -136,9 +136,9 @@ static void take_site(struct bert *b, struct transformer *t, int l, int i, int d
     char name[64], module[96], tensor[128];
     snprintf(name, sizeof name, "layers.%d.%s", l, sites[i].module);
     snprintf(tensor, sizeof tensor, "encoder.layer.%d.%s.weight", l, sites[i].module);
-    struct param *W = take(b, tensor, NULL, d_out, d_in);
+    struct param *W = take_tensor(b, tensor, NULL, d_out, d_in);
     snprintf(tensor, sizeof tensor, "encoder.layer.%d.%s.bias", l, sites[i].module);
-    struct param *bias = take(b, tensor, NULL, 0, d_out);
+    struct param *bias = take_tensor(b, tensor, NULL, 0, d_out);
     snprintf(module, sizeof module, "%sencoder.layer.%d.%s", b->prefix, l, sites[i].module);
     if (W && bias) t->layer[l].site[i] = net_site(b->net, name, module, sites[i].kind, l, W, bias);
 }
@@ -162,7 +162,7 @@ static void take_layer(struct bert *b, struct transformer *t, int l) {
               last ? &t->final_norm_bias : &L[1].norm_bias[NORM_ATTENTION]);
 }
 
-static int build(struct net *net, const struct modelfile *f, void **ret, struct err *e, bool roberta) {
+static int build_model(struct net *net, const struct modelfile *f, void **ret, struct err *e, bool roberta) {
     struct err local = {0};
     struct bert b = {{f, modelfile_config(f), e ? e : &local, false}, net, roberta ? "roberta." : "bert."};
     struct transformer_options o = {0};
@@ -185,21 +185,21 @@ static int build(struct net *net, const struct modelfile *f, void **ret, struct 
 }
 
 static int bert_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
-    return build(net, f, ret, e, false);
+    return build_model(net, f, ret, e, false);
 }
 static int roberta_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
-    return build(net, f, ret, e, true);
+    return build_model(net, f, ret, e, true);
 }
 
-static bool matches(const struct modelfile *f, const char *name) {
+static bool matches_type(const struct modelfile *f, const char *name) {
     const json_t *c = modelfile_config(f);
     const char *type =
         json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
     return type && !strcmp(type, name);
 }
 
-static bool bert_match(const struct modelfile *f) { return matches(f, "bert"); }
-static bool roberta_match(const struct modelfile *f) { return matches(f, "roberta"); }
+static bool bert_match(const struct modelfile *f) { return matches_type(f, "bert"); }
+static bool roberta_match(const struct modelfile *f) { return matches_type(f, "roberta"); }
 
 /* No kv hooks: an encoder sees the whole sequence at once and generates nothing. */
 #define ENCODER(NAME, SUMMARY)                                                                               \

@@ -37,8 +37,8 @@ struct batch_own {
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static int choose(struct embedder *E, const char *path, const struct model_facts *facts,
-                  const struct embed_options *o, struct err *e) {
+static int choose_pooling(struct embedder *E, const char *path, const struct model_facts *facts,
+                          const struct embed_options *o, struct err *e) {
     E->dim = facts->hidden;
     E->vocab = facts->vocab;
     E->max_length = facts->max_positions;
@@ -66,7 +66,7 @@ int embedder_open(struct embedder **ret, const char *path, struct tokenizer *tok
     E->tok = tok;
     E->mem = mem;
     int rc = sentence_open(&E->s, path, e);
-    if (!rc) rc = choose(E, path, facts, o, e);
+    if (!rc) rc = choose_pooling(E, path, facts, o, e);
     *ret = rc ? NULL : E;
     if (rc) embedder_close(E);
     return rc;
@@ -111,7 +111,7 @@ static void add_id(struct token_ids *ids, int id) {
 }
 
 /* E->ids: start token, text, end token, cut to the limit; was it longer? */
-static bool tokenize(struct embedder *E, bool special) {
+static bool tokenize_text(struct embedder *E, bool special) {
     struct token_ids *ids = &E->ids;
     int bos = tokenizer_bos_to_add(E->tok), eos = tokenizer_eos_to_add(E->tok),
         limit = E->max_length - (eos >= 0);
@@ -140,7 +140,7 @@ struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, con
     strbuf_reset(&E->text);
     if (prompt) add(&E->text, prompt, strlen(prompt));
     add(&E->text, text, len);
-    bool cut = tokenize(E, special);
+    bool cut = tokenize_text(E, special);
     for (int i = 0; i < E->ids.n; i++)
         if (E->ids.v[i] < 0 || E->ids.v[i] >= E->vocab) {
             err_set(e, ERR_USER,

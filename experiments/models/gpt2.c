@@ -96,8 +96,8 @@ static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t
 }
 
 /* `name` begins with PREFIX; rows 0: a vector. */
-static struct param *take(struct reader *r, struct net *net, const char *name, int rows, int cols,
-                          bool conv1d) {
+static struct param *take_tensor(struct reader *r, struct net *net, const char *name, int rows, int cols,
+                                 bool conv1d) {
     const char *bare = name + strlen(PREFIX);
     struct reader_tensor t = {.file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d};
     char gguf[64];
@@ -117,9 +117,9 @@ static void take_norm(struct reader *r, struct net *net, const char *module, int
                       struct param **beta) {
     char name[128];
     snprintf(name, sizeof name, "%s.weight", module);
-    *gamma = take(r, net, name, 0, d, false);
+    *gamma = take_tensor(r, net, name, 0, d, false);
     snprintf(name, sizeof name, "%s.bias", module);
-    *beta = take(r, net, name, 0, d, false);
+    *beta = take_tensor(r, net, name, 0, d, false);
 }
 
 /* Two sites of a block are of kind c_proj: their short names tell them apart. */
@@ -129,9 +129,9 @@ static struct site *take_site(struct reader *r, struct net *net, int l, const ch
     snprintf(name, sizeof name, "layers.%d.%s", l, below);
     snprintf(module, sizeof module, PREFIX "h.%d.%s", l, below);
     snprintf(tensor, sizeof tensor, "%s.weight", module);
-    struct param *W = take(r, net, tensor, d_out, d_in, true);
+    struct param *W = take_tensor(r, net, tensor, d_out, d_in, true);
     snprintf(tensor, sizeof tensor, "%s.bias", module);
-    struct param *b = take(r, net, tensor, 0, d_out, false);
+    struct param *b = take_tensor(r, net, tensor, 0, d_out, false);
     return W && b ? net_site(net, name, module, strrchr(below, '.') + 1, l, W, b) : NULL;
 }
 
@@ -169,8 +169,8 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
     net->backbone = PREFIX;
-    t->embed = take(&r, net, PREFIX "wte.weight", o.vocab, o.hidden, false);
-    t->positions = take(&r, net, PREFIX "wpe.weight", o.max_positions, o.hidden, false);
+    t->embed = take_tensor(&r, net, PREFIX "wte.weight", o.vocab, o.hidden, false);
+    t->positions = take_tensor(&r, net, PREFIX "wpe.weight", o.max_positions, o.hidden, false);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     take_norm(&r, net, PREFIX "ln_f", o.hidden, &t->final_norm, &t->final_norm_bias);
     t->head = take_head(&r, net, t);

@@ -139,8 +139,8 @@ static bool llama_gguf_name(const void *state, const char *hf, char *name, size_
 }
 
 /* Declare the tensor as parameter `hf`, with the shape that the options demand; rows 0: a vector. */
-static struct param *take(struct reader *r, struct net *net, const struct transformer *t, const char *hf,
-                          int rows, int cols) {
+static struct param *take_tensor(struct reader *r, struct net *net, const struct transformer *t,
+                                 const char *hf, int rows, int cols) {
     char gguf[64];
     int rope_heads;
     bool known = llama_gguf_name(t, hf, gguf, sizeof gguf, &rope_heads), of_gguf = modelfile_is_gguf(r->f);
@@ -159,7 +159,7 @@ static void take_site(struct reader *r, struct net *net, struct transformer *t, 
     snprintf(name, sizeof name, "layers.%d.%s", l, site_names[i].kind);
     snprintf(module, sizeof module, "model.layers.%d.%s", l, site_names[i].hf);
     snprintf(hf, sizeof hf, "%s.weight", module);
-    struct param *W = take(r, net, t, hf, d_out, d_in);
+    struct param *W = take_tensor(r, net, t, hf, d_out, d_in);
     if (W) t->layer[l].site[i] = net_site(net, name, module, site_names[i].kind, l, W, NULL);
 }
 
@@ -169,7 +169,7 @@ static void take_layer(struct reader *r, struct net *net, struct transformer *t,
     for (int i = 0; i < LAYER_NORMS; i++) {
         char hf[128];
         snprintf(hf, sizeof hf, "model.layers.%d.%s.weight", l, norm_names[i].hf);
-        t->layer[l].norm[i] = take(r, net, t, hf, 0, o->hidden);
+        t->layer[l].norm[i] = take_tensor(r, net, t, hf, 0, o->hidden);
     }
     take_site(r, net, t, l, SITE_Q, dq, o->hidden);
     take_site(r, net, t, l, SITE_K, dkv, o->hidden);
@@ -192,10 +192,10 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
     net->backbone = "model.";
-    t->embed = take(&r, net, t, "model.embed_tokens.weight", o.vocab, o.hidden);
+    t->embed = take_tensor(&r, net, t, "model.embed_tokens.weight", o.vocab, o.hidden);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
-    t->final_norm = take(&r, net, t, "model.norm.weight", 0, o.hidden);
-    t->head = o.tied ? t->embed : take(&r, net, t, "lm_head.weight", o.vocab, o.hidden);
+    t->final_norm = take_tensor(&r, net, t, "model.norm.weight", 0, o.hidden);
+    t->head = o.tied ? t->embed : take_tensor(&r, net, t, "lm_head.weight", o.vocab, o.hidden);
     if (r.failed) {
         transformer_free(t);
         return r.e->code;

@@ -13,13 +13,13 @@ void reader_refuse(struct reader *r, const char *key, bool when) {
     if (when) reader_fail(r, "not implemented (it would change the computation): config field", key);
 }
 
-static const json_t *value(const struct reader *r, const char *key) {
+static const json_t *find_value(const struct reader *r, const char *key) {
     const json_t *v = json_object_get(r->config, key);
     return v && json_is_null(v) ? NULL : v;
 }
 
 int reader_int(struct reader *r, const char *key, int def) {
-    const json_t *v = value(r, key);
+    const json_t *v = find_value(r, key);
     if (!v) {
         if (def < 0) reader_fail(r, "the config lacks", key);
         return def;
@@ -30,7 +30,7 @@ int reader_int(struct reader *r, const char *key, int def) {
 }
 
 double reader_num(struct reader *r, const char *key, double def) {
-    const json_t *v = value(r, key);
+    const json_t *v = find_value(r, key);
     if (!v) return def;
     if (!json_is_number(v) || !(json_number_value(v) > 0))
         reader_fail(r, "the config has a bad value for", key);
@@ -38,7 +38,7 @@ double reader_num(struct reader *r, const char *key, double def) {
 }
 
 bool reader_bool(struct reader *r, const char *key, bool def) {
-    const json_t *v = value(r, key);
+    const json_t *v = find_value(r, key);
     if (!v) return def;
     if (!json_is_boolean(v)) reader_fail(r, "the config has a bad value for", key);
     return json_is_true(v);
@@ -51,7 +51,7 @@ int reader_id(const struct reader *r, const char *key) {
 }
 
 bool reader_has(const struct reader *r, const char *key) {
-    const json_t *v = value(r, key);
+    const json_t *v = find_value(r, key);
     return v && !json_is_false(v);
 }
 

@@ -31,11 +31,11 @@ struct file {
     struct err *e;
 };
 
-static int bad(const struct file *f, const char *field, const char *what) {
+static int bad_field(const struct file *f, const char *field, const char *what) {
     return err_set(f->e, ERR_USER, "%s: %s '%s'", f->path, what, field);
 }
 
-static int refuse(const struct file *f, const char *what, const char *name) {
+static int refuse_module(const struct file *f, const char *what, const char *name) {
     return err_set(f->e, ERR_USER, "%s: %s '%.80s' is not implemented (it would change the vectors)", f->path,
                    what, name);
 }
@@ -66,7 +66,7 @@ static int get_length(const struct file *f, const char *key, int *ret) {
     const json_t *v = json_object_get(f->root, key);
     *ret = 0;
     if (!v || json_is_null(v)) return 0;
-    if (!json_is_number(v) || !(json_number_value(v) >= 1)) return bad(f, key, "a bad value for");
+    if (!json_is_number(v) || !(json_number_value(v) >= 1)) return bad_field(f, key, "a bad value for");
     if (json_number_value(v) <= 1 << 20) *ret = (int)json_number_value(v);
     return 0;
 }
@@ -75,15 +75,15 @@ static int get_bool(const struct file *f, const char *key, bool def, bool *ret) 
     const json_t *v = json_object_get(f->root, key);
     *ret = def;
     if (!v || json_is_null(v)) return 0;
-    if (!json_is_boolean(v)) return bad(f, key, "neither true nor false:");
+    if (!json_is_boolean(v)) return bad_field(f, key, "neither true nor false:");
     *ret = json_is_true(v);
     return 0;
 }
 
 /* A field that may only have this value, if any. */
-static int only(const struct file *f, const char *key, const char *value) {
+static int only_value(const struct file *f, const char *key, const char *value) {
     const char *v = json_string_value(json_object_get(f->root, key));
-    return v && strcmp(v, value) != 0 ? refuse(f, key, v) : 0;
+    return v && strcmp(v, value) != 0 ? refuse_module(f, key, v) : 0;
 }
 
 /* ---- the Pooling module -------------------------------------------------------------------------------- */
@@ -101,13 +101,13 @@ static const struct {
 /* The newer form: a name or a list of one. */
 static int read_mode(const struct file *f, const json_t *v, enum pooling *ret) {
     if (json_is_array(v) && json_array_size(v) > 1)
-        return refuse(f, "the pooling", "of several modes side by side");
+        return refuse_module(f, "the pooling", "of several modes side by side");
     if (json_is_array(v)) v = json_array_get(v, 0);
     const char *mode = json_string_value(v);
-    if (!mode) return bad(f, "pooling_mode", "a bad value for");
+    if (!mode) return bad_field(f, "pooling_mode", "a bad value for");
     size_t i = 0;
     while (i < ARRAY_LEN(modes) && strcmp(modes[i].mode, mode) != 0) i++;
-    if (i == ARRAY_LEN(modes) || modes[i].pooling < 0) return refuse(f, "the pooling", mode);
+    if (i == ARRAY_LEN(modes) || modes[i].pooling < 0) return refuse_module(f, "the pooling", mode);
     *ret = (enum pooling)modes[i].pooling;
     return 0;
 }
@@ -120,8 +120,8 @@ static int read_flags(const struct file *f, enum pooling *ret) {
         bool set;
         rc = get_bool(f, modes[i].flag, false, &set);
         if (rc || !set) continue;
-        if (modes[i].pooling < 0) return refuse(f, "the pooling", modes[i].flag);
-        if (chosen++) return refuse(f, "the pooling", "of several modes side by side");
+        if (modes[i].pooling < 0) return refuse_module(f, "the pooling", modes[i].flag);
+        if (chosen++) return refuse_module(f, "the pooling", "of several modes side by side");
         *ret = (enum pooling)modes[i].pooling;
     }
     return rc;
@@ -136,7 +136,7 @@ static int read_pooling(struct sentence *s, const char *dir, const char *module,
     const json_t *mode = json_object_get(f.root, "pooling_mode");
     if (!rc) rc = mode ? read_mode(&f, mode, &s->pooling) : read_flags(&f, &s->pooling);
     if (!rc) rc = get_bool(&f, "include_prompt", true, &prompt);
-    if (!rc && !prompt) rc = refuse(&f, "include_prompt", "false");
+    if (!rc && !prompt) rc = refuse_module(&f, "include_prompt", "false");
     if (!rc)
         rc = get_length(&f,
                         json_object_get(f.root, "embedding_dimension") ? "embedding_dimension"
@@ -162,19 +162,19 @@ static int read_module(struct sentence *s, const struct file *f, const char *dir
                *path = json_string_value(json_object_get(m, "path"));
     if (!type || !path) return err_set(f->e, ERR_USER, "%s: module %zu has no type or no path", f->path, i);
     const char *name = last_part(type);
-    if (path[0] == '/' || strstr(path, "..")) return bad(f, path, "a path that leaves the folder:");
+    if (path[0] == '/' || strstr(path, "..")) return bad_field(f, path, "a path that leaves the folder:");
     if (i == 0 && !strcmp(name, "Transformer"))
-        return *path ? refuse(f, "a Transformer in a folder below, in", path) : 0;
+        return *path ? refuse_module(f, "a Transformer in a folder below, in", path) : 0;
     if (i == 1 && !strcmp(name, "Pooling")) return read_pooling(s, dir, path, f->e);
     if (i >= 2 && !strcmp(name, "Normalize")) {
         s->normalize = true;
         return 0;
     }
-    return refuse(f,
-                  i < 2 && (!strcmp(name, "Pooling") || !strcmp(name, "Normalize"))
-                      ? "the order of modules, with at this place"
-                      : "the module",
-                  name);
+    return refuse_module(f,
+                         i < 2 && (!strcmp(name, "Pooling") || !strcmp(name, "Normalize"))
+                             ? "the order of modules, with at this place"
+                             : "the module",
+                         name);
 }
 
 static int read_modules(struct sentence *s, const char *dir, struct err *e) {
@@ -196,8 +196,8 @@ static int read_limits(struct sentence *s, const char *dir, struct err *e) {
     if (!rc && f.root) {
         rc = get_length(&f, "max_seq_length", &own);
         if (!rc) rc = get_bool(&f, "do_lower_case", false, &s->lower_case);
-        if (!rc) rc = only(&f, "transformer_task", "feature-extraction");
-        if (!rc) rc = only(&f, "module_output_name", "token_embeddings");
+        if (!rc) rc = only_value(&f, "transformer_task", "feature-extraction");
+        if (!rc) rc = only_value(&f, "module_output_name", "token_embeddings");
     }
     if (!rc) rc = file_json(&t, dir, "tokenizer_config.json", JSON_OBJECT, e);
     if (!rc && t.root) rc = get_length(&t, "model_max_length", &tokenizer);
@@ -213,14 +213,14 @@ static int read_prompts(struct sentence *s, const char *dir, struct err *e) {
     json_t *prompts = json_object_get(f.root, "prompts"), *text;
     const char *key, *name = json_string_value(json_object_get(f.root, "default_prompt_name"));
     if (!rc && prompts && !json_is_null(prompts) && !json_is_object(prompts))
-        rc = bad(&f, "prompts", "no object:");
+        rc = bad_field(&f, "prompts", "no object:");
     if (!rc && json_is_object(prompts)) {
         json_object_foreach(prompts, key, text) if (!json_is_string(text)) rc =
-            bad(&f, key, "no text as the prompt");
+            bad_field(&f, key, "no text as the prompt");
         s->prompts = json_incref(prompts);
     }
     if (!rc && name && !(s->default_prompt = json_string_value(json_object_get(prompts, name))))
-        rc = bad(&f, name, "there is no prompt of the default's name");
+        rc = bad_field(&f, name, "there is no prompt of the default's name");
     file_close(&f);
     return rc;
 }

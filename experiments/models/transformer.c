@@ -78,7 +78,7 @@ static int ld_kv(const struct transformer *t) { return t->o.fused_qkv ? ld_q(t) 
 /* ---- memory of a pass ---------------------------------------------------------------------------------- */
 
 /* A buffer of this layer: kept on the tape, or the one that all layers share. */
-static float *buffer(struct net *net, bool kept, float **shared, int np, int d) {
+static float *tape_buffer(struct net *net, bool kept, float **shared, int np, int d) {
     if (kept) return net_keep(net, MEM_ACT, np, d);
     if (!*shared) *shared = net_keep(net, MEM_SCRATCH, np, d);
     return *shared;
@@ -100,22 +100,23 @@ static void layout_layer(struct transformer *t, struct net *net, int l, int np, 
     bool keep = train && l >= t->lowest;
     bool x_wanted = wants_x(s[SITE_Q]) || wants_x(s[SITE_K]) || wants_x(s[SITE_V]);
     /* Without backward x and a may be one buffer: the layer's output replaces its input. */
-    L->x = buffer(net, keep, &shared->x, np, o->hidden);
-    L->n1 = buffer(net, keep && x_wanted, &shared->n1, np, o->hidden);
-    L->q = buffer(net, keep, &shared->q, np, ld_q(t));
+    L->x = tape_buffer(net, keep, &shared->x, np, o->hidden);
+    L->n1 = tape_buffer(net, keep && x_wanted, &shared->n1, np, o->hidden);
+    L->q = tape_buffer(net, keep, &shared->q, np, ld_q(t));
     if (o->fused_qkv)
         slice_qkv(t, L->q, &L->k, &L->v);
     else {
-        L->k = buffer(net, keep, &shared->k, np, ld_kv(t));
-        L->v = buffer(net, keep, &shared->v, np, ld_kv(t));
+        L->k = tape_buffer(net, keep, &shared->k, np, ld_kv(t));
+        L->v = tape_buffer(net, keep, &shared->v, np, ld_kv(t));
     }
-    L->lse = buffer(net, keep, &shared->lse, np, o->heads);
-    L->ao = buffer(net, keep && wants_x(s[SITE_O]), &shared->ao, np, width_q(t));
-    L->a = buffer(net, keep, &shared->a, np, o->hidden);
-    L->n2 = buffer(net, keep && (wants_x(s[SITE_GATE]) || wants_x(s[SITE_UP])), &shared->n2, np, o->hidden);
-    if (!o->plain_mlp) L->gate = buffer(net, keep, &shared->gate, np, o->ff);
-    L->up = buffer(net, keep, &shared->up, np, o->ff);
-    L->h = buffer(net, keep && wants_x(s[SITE_DOWN]), &shared->h, np, o->ff);
+    L->lse = tape_buffer(net, keep, &shared->lse, np, o->heads);
+    L->ao = tape_buffer(net, keep && wants_x(s[SITE_O]), &shared->ao, np, width_q(t));
+    L->a = tape_buffer(net, keep, &shared->a, np, o->hidden);
+    L->n2 =
+        tape_buffer(net, keep && (wants_x(s[SITE_GATE]) || wants_x(s[SITE_UP])), &shared->n2, np, o->hidden);
+    if (!o->plain_mlp) L->gate = tape_buffer(net, keep, &shared->gate, np, o->ff);
+    L->up = tape_buffer(net, keep, &shared->up, np, o->ff);
+    L->h = tape_buffer(net, keep && wants_x(s[SITE_DOWN]), &shared->h, np, o->ff);
     for (int i = 0; i < LAYER_SITES; i++)
         if (s[i]) site_layout(net, s[i], np);
 }
@@ -132,7 +133,7 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
     if (!train) return;
     /* What forward only passed through is free again in backward. */
     t->dx = net_keep(net, MEM_SCRATCH, np, o->hidden);
-    t->dn = buffer(net, false, &shared.n2, np, o->hidden);
+    t->dn = tape_buffer(net, false, &shared.n2, np, o->hidden);
     t->dq = net_keep(net, MEM_SCRATCH, np, ld_q(t));
     if (o->fused_qkv)
         slice_qkv(t, t->dq, &t->dk, &t->dv);
@@ -141,8 +142,8 @@ void transformer_layout(void *state, struct net *net, int np, bool train) {
         t->dv = net_keep(net, MEM_SCRATCH, np, ld_kv(t));
     }
     t->delta = net_keep(net, MEM_SCRATCH, np, o->heads);
-    t->dao = buffer(net, false, &shared.ao, np, width_q(t));
-    t->dh = buffer(net, false, &shared.h, np, o->ff);
+    t->dao = tape_buffer(net, false, &shared.ao, np, width_q(t));
+    t->dh = tape_buffer(net, false, &shared.h, np, o->ff);
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------- */
@@ -171,8 +172,8 @@ static void forward_norm(const struct transformer *t, struct net *net, float *y,
 }
 
 /* Rotate queries and keys (or back: their gradients) in place. */
-static void rotate(const struct transformer *t, struct net *net, float *q, float *k, const struct batch *b,
-                   bool inverse) {
+static void rotate_heads(const struct transformer *t, struct net *net, float *q, float *k,
+                         const struct batch *b, bool inverse) {
     const struct transformer_options *o = &t->o;
     if (o->learned_positions) return;
     rope_apply(net->team, q, ld_q(t), o->heads, o->head_dim, b->pos, t->cos_table, t->sin_table, b->np,
@@ -191,7 +192,7 @@ static void forward_attention(struct transformer *t, struct net *net, struct tra
         site_forward(net, L->site[SITE_K], L->n1, D, L->k, lkv, np);
         site_forward(net, L->site[SITE_V], L->n1, D, L->v, lkv, np);
     }
-    rotate(t, net, L->q, L->k, b, false);
+    rotate_heads(t, net, L->q, L->k, b, false);
     if (t->kv)
         t->kv_attention(t->kv, (int)(L - t->layer), &at, L->ao, dq, L->lse, L->q, lq, L->k, lkv, L->v, lkv);
     else
@@ -308,7 +309,7 @@ static void backward_attention(struct transformer *t, struct net *net, struct tr
     site_backward(net, L->site[SITE_O], L->ao, dq, t->dx, D, t->dao, dq, np);
     attention_backward(net->team, &at, t->dq, lq, t->dk, lkv, t->dv, lkv, t->delta, t->dao, dq, L->lse, L->q,
                        lq, L->k, lkv, L->v, lkv);
-    rotate(t, net, t->dq, t->dk, b, true);
+    rotate_heads(t, net, t->dq, t->dk, b, true);
     float *dn = below ? t->dn : NULL;
     if (below) start_dn(t, net, np);
     site_backward(net, L->site[SITE_Q], L->n1, D, t->dq, lq, dn, D, np);

@@ -79,7 +79,7 @@ void lm_texts_run(struct lm_texts *t, int k, struct generation *g, int32_t stop)
 
 /* ---- scores -------------------------------------------------------------------------------------------- */
 
-static void trim(char *s) {
+static void trim_text(char *s) {
     size_t from = 0, end = strlen(s);
     while (isspace((unsigned char)s[from])) from++;
     while (end > from && isspace((unsigned char)s[end - 1])) end--;
@@ -97,7 +97,7 @@ static char *text_of(const struct lm_texts *t, const struct lm_prompt *x) {
     generate_text_release(&whole);
     free(raw);
     if (!out.s) strbuf_adds(&out, "");
-    trim(out.s);
+    trim_text(out.s);
     return out.s;
 }
 
@@ -107,7 +107,7 @@ void lm_texts_tell(const struct lm_texts *t, const struct task_tell *tell) {
     char **texts = xcalloc((size_t)t->n, sizeof *texts);
     for (int i = 0; i < t->n; i++) {
         const struct lm_prompt *x = &t->v[i];
-        for (int k = 0; k < x->nrefs; k++) trim(x->refs[k]);
+        for (int k = 0; k < x->nrefs; k++) trim_text(x->refs[k]);
         c[i] = (struct text_case){texts[i] = text_of(t, x), (const char *const *)x->refs, x->nrefs};
         tell->item(tell->arg, "rouge_l", x->row, text_rouge_l(&c[i], 1));
     }

@@ -41,7 +41,7 @@ struct cut {
     double scale; /* of it */
 };
 
-static double dot(const float *a, const float *b, int d) {
+static double dot_product(const float *a, const float *b, int d) {
     double s = 0;
     for (int f = 0; f < d; f++) s += (double)a[f] * (double)b[f];
     return s;
@@ -55,7 +55,7 @@ static void cut_in(const struct cut *c, bool normalise) {
     size_t n = (size_t)c->in->rows * (size_t)c->in->texts;
     for (size_t i = 0; i < n; i++) {
         const float *x = c->in->emb + i * (size_t)c->in->dim;
-        double norm = normalise ? fmax(sqrt(dot(x, x, c->d)), 1e-12) : 1;
+        double norm = normalise ? fmax(sqrt(dot_product(x, x, c->d)), 1e-12) : 1;
         c->w->norm[i] = norm;
         for (int f = 0; f < c->d; f++) c->hat[i * (size_t)c->d + (size_t)f] = (float)((double)x[f] / norm);
     }
@@ -68,7 +68,7 @@ static void cut_back(const struct cut *c, bool normalised, float *grad) {
     for (size_t i = 0; i < n; i++) {
         const float *h = c->hat + i * (size_t)c->d, *dh = c->dhat + i * (size_t)c->d;
         float *g = grad + i * (size_t)c->in->dim;
-        double along = normalised ? dot(h, dh, c->d) : 0;
+        double along = normalised ? dot_product(h, dh, c->d) : 0;
         for (int f = 0; f < c->d; f++)
             g[f] += (float)(((double)dh[f] - (double)h[f] * along) / c->w->norm[i]);
     }
@@ -84,15 +84,15 @@ static void cosine_back(const struct cut *c, int row, double g) {
     }
 }
 
-static void cosines(const struct cut *c) {
+static void pair_cosines(const struct cut *c) {
     for (int i = 0; i < c->in->rows; i++)
-        c->w->value[i] = dot(row_of(c->hat, c, 0, i), row_of(c->hat, c, 1, i), c->d);
+        c->w->value[i] = dot_product(row_of(c->hat, c, 0, i), row_of(c->hat, c, 1, i), c->d);
 }
 
 static double cosine_mse(const struct cut *c) {
     int n = c->in->rows;
     double sum = 0;
-    cosines(c);
+    pair_cosines(c);
     for (int i = 0; i < n; i++) {
         double off = c->w->value[i] - (double)c->in->score[i];
         sum += off * off;
@@ -101,12 +101,12 @@ static double cosine_mse(const struct cut *c) {
     return sum / n;
 }
 
-static double cosent(const struct cut *c) {
+static double cosent_loss(const struct cut *c) {
     int n = c->in->rows;
     const float *y = c->in->score;
     const double *s = c->w->value;
     double top = 0, sum = 0, k = c->spec->scale, *g = c->w->value + n;
-    cosines(c);
+    pair_cosines(c);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++)
             if (y[i] < y[j]) top = fmax(top, k * (s[i] - s[j]));
@@ -130,16 +130,18 @@ static double cosent(const struct cut *c) {
 /* ---- triplets ------------------------------------------------------------------------------------------ */
 
 /* PyTorch's pairwise_distance adds 1e-6. */
-static double difference(const float *a, const float *b, int f) { return (double)a[f] - (double)b[f] + 1e-6; }
+static double pair_difference(const float *a, const float *b, int f) {
+    return (double)a[f] - (double)b[f] + 1e-6;
+}
 
-static double distance(const struct cut *c, const float *a, const float *b) {
+static double pair_distance(const struct cut *c, const float *a, const float *b) {
     double s = 0;
     if (c->spec->distance == LOSS_COSINE) {
-        double n = sqrt(dot(a, a, c->d)) * sqrt(dot(b, b, c->d));
-        return 1 - dot(a, b, c->d) / fmax(n, 1e-12);
+        double n = sqrt(dot_product(a, a, c->d)) * sqrt(dot_product(b, b, c->d));
+        return 1 - dot_product(a, b, c->d) / fmax(n, 1e-12);
     }
     for (int f = 0; f < c->d; f++) {
-        double x = difference(a, b, f);
+        double x = pair_difference(a, b, f);
         s += c->spec->distance == LOSS_MANHATTAN ? fabs(x) : x * x;
     }
     return c->spec->distance == LOSS_MANHATTAN ? s : sqrt(s);
@@ -150,12 +152,12 @@ static void distance_back(const struct cut *c, const float *a, const float *b, d
                           float *da, float *db) {
     double aa = 1, bb = 1, ab = 0;
     if (c->spec->distance == LOSS_COSINE) {
-        aa = fmax(sqrt(dot(a, a, c->d)), 1e-12);
-        bb = fmax(sqrt(dot(b, b, c->d)), 1e-12);
-        ab = dot(a, b, c->d) / (aa * bb);
+        aa = fmax(sqrt(dot_product(a, a, c->d)), 1e-12);
+        bb = fmax(sqrt(dot_product(b, b, c->d)), 1e-12);
+        ab = dot_product(a, b, c->d) / (aa * bb);
     }
     for (int f = 0; f < c->d; f++) {
-        double x = difference(a, b, f), ga, gb;
+        double x = pair_difference(a, b, f), ga, gb;
         switch (c->spec->distance) {
         case LOSS_COSINE:
             ga = -((double)b[f] / bb - ab * (double)a[f] / aa) / aa;
@@ -174,15 +176,15 @@ static void distance_back(const struct cut *c, const float *a, const float *b, d
     }
 }
 
-static double triplet(const struct cut *c) {
+static double triplet_loss(const struct cut *c) {
     int n = c->in->rows, negatives = c->in->texts - 2;
     double sum = 0, share = 1 / ((double)n * negatives), g = c->scale * share;
     for (int i = 0; i < n; i++) {
         const float *a = row_of(c->hat, c, 0, i), *p = row_of(c->hat, c, 1, i);
-        double near = distance(c, a, p);
+        double near = pair_distance(c, a, p);
         for (int k = 2; k < c->in->texts; k++) {
             const float *q = row_of(c->hat, c, k, i);
-            double far = distance(c, a, q), loss = near - far + c->spec->margin;
+            double far = pair_distance(c, a, q), loss = near - far + c->spec->margin;
             if (loss <= 0) continue;
             sum += loss; /* NaN included */
             if (!c->back) continue;
@@ -205,13 +207,13 @@ static double run_size(struct team *t, const struct cut *c, float *grad) {
         loss = loss_ranking(t, c->w, c->spec, c->in, c->hat, grad ? c->dhat : NULL, c->d, c->scale);
         break;
     case LOSS_COSENT:
-        loss = cosent(c);
+        loss = cosent_loss(c);
         break;
     case LOSS_COSINE_MSE:
         loss = cosine_mse(c);
         break;
     case LOSS_TRIPLET:
-        loss = triplet(c);
+        loss = triplet_loss(c);
         break;
     }
     if (grad) cut_back(c, normalise, grad);

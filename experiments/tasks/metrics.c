@@ -16,7 +16,7 @@ static double dcg(const float *rel, int n) {
     return sum;
 }
 
-static int hits(const struct ranking *r, int k) {
+static int count_hits(const struct ranking *r, int k) {
     int found = 0;
     for (int i = 0; i < r->n && i < k; i++) found += r->rel[i] > 0;
     return found;
@@ -40,18 +40,18 @@ double rank_ap(const struct ranking *r, int k) {
     return sum / MIN_OF(k, r->relevant);
 }
 
-double rank_recall(const struct ranking *r, int k) { return (double)hits(r, k) / r->relevant; }
-double rank_precision(const struct ranking *r, int k) { return (double)hits(r, k) / k; }
-double rank_accuracy(const struct ranking *r, int k) { return hits(r, k) > 0; }
+double rank_recall(const struct ranking *r, int k) { return (double)count_hits(r, k) / r->relevant; }
+double rank_precision(const struct ranking *r, int k) { return (double)count_hits(r, k) / k; }
+double rank_accuracy(const struct ranking *r, int k) { return count_hits(r, k) > 0; }
 
 /* Does a go before b? Earlier documents come first, so that equals do not move. */
-static int better(float a, float b) { return a > b || (isnan(b) && !isnan(a)); }
+static int ranks_before(float a, float b) { return a > b || (isnan(b) && !isnan(a)); }
 
 void rank_top_add(struct rank_top *t, const float *score, int n, int32_t first) {
     for (int i = 0; i < n; i++) {
-        if (t->n == t->k && !better(score[i], t->score[t->k - 1])) continue;
+        if (t->n == t->k && !ranks_before(score[i], t->score[t->k - 1])) continue;
         int at = t->n < t->k ? t->n++ : t->k - 1;
-        for (; at > 0 && better(score[i], t->score[at - 1]); at--) {
+        for (; at > 0 && ranks_before(score[i], t->score[at - 1]); at--) {
             t->score[at] = t->score[at - 1];
             t->id[at] = t->id[at - 1];
         }

@@ -87,7 +87,7 @@ static int similarity_begin(struct pairs *p, enum split s, long rows, struct err
 typedef void block_fn(struct pairs *p, enum mem_cat cat, void **block, size_t bytes);
 
 /* The blocks of a score: what is found is data, the rest scratch. */
-static void blocks(struct pairs *p, block_fn *each) {
+static void score_blocks(struct pairs *p, block_fn *each) {
     struct pairs_score *x = &p->score;
     size_t D = (size_t)embedder_dim(p->E), q = x->documents ? (size_t)x->queries : 0;
     size_t some = (size_t)MIN_OF(x->documents, PAIRS_BLOCK), queries = x->documents ? QUERIES : 0;
@@ -101,7 +101,7 @@ static void blocks(struct pairs *p, block_fn *each) {
     each(p, MEM_SCRATCH, (void **)&x->s, panel_floats(np, (int)some) * sizeof(float));
 }
 
-static void take(struct pairs *p, enum mem_cat cat, void **block, size_t bytes) {
+static void take_block(struct pairs *p, enum mem_cat cat, void **block, size_t bytes) {
     if (bytes) *block = mem_alloc(p->mem, cat, bytes);
 }
 
@@ -122,13 +122,13 @@ int pairs_score_begin(void *state, struct task_net *tn, enum split s, long rows,
     if (rc)
         pairs_score_release(p);
     else
-        blocks(p, take);
+        score_blocks(p, take_block);
     return rc;
 }
 
 void pairs_score_release(struct pairs *p) {
     struct pairs_score *x = &p->score;
-    blocks(p, give_back);
+    score_blocks(p, give_back);
     free(x->ref);
     free(x->item);
     free(x->gold);
@@ -186,7 +186,7 @@ void pairs_score_add(struct pairs *p, const struct pairs_batch *b, const float *
 /* ---- end ----------------------------------------------------------------------------------------------- */
 
 /* The leading d features of n embeddings at length 1, [n][d]. */
-static void normalised(const struct pairs *p, float *hat, long from, long n, int d) {
+static void normalised_rows(const struct pairs *p, float *hat, long from, long n, int d) {
     size_t D = (size_t)embedder_dim(p->E);
     for (long i = 0; i < n; i++) {
         const float *y = p->score.emb + (size_t)(from + i) * D;
@@ -198,28 +198,29 @@ static void normalised(const struct pairs *p, float *hat, long from, long n, int
 }
 
 /* A text without tokens has no embedding: it is never found. */
-static bool empty(struct pairs *p, long item) { return item_text(p, item, NULL)->n == 0; }
+static bool is_empty_text(struct pairs *p, long item) { return item_text(p, item, NULL)->n == 0; }
 
 /* Documents [first, first + n) against every query. */
 static void search_block(struct pairs *p, struct team *team, struct rank_top *top, long first, int n, int d) {
     struct pairs_score *x = &p->score;
     float score[PAIRS_BLOCK];
-    normalised(p, x->hat, first, n, d);
+    normalised_rows(p, x->hat, first, n, d);
     struct weight C = weight_f32(x->hat, n, d, d);
     for (long q = 0; q < x->queries; q += QUERIES) {
         int count = (int)MIN_OF(QUERIES, x->queries - q), np = panels(count);
-        normalised(p, x->query, x->documents + q, count, d);
+        normalised_rows(p, x->query, x->documents + q, count, d);
         panel_from_rows(team, x->x, d, x->query, d, count);
         panel_mm(team, x->s, n, n, np, &(struct term){.w = &C, .x = x->x, .ldx = d}, 1, NULL, false);
         for (int j = 0; j < count; j++) {
             const float *lane = x->s + (size_t)(j / PANEL) * (size_t)n * PANEL + j % PANEL;
-            for (int i = 0; i < n; i++) score[i] = empty(p, first + i) ? -INFINITY : lane[(size_t)i * PANEL];
+            for (int i = 0; i < n; i++)
+                score[i] = is_empty_text(p, first + i) ? -INFINITY : lane[(size_t)i * PANEL];
             rank_top_add(&top[q + j], score, n, (int32_t)first);
         }
     }
 }
 
-static int larger(const void *a, const void *b) {
+static int by_larger(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return (x < y) - (x > y);
 }
@@ -230,7 +231,7 @@ static void score_query(const struct pairs *p, long q, const struct rank_top *to
     long from = r->from[q], n = r->from[q + 1] - from;
     float rel[PAIRS_TOP], *ideal = xmalloc((size_t)n * sizeof *ideal);
     memcpy(ideal, r->grade + from, (size_t)n * sizeof *ideal);
-    qsort(ideal, (size_t)n, sizeof *ideal, larger);
+    qsort(ideal, (size_t)n, sizeof *ideal, by_larger);
     for (int i = 0; i < top->n; i++) {
         rel[i] = 0;
         for (long k = from; k < from + n && !isinf(top->score[i]); k++)
@@ -242,7 +243,7 @@ static void score_query(const struct pairs *p, long q, const struct rank_top *to
 }
 
 /* "ndcg@10", or of a size "ndcg@10@dim64". */
-static const char *named(char buf[48], const char *name, int size) {
+static const char *named_metric(char buf[48], const char *name, int size) {
     if (!size) return name;
     snprintf(buf, 48, "%s@dim%d", name, size);
     return buf;
@@ -269,12 +270,12 @@ static void tell_search(struct pairs *p, struct team *team, const struct task_te
         }
     }
     for (int m = 0; m < METRICS; m++)
-        tell->metric(tell->arg, named(buf, search_metric[m].name, size),
+        tell->metric(tell->arg, named_metric(buf, search_metric[m].name, size),
                      x->finite ? sum[m] / (double)x->queries : NAN);
     free(top);
 }
 
-static double cosine(const float *a, const float *b, int d) {
+static double row_cosine(const float *a, const float *b, int d) {
     double ab = 0, aa = 0, bb = 0;
     for (int f = 0; f < d; f++) {
         ab += (double)a[f] * (double)b[f];
@@ -291,11 +292,13 @@ static void tell_similarity(struct pairs *p, const struct task_tell *tell, int s
     char buf[48];
     for (int i = 0; i < n; i++) {
         const float *a = x->emb + 2 * (size_t)i * (size_t)D;
-        cos[i] = cosine(a, a + D, size ? size : D);
+        cos[i] = row_cosine(a, a + D, size ? size : D);
         if (!size) tell->item(tell->arg, "cosine", x->item[i], cos[i]);
     }
-    tell->metric(tell->arg, named(buf, "spearman", size), x->finite ? metric_spearman(cos, x->gold, n) : NAN);
-    tell->metric(tell->arg, named(buf, "pearson", size), x->finite ? metric_pearson(cos, x->gold, n) : NAN);
+    tell->metric(tell->arg, named_metric(buf, "spearman", size),
+                 x->finite ? metric_spearman(cos, x->gold, n) : NAN);
+    tell->metric(tell->arg, named_metric(buf, "pearson", size),
+                 x->finite ? metric_pearson(cos, x->gold, n) : NAN);
     free(cos);
 }
 

@@ -108,7 +108,7 @@ static void gather_row(struct gathering *g, long row) {
     }
 }
 
-static void relate(struct gathering *g) {
+static void relate_rows(struct gathering *g) {
     struct pairs_score *x = g->x;
     if (g->links) qsort(g->link, (size_t)g->links, sizeof *g->link, by_link);
     x->relevant.from = xcalloc((size_t)x->queries + 1, sizeof *x->relevant.from);
@@ -143,7 +143,7 @@ int pairs_search_rows(struct pairs *p, enum split s, long rows, struct err *e) {
         if (full > 0) gather_row(&g, i);
     }
     x->documents = x->items;
-    if (!rc) relate(&g);
+    if (!rc) relate_rows(&g);
     for (long q = 0; q < x->queries && !rc; q++) add_ref(x, g.t, first[q], 0);
     x->item = first;
     set_release(&g.queries);

@@ -86,8 +86,8 @@ void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem) {
 }
 
 /* a and b are whole texts, with the tokens that the tokenizer adds. */
-static struct embed_text *join(const struct texts *x, const struct embed_text *a,
-                               const struct embed_text *b) {
+static struct embed_text *join_parts(const struct texts *x, const struct embed_text *a,
+                                     const struct embed_text *b) {
     int la = a->n - x->start - x->end, lb = b->n - x->start - x->end, added = x->start + 2 * x->end;
     int room = MAX_OF(embedder_max_length(x->E) - added, 0);
     bool cut = a->cut || b->cut || la + lb > room;
@@ -109,7 +109,7 @@ const struct embed_text *texts_whole(struct texts *x, long row, struct err *e) {
     if (!a || !x->joined || x->joined[row]) return a && x->joined ? x->joined[row] : a;
     const struct embed_text *b = texts_get(x, row, 1, e);
     if (!b) return NULL;
-    x->joined[row] = join(x, a, b);
+    x->joined[row] = join_parts(x, a, b);
     x->cut += x->joined[row]->cut && !a->cut && !b->cut;
     return x->joined[row];
 }

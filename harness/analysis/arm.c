@@ -96,7 +96,7 @@ static void add_condition(struct strbuf *sql, const struct ynode *where, int i) 
     json_decref(v);
 }
 
-static void bind(struct db_query *q, const struct ynode *where, int i) {
+static void bind_keys(struct db_query *q, const struct ynode *where, int i) {
     json_t *v = ynode_json(where->items[i]);
     if (strcmp(where->keys[i]->text, "target_modules") != 0)
         db_query_bind_text(q, 3 + 2 * i, where->keys[i]->text);
@@ -126,7 +126,7 @@ static int open_query(struct db *db, const char *sweep, const struct ynode *wher
     if (rc) return rc;
     db_query_bind_text(*q, 1, sweep);
     if (value_index(value) == ARRAY_LEN(values)) db_query_bind_text(*q, 2, value);
-    for (int i = 0; i < where->n; i++) bind(*q, where, i);
+    for (int i = 0; i < where->n; i++) bind_keys(*q, where, i);
     return 0;
 }
 
@@ -139,7 +139,7 @@ struct point {
 };
 
 /* Is p to be preferred to best? */
-static bool beats(const struct point *p, const struct point *best) {
+static bool beats_arm(const struct point *p, const struct point *best) {
     if (!best->arm.n) return true;
     if (p->arm.diverged != best->arm.diverged) return best->arm.diverged;
     if (p->arm.n != best->arm.n) return p->arm.n > best->arm.n;
@@ -149,7 +149,7 @@ static bool beats(const struct point *p, const struct point *best) {
 static void end_point(struct point *p, struct arm *best, struct point *best_point) {
     if (!p->arm.n && !p->arm.diverged) return;
     int points = best->points + 1;
-    if (points == 1 || beats(p, best_point)) {
+    if (points == 1 || beats_arm(p, best_point)) {
         *best_point = *p;
         *best = p->arm;
     }

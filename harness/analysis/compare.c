@@ -135,7 +135,7 @@ static double *rows_difference(const struct compare *c, const struct compare_pai
 
 /* ---- differences --------------------------------------------------------------------------------------- */
 
-static bool counts(const struct compare *c, const struct compare_run *r) {
+static bool counts_rows(const struct compare *c, const struct compare_run *r) {
     return r->complete && isfinite(score_of(c, r));
 }
 
@@ -146,15 +146,17 @@ static bool seeds_pair(const struct compare *c, const struct compare_point *a, c
     for (int i = 0; i < a->nrun; i++)
         for (int j = 0; j < b->nrun; j++) {
             const struct compare_run *x = &c->run[a->first + i], *y = &c->run[b->first + j];
-            if (x->seed != y->seed || !counts(c, x) || !counts(c, y)) continue;
+            if (x->seed != y->seed || !counts_rows(c, x) || !counts_rows(c, y)) continue;
             use_a[i] = use_b[j] = true;
             va[(*na)++] = score_of(c, x), vb[(*nb)++] = score_of(c, y);
         }
     if (*na) return true;
     for (int i = 0; i < a->nrun; i++)
-        if ((use_a[i] = counts(c, &c->run[a->first + i]))) va[(*na)++] = score_of(c, &c->run[a->first + i]);
+        if ((use_a[i] = counts_rows(c, &c->run[a->first + i])))
+            va[(*na)++] = score_of(c, &c->run[a->first + i]);
     for (int j = 0; j < b->nrun; j++)
-        if ((use_b[j] = counts(c, &c->run[b->first + j]))) vb[(*nb)++] = score_of(c, &c->run[b->first + j]);
+        if ((use_b[j] = counts_rows(c, &c->run[b->first + j])))
+            vb[(*nb)++] = score_of(c, &c->run[b->first + j]);
     return false;
 }
 
@@ -184,7 +186,7 @@ static int arms_rows(struct compare *c, struct db *db, struct row_scores *rows, 
         const struct compare_point *g = &c->point[a->point];
         a->rows = -1;
         for (int k = g->first; k < g->first + g->nrun; k++) {
-            if (!counts(c, &c->run[k])) continue;
+            if (!counts_rows(c, &c->run[k])) continue;
             int rc = rows_read(db, c->run[k].id, c->reported, &rows[k], e);
             if (rc) return rc;
             a->rows = a->rows < 0 ? rows[k].n : MIN_OF(a->rows, rows[k].n);
@@ -228,7 +230,7 @@ static void noise_measure(struct compare *c) {
         group[i] = all + used;
         if (!is_quiet(c, i)) continue;
         for (int k = g->first; k < g->first + g->nrun; k++)
-            if (counts(c, &c->run[k]) && !g->diverged) all[used++] = score_of(c, &c->run[k]), n[i]++;
+            if (counts_rows(c, &c->run[k]) && !g->diverged) all[used++] = score_of(c, &c->run[k]), n[i]++;
     }
     c->noise_sd = stats_pooled_sd(group, n, c->npoint, &c->noise_df);
     c->noise_seeds = 0;

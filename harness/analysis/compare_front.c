@@ -29,8 +29,8 @@ static double score_of(const struct compare *c, const struct compare_front *f) {
     return c->point[f->point].score.mean;
 }
 
-static bool dominates(const struct compare *c, const struct compare_front *a, const struct compare_front *b,
-                      int axis) {
+static bool dominates_point(const struct compare *c, const struct compare_front *a,
+                            const struct compare_front *b, int axis) {
     double ca = cost_of(c, a, axis), cb = cost_of(c, b, axis), sa = score_of(c, a), sb = score_of(c, b);
     if (isnan(ca) || prefer_value(c->maximize, sb, sa) || ca > cb) return false;
     return prefer_value(c->maximize, sa, sb) || ca < cb;
@@ -42,7 +42,7 @@ static void dominators_find(struct compare *c, struct compare_front *f) {
         for (int i = 0; i < c->nfront && f->by[axis] != -2; i++) {
             const struct compare_front *o = &c->front[i];
             if (o == f || strcmp(c->point[o->point].setting, c->point[f->point].setting) ||
-                !dominates(c, o, f, axis))
+                !dominates_point(c, o, f, axis))
                 continue;
             if (f->by[axis] < 0 ||
                 prefer_value(c->maximize, score_of(c, o), c->point[f->by[axis]].score.mean))

@@ -39,7 +39,7 @@ struct load {
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static char *copy(const char *s) { return s ? xstrdup(s) : NULL; }
+static char *copy_text(const char *s) { return s ? xstrdup(s) : NULL; }
 
 static int64_t int_or(const struct db_query *q, int col, int64_t none) {
     return db_query_type(q, col) == DB_NULL ? none : db_query_int(q, col);
@@ -77,10 +77,10 @@ static int read_points(struct load *l, int64_t sweep, struct err *e) {
     while ((rc = db_query_next(q, e)) == 1) {
         GROW(l->point, l->npoint, l->point_cap);
         l->point[l->npoint++] = (struct point){.id = db_query_int(q, 0),
-                                               .method = copy(db_query_text(q, 1)),
+                                               .method = copy_text(db_query_text(q, 1)),
                                                .r = int_or(q, 2, -1),
                                                .alpha = db_query_num(q, 3),
-                                               .target_modules = copy(db_query_text(q, 4)),
+                                               .target_modules = copy_text(db_query_text(q, 4)),
                                                .lr = db_query_num(q, 5),
                                                .trainable = -1,
                                                .rest = without_rate(db_query_text(q, 6))};
@@ -125,8 +125,9 @@ static int read_pairs(struct load *l, int64_t sweep, struct err *e) {
     if (rc) return rc;
     while ((rc = db_query_next(q, e)) == 1) {
         GROW(l->pair, l->npair, l->pair_cap);
-        l->pair[l->npair++] = (struct pair){point_index(l, db_query_int(q, 0)),
-                                            point_index(l, db_query_int(q, 1)), copy(db_query_text(q, 2))};
+        l->pair[l->npair++] =
+            (struct pair){point_index(l, db_query_int(q, 0)), point_index(l, db_query_int(q, 1)),
+                          copy_text(db_query_text(q, 2))};
     }
     db_query_close(q);
     return rc;
@@ -137,7 +138,7 @@ static int read_goal(struct load *l, int64_t sweep, char **metric, struct err *e
     int rc = query_sweep(l->db, &q, "SELECT metric, goal FROM sweep WHERE id = ?1", sweep, e);
     if (rc) return rc;
     if ((rc = db_query_next(q, e)) == 1) {
-        *metric = copy(db_query_text(q, 0));
+        *metric = copy_text(db_query_text(q, 0));
         l->maximize = !strcmp(db_query_text(q, 1), "maximize");
     } else if (rc == 0)
         rc = err_set(e, ERR_USER, "there is no sweep %lld in %s", (long long)sweep, db_path(l->db));
@@ -191,11 +192,11 @@ static const struct point *side_best(const struct load *l, const struct side *s)
 
 static struct control_arm arm_of(const struct point *p, int rates) {
     struct control_arm a = {.point = p->id,
-                            .method = copy(p->method),
+                            .method = copy_text(p->method),
                             .r = p->r,
                             .alpha = p->alpha,
                             .lr = p->lr,
-                            .target_modules = copy(p->target_modules),
+                            .target_modules = copy_text(p->target_modules),
                             .rates = rates,
                             .trainable = p->trainable,
                             .runs = p->ncell,
@@ -205,7 +206,7 @@ static struct control_arm arm_of(const struct point *p, int rates) {
 }
 
 /* a - b over the seeds at which both have a number. */
-static struct stats_diff difference(const struct point *a, const struct point *b) {
+static struct stats_diff paired_difference(const struct point *a, const struct point *b) {
     double *va = xmalloc(((size_t)a->ncell + 1) * sizeof *va),
            *vb = xmalloc(((size_t)a->ncell + 1) * sizeof *vb);
     int n = 0;
@@ -225,7 +226,7 @@ static struct stats_diff difference(const struct point *a, const struct point *b
 
 /* ---- what else tells rows apart ------------------------------------------------------------------------ */
 
-static void flatten(const json_t *v, const char *key, json_t *out) {
+static void flatten_settings(const json_t *v, const char *key, json_t *out) {
     const char *name;
     json_t *child;
     if (!json_is_object(v)) {
@@ -238,14 +239,14 @@ static void flatten(const json_t *v, const char *key, json_t *out) {
     }
     json_object_foreach((json_t *)(uintptr_t)v, name, child) {
         char *full = *key ? xasprintf("%s.%s", key, name) : xstrdup(name);
-        flatten(child, full, out);
+        flatten_settings(child, full, out);
         free(full);
     }
 }
 
 static json_t *settings_of(const struct point *p) {
     json_t *config = json_loads(p->rest, 0, NULL), *flat = json_object();
-    if (config) flatten(config, "", flat);
+    if (config) flatten_settings(config, "", flat);
     json_decref(config);
     return flat;
 }
@@ -296,7 +297,7 @@ static void add_row(struct load *l, int first, struct control_set *c) {
     const struct point *a = side_best(l, &of), *b = side_best(l, &control);
     GROW(c->row, c->n, c->cap);
     c->row[c->n++] = (struct control_row){xstrdup(l->pair[first].kind), tell_apart(l, a), arm_of(a, of.n),
-                                          arm_of(b, control.n), difference(a, b)};
+                                          arm_of(b, control.n), paired_difference(a, b)};
     free(of.v);
     free(control.v);
 }

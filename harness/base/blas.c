@@ -56,24 +56,24 @@ const char *blas_should(void) {
 }
 
 /* The kernel to ask for, or NULL: it is right, or the user decided, or this is no x86. */
-static const char *wanted(void) { return getenv(CORETYPE) || getenv(MARK) ? NULL : blas_should(); }
+static const char *wanted_kernel(void) { return getenv(CORETYPE) || getenv(MARK) ? NULL : blas_should(); }
 
 /* Threads of a team that wait burn their core for milliseconds by default; when somebody else wants that core
  * too, every parallel region then waits for a time slice (measured with one foreign process on two cores: 7
  * times slower). With a short spin the loss on an idle machine is within the noise. libgomp reads this once,
  * before main. */
-static bool spins(void) { return !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"); }
+static bool spins_wait(void) { return !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"); }
 
 void blas_set_env(void) {
-    const char *k = wanted();
-    if (spins()) setenv("GOMP_SPINCOUNT", "2000", 1);
+    const char *k = wanted_kernel();
+    if (spins_wait()) setenv("GOMP_SPINCOUNT", "2000", 1);
     if (!k) return;
     setenv(CORETYPE, k, 1);
     setenv(MARK, "1", 1);
 }
 
 void blas_reexec(char **argv) {
-    if (!wanted() && !spins()) return;
+    if (!wanted_kernel() && !spins_wait()) return;
     blas_set_env();
     execv("/proc/self/exe", argv);
     /* No /proc: slower, not wrong. `bench doctor` shows it. */

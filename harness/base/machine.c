@@ -46,7 +46,7 @@ static size_t read_size(const char *path, size_t none) {
     return end == buf ? none : (size_t)v;
 }
 
-static size_t meminfo(const char *root, const char *key) {
+static size_t read_meminfo(const char *root, const char *key) {
     char path[PATH_MAX], buf[64];
     snprintf(path, sizeof path, "%s/proc/meminfo", root);
     return read_field(path, key, buf, sizeof buf) ? (size_t)strtoull(buf, NULL, 10) * 1024 : 0;
@@ -157,8 +157,8 @@ static void read_names(struct machine *m, const char *root) {
 
 void machine_read_at(struct machine *m, const char *root) {
     memset(m, 0, sizeof *m);
-    m->mem_total = meminfo(root, "MemTotal:");
-    m->mem_free = meminfo(root, "MemAvailable:");
+    m->mem_total = read_meminfo(root, "MemTotal:");
+    m->mem_free = read_meminfo(root, "MemAvailable:");
     if (!m->mem_free) m->mem_free = m->mem_total ? m->mem_total : SIZE_MAX;
     read_groups(m, root);
     if (m->mem_limit >= m->mem_total && m->mem_total) m->mem_limit = 0;

@@ -36,7 +36,7 @@ static long refuse_in;
 void mem_refuse(long n) { refuse_in = n; }
 long mem_refuses(void) { return refuse_in; }
 
-static void admit(struct mem *m, enum mem_cat cat, size_t bytes) {
+static void admit_bytes(struct mem *m, enum mem_cat cat, size_t bytes) {
     if (refuse_in && !m->counting && --refuse_in == 0 && m->deny) m->deny(m, cat, bytes, m->deny_arg);
     if (!m->counting && m->limit && m->total + bytes > m->limit) {
         if (m->deny) m->deny(m, cat, bytes, m->deny_arg);
@@ -45,7 +45,7 @@ static void admit(struct mem *m, enum mem_cat cat, size_t bytes) {
     }
 }
 
-static void add(struct mem *m, enum mem_cat cat, size_t bytes) {
+static void add_bytes(struct mem *m, enum mem_cat cat, size_t bytes) {
     m->live[cat] += bytes;
     m->total += bytes;
     if (m->live[cat] > m->peak[cat]) m->peak[cat] = m->live[cat];
@@ -56,8 +56,8 @@ static void add(struct mem *m, enum mem_cat cat, size_t bytes) {
 }
 
 static void count_up(struct mem *m, enum mem_cat cat, size_t bytes) {
-    admit(m, cat, bytes);
-    add(m, cat, bytes);
+    admit_bytes(m, cat, bytes);
+    add_bytes(m, cat, bytes);
 }
 
 static void count_down(struct mem *m, enum mem_cat cat, size_t bytes) {
@@ -75,11 +75,11 @@ void mem_note(struct mem *m, enum mem_cat cat, ptrdiff_t delta) {
 
 void mem_move(struct mem *m, enum mem_cat from, enum mem_cat to, size_t bytes) {
     count_down(m, from, round_up(bytes));
-    add(m, to, round_up(bytes));
+    add_bytes(m, to, round_up(bytes));
 }
 
 /* The system itself has no memory left: the same as a limit. */
-static void exhausted(struct mem *m, enum mem_cat cat, size_t bytes) {
+static void report_exhausted(struct mem *m, enum mem_cat cat, size_t bytes) {
     if (m->deny) m->deny(m, cat, bytes, m->deny_arg);
     BUG_ON(1, "out of memory: %zu bytes for %s", bytes, mem_cat_name(cat));
 }
@@ -90,10 +90,10 @@ void *mem_alloc(struct mem *m, enum mem_cat cat, size_t bytes) {
     void *p;
     if (n >= MMAP_FROM) {
         p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (p == MAP_FAILED) exhausted(m, cat, n);
+        if (p == MAP_FAILED) report_exhausted(m, cat, n);
     } else {
         p = aligned_alloc(ALIGN, n);
-        if (!p) exhausted(m, cat, n);
+        if (!p) report_exhausted(m, cat, n);
         memset(p, 0, n);
     }
     return p;
@@ -119,7 +119,7 @@ void arena_init(struct arena *a, struct mem *m, size_t reserve) {
         a->base = mmap(NULL, a->reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (a->base != MAP_FAILED) return;
     }
-    exhausted(m, MEM_ACT, OPEN_STEP);
+    report_exhausted(m, MEM_ACT, OPEN_STEP);
 }
 
 /* In counting mode nothing is touched, so nothing is opened. */
@@ -135,7 +135,7 @@ static bool arena_open(struct arena *a, size_t upto) {
 void *arena_alloc(struct arena *a, enum mem_cat cat, size_t bytes) {
     size_t n = round_up(bytes);
     count_up(a->mem, cat, n);
-    if (n > a->reserve - a->used || !arena_open(a, a->used + n)) exhausted(a->mem, cat, n);
+    if (n > a->reserve - a->used || !arena_open(a, a->used + n)) report_exhausted(a->mem, cat, n);
     void *p = a->base + a->used;
     a->used += n;
     a->cat_used[cat] += n;

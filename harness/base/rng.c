@@ -19,7 +19,7 @@ static void philox(const uint32_t key[2], uint32_t c[4]) {
 }
 
 /* splitmix64's finaliser: spreads (seed, name hash, extra) over the 64 key bits. */
-static uint64_t mix(uint64_t x) {
+static uint64_t mix_keys(uint64_t x) {
     x += 0x9E3779B97F4A7C15u;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
@@ -29,7 +29,7 @@ static uint64_t mix(uint64_t x) {
 struct rng rng_make(uint64_t seed, const char *name, uint64_t extra) {
     uint64_t h = 0xCBF29CE484222325u; /* FNV-1a */
     for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 0x100000001B3u;
-    uint64_t k = mix(mix(mix(seed) ^ h) ^ extra);
+    uint64_t k = mix_keys(mix_keys(mix_keys(seed) ^ h) ^ extra);
     return (struct rng){{(uint32_t)k, (uint32_t)(k >> 32)}};
 }
 

@@ -80,7 +80,7 @@ double stats_t_quantile(double p, double df) {
 /* ---- means and differences ----------------------------------------------------------------------------- */
 
 /* Sum of squares around the mean, in two passes. */
-static double squares(const double *v, int n, double mean) {
+static double sum_squares(const double *v, int n, double mean) {
     double ss = 0;
     for (int i = 0; i < n; i++) ss += (v[i] - mean) * (v[i] - mean);
     return ss;
@@ -93,7 +93,7 @@ struct stats_mean stats_mean(const double *v, int n) {
     for (int i = 0; i < n; i++) sum += v[i];
     m.mean = sum / n;
     if (n < 2) return m;
-    m.sd = sqrt(squares(v, n, m.mean) / (n - 1));
+    m.sd = sqrt(sum_squares(v, n, m.mean) / (n - 1));
     m.ci = stats_t_quantile(0.975, n - 1) * m.sd / sqrt(n);
     return m;
 }
@@ -230,7 +230,7 @@ double stats_pooled_sd(const double *const *v, const int *n, int ngroup, int *df
     *df = 0;
     for (int g = 0; g < ngroup; g++) {
         if (n[g] < 2) continue;
-        ss += squares(v[g], n[g], stats_mean(v[g], n[g]).mean);
+        ss += sum_squares(v[g], n[g], stats_mean(v[g], n[g]).mean);
         *df += n[g] - 1;
     }
     return *df ? sqrt(ss / *df) : NAN;

@@ -173,7 +173,7 @@ static void mapping_drop(const uint8_t *data) {
 }
 
 /* write(2) alone is allowed here; what cannot be said is lost. */
-static void tell(const char *s) {
+static void tell_fault(const char *s) {
     if (write(STDERR_FILENO, s, strlen(s)) < 0) return;
 }
 
@@ -184,10 +184,11 @@ static void on_bus(int sig, siginfo_t *info, void *context) {
     for (const struct mapping *x = mappings; x; x = x->next) {
         if (at < x->data || at >= x->data + x->size) continue;
         while (__atomic_exchange_n(&told, 1, __ATOMIC_SEQ_CST)) pause(); /* another thread is at it */
-        tell("bench: ");
-        tell(x->path);
-        tell(": became shorter while it was read (cut off or overwritten in place?): put the whole file back "
-             "and give the command again\n");
+        tell_fault("bench: ");
+        tell_fault(x->path);
+        tell_fault(
+            ": became shorter while it was read (cut off or overwritten in place?): put the whole file back "
+            "and give the command again\n");
         _exit(3);
     }
     signal(sig, SIG_DFL); /* not ours: the fault happens again and kills */

@@ -19,7 +19,7 @@ static void add_param(struct adapter_out *o, const struct param *p) {
 
 /* The adapters of the sites; then what the method trains of the base (vectors), under Hugging Face's names.
  */
-static void collect(struct net *net, struct adapter_out *o) {
+static void collect_tensors(struct net *net, struct adapter_out *o) {
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         if (!s->adapted) continue;
@@ -154,7 +154,7 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
     memset(ret, 0, sizeof *ret);
     if (!net->method->save_config) return 0;
     struct adapter_out o = {0};
-    collect(net, &o);
+    collect_tensors(net, &o);
     for (int i = 0; i < o.n; i++) {
         size_t bytes = sizeof(float);
         for (int d = 0; d < o.t[i].ndim; d++) bytes *= (size_t)o.t[i].shape[d];
@@ -209,7 +209,7 @@ static const char *const common_fields[] = {
     "peft_type",    "method",    "target_modules", "auto_mapping",   "base_model_name_or_path", "revision",
     "peft_version", "task_type", "inference_mode", "fan_in_fan_out", "modules_to_save",         NULL};
 
-static bool listed(const char *const *names, const char *key) {
+static bool listed_name(const char *const *names, const char *key) {
     for (; names && *names; names++)
         if (!strcmp(*names, key)) return true;
     return false;
@@ -221,7 +221,7 @@ static int refuse_fields(const json_t *c, const struct method *m, struct err *e)
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)c, key, v) {
         const char *text = json_string_value(v);
-        if (listed(common_fields, key) || listed(m->peft_fields, key) || is_off(v)) continue;
+        if (listed_name(common_fields, key) || listed_name(m->peft_fields, key) || is_off(v)) continue;
         if (!strcmp(key, "bias") && text && !strcmp(text, "none")) continue;
         return adapter_refuse(c, key, e);
     }
@@ -267,7 +267,7 @@ static json_t *config_as(const json_t *c, const struct method *m, struct err *e)
 }
 
 /* Does this method read such files at all? */
-static bool reads(const struct method *m, const char *type, const char *named) {
+static bool reads_type(const struct method *m, const char *type, const char *named) {
     if (type) return m->peft_type && m->read_config && !strcmp(m->peft_type, type);
     return named && !m->peft_type && m->select && m->save_config && !strcmp(m->name, named);
 }
@@ -280,7 +280,7 @@ json_t *adapter_config(const char *dir, const struct method *as, struct err *e) 
     struct err first = {0}, other;
     bool tried = false;
     for (int i = 0; method_list[i] && !out; i++) {
-        if (!reads(method_list[i], type, named) || (as && method_list[i] != as)) continue;
+        if (!reads_type(method_list[i], type, named) || (as && method_list[i] != as)) continue;
         out = config_as(c, method_list[i], tried ? &other : &first);
         tried = true;
     }

@@ -38,7 +38,7 @@ static const float *plain_rows(const struct net *net, const struct param *p) {
     return weight_is_plain(&p->w, &data, &ld) && ld == p->cols ? data : NULL;
 }
 
-static void collect(struct net *net, enum dtype type, struct tensors *all) {
+static void collect_tensors(struct net *net, enum dtype type, struct tensors *all) {
     all->t = xcalloc((size_t)net->nparams + 1, sizeof *all->t);
     all->of = xcalloc((size_t)net->nparams + 1, sizeof *all->of);
     for (int i = 0; i < net->nparams; i++) {
@@ -197,7 +197,7 @@ int checkpoint_save_as(struct net *net, const struct model *model, const void *s
     if (rc) return rc;
     struct tensors all = {0};
     json_t *meta = json_pack("{ss}", "format", "pt");
-    collect(net, type, &all);
+    collect_tensors(net, type, &all);
     ret->file_bytes = safetensors_size(all.t, all.n, meta);
     if (dir) rc = write_model(dir, &all, meta, ret->sha256, e);
     tensors_release(&all);

@@ -25,18 +25,18 @@ static struct site *site_of(const struct net *net, const struct param *p) {
 
 bool merge_changes(const struct net *net, const struct param *p) { return site_of(net, p) != NULL; }
 
-static void values(const struct param *p, float *dst) {
+static void site_values(const struct param *p, float *dst) {
     weight_expand(&p->w, 0, p->rows, 0, p->cols, dst, p->cols);
 }
 
 void merge_values(struct net *net, const struct param *p, float *dst) {
     struct site *s = site_of(net, p);
-    values(p, dst);
+    site_values(p, dst);
     if (!s) return;
     /* The method puts itself into both: the other one is made along and dropped. */
     const struct param *other = p == s->W ? s->b : s->W;
     float *along = other ? xmalloc(param_size(other) * sizeof *along) : NULL;
-    if (along) values(other, along);
+    if (along) site_values(other, along);
     if (p == s->W)
         net->method->merge(net, s, dst, along);
     else

@@ -22,14 +22,14 @@ static bool dir_is_empty(const char *path) {
 }
 
 /* PATH without slashes at its end, but for the root's. */
-static char *trimmed(const char *path) {
+static char *trimmed_path(const char *path) {
     char *p = xstrdup(path);
     for (size_t n = strlen(p); n > 1 && p[n - 1] == '/'; n--) p[n - 1] = 0;
     return p;
 }
 
 char *outdir_begin(const char *path, struct err *e) {
-    char *p = trimmed(path), *tmp = xasprintf("%s.tmp.%ld", p, (long)getpid());
+    char *p = trimmed_path(path), *tmp = xasprintf("%s.tmp.%ld", p, (long)getpid());
     if (!*p)
         err_set(e, ERR_USER, "the output folder has no name");
     else if (file_exists(p) || (dir_exists(p) && !dir_is_empty(p)))
@@ -44,7 +44,7 @@ char *outdir_begin(const char *path, struct err *e) {
 }
 
 int outdir_commit(const char *tmp, const char *path, struct err *e) {
-    char *p = trimmed(path);
+    char *p = trimmed_path(path);
     int rc = rename(tmp, p) < 0 ? err_set(e, ERR_RESOURCE, "%s: cannot create: %s", p, strerror(errno)) : 0;
     free(p);
     return rc;

@@ -57,7 +57,8 @@ static void write_tables(const struct compare *c, enum table_format format, stru
     table_free(fronts);
 }
 
-static int compare(const char *path, const struct compare_job *job, enum table_format format, struct err *e) {
+static int compare_sweep(const char *path, const struct compare_job *job, enum table_format format,
+                         struct err *e) {
     struct db *db;
     struct compare c;
     struct strbuf out = {0};
@@ -116,7 +117,7 @@ int cmd_compare(int argc, char **argv) {
     if (optind + 1 < argc) return usage(2);
     job.sweep = optind < argc ? argv[optind] : NULL;
     struct err e = {0};
-    if (!compare(path, &job, format, &e)) return 0;
+    if (!compare_sweep(path, &job, format, &e)) return 0;
     fprintf(stderr, "bench compare: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -35,7 +35,7 @@ static bool is_plain(const char *s) {
 
 /* What completes a value or an argument of this name; NULL: nothing can be known. Choices: *choices is set.
  */
-static const char *completer(const char *value, bool *choices) {
+static const char *completer_of(const char *value, bool *choices) {
     static const struct {
         const char *word, *call;
     } known[] = {
@@ -60,7 +60,7 @@ static const char *completer(const char *value, bool *choices) {
 
 static void print_call(const char *value) {
     bool choices;
-    const char *call = completer(value, &choices);
+    const char *call = completer_of(value, &choices);
     if (call) {
         printf("%s", call);
     } else if (choices) {
@@ -88,7 +88,7 @@ static void print_command(const char *command, const struct help *h) {
     printf("\"\n");
     for (int i = 0; i < h->narguments; i++) {
         bool choices;
-        if (!completer(h->arguments[i], &choices) && !choices) continue;
+        if (!completer_of(h->arguments[i], &choices) && !choices) continue;
         printf("        [[ $cur == -* ]] || { ");
         print_call(h->arguments[i]);
         printf("; }\n");

@@ -34,9 +34,10 @@ struct findings {
 };
 
 /* One finding. `remedy` NULL: nothing to do. */
-static void add(struct findings *f, int level, const char *what, const char *remedy, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-static void add(struct findings *f, int level, const char *what, const char *remedy, const char *fmt, ...) {
+static void add_line(struct findings *f, int level, const char *what, const char *remedy, const char *fmt,
+                     ...) __attribute__((format(printf, 5, 6)));
+static void add_line(struct findings *f, int level, const char *what, const char *remedy, const char *fmt,
+                     ...) {
     static const char *const names[] = {"ok", "note", "problem"};
     char text[1024];
     va_list ap;
@@ -95,9 +96,9 @@ static void check_compute(struct findings *f, const struct machine *m) {
     static const char *const by[] = {"OpenBLAS's own choice", "chosen by bench",
                                      "chosen by OPENBLAS_CORETYPE"};
     double one = panel_gflops(1), all = m->cores > 1 ? panel_gflops(MIN_OF(m->cores, 64)) : one;
-    add(f, OK, "processor", NULL, "%s", m->cpu);
-    add(f, OK, "kernels", NULL, "%s path: %.0f GFLOP/s on one core, %.0f on %d", panel_cpu(), one, all,
-        m->cores);
+    add_line(f, OK, "processor", NULL, "%s", m->cpu);
+    add_line(f, OK, "kernels", NULL, "%s path: %.0f GFLOP/s on one core, %.0f on %d", panel_cpu(), one, all,
+             m->cores);
     double blas = sgemm_gflops();
     const char *should = blas_should();
     /* The generic kernels reach a fifth; anything that slow is worth more than a note. */
@@ -106,8 +107,8 @@ static void check_compute(struct findings *f, const struct machine *m) {
     snprintf(remedy, sizeof remedy, "%s OPENBLAS_CORETYPE%s%s: this processor can do better",
              blas_kernel_set_by() == 2 ? "unset" : "set", blas_kernel_set_by() == 2 || !should ? "" : "=",
              blas_kernel_set_by() == 2 || !should ? "" : should);
-    add(f, level, "blas", level == OK ? NULL : remedy, "%s (%s): %.0f GFLOP/s on one core", blas_name(),
-        by[blas_kernel_set_by()], blas);
+    add_line(f, level, "blas", level == OK ? NULL : remedy, "%s (%s): %.0f GFLOP/s on one core", blas_name(),
+             by[blas_kernel_set_by()], blas);
 }
 
 /* ---- machine ------------------------------------------------------------------------------------------- */
@@ -120,14 +121,14 @@ static void check_machine(struct findings *f, const struct machine *m) {
         else
             snprintf(why, sizeof why, " (of %d; this process may use no more)", m->online);
     }
-    add(f, OK, "cores", NULL, "%d%s", m->cores, why);
+    add_line(f, OK, "cores", NULL, "%d%s", m->cores, why);
     char limit[96] = "";
     if (m->mem_limit)
         snprintf(limit, sizeof limit, ", limited to %.1f GiB by a control group", m->mem_limit / GIB);
     bool low = m->mem_free < 1024u * 1024 * 1024;
-    add(f, low ? PROBLEM : OK, "memory",
-        low ? "SmolLM2-135M needs about 1 GiB per run: end other programs, or raise the limit" : NULL,
-        "%.1f GiB free of %.1f GiB%s", m->mem_free / GIB, m->mem_total / GIB, limit);
+    add_line(f, low ? PROBLEM : OK, "memory",
+             low ? "SmolLM2-135M needs about 1 GiB per run: end other programs, or raise the limit" : NULL,
+             "%.1f GiB free of %.1f GiB%s", m->mem_free / GIB, m->mem_total / GIB, limit);
 }
 
 /* The folder that results go to, or its nearest ancestor that exists. */
@@ -146,7 +147,7 @@ static bool check_record(struct findings *f, const char *path) {
     struct db *db = NULL;
     struct err e = {0};
     bool good = !file_exists(path) || db_open(&db, path, false, &e) == 0;
-    if (!good) add(f, PROBLEM, "results", NULL, "%s", e.msg);
+    if (!good) add_line(f, PROBLEM, "results", NULL, "%s", e.msg);
     db_close(db);
     return good;
 }
@@ -159,13 +160,14 @@ static void check_disk(struct findings *f, const char *db) {
         return;
     }
     if (access(dir, W_OK) != 0)
-        add(f, PROBLEM, "results", "run from a folder of your own, or choose one with --db FILE",
-            "%s: cannot write: %s", dir, strerror(errno));
+        add_line(f, PROBLEM, "results", "run from a folder of your own, or choose one with --db FILE",
+                 "%s: cannot write: %s", dir, strerror(errno));
     else if (statvfs(dir, &s) == 0) {
         double left = (double)s.f_bavail * (double)s.f_frsize;
         bool low = left < GIB;
-        add(f, low ? PROBLEM : OK, "results", low ? "make room, or choose another disk with --db FILE" : NULL,
-            "%s: %.1f GiB free", db, left / GIB);
+        add_line(f, low ? PROBLEM : OK, "results",
+                 low ? "make room, or choose another disk with --db FILE" : NULL, "%s: %.1f GiB free", db,
+                 left / GIB);
     }
     free(dir);
 }
@@ -188,16 +190,16 @@ static bool program_says(const char *command, char *line, size_t size) {
 static void check_programs(struct findings *f) {
     char line[256];
     if (program_says("gnuplot --version 2>/dev/null", line, sizeof line))
-        add(f, OK, "gnuplot", NULL, "%s", line);
+        add_line(f, OK, "gnuplot", NULL, "%s", line);
     else
-        add(f, PROBLEM, "gnuplot", "apt-get install gnuplot-nox (or: make deps)",
-            "not found: nothing can be drawn");
+        add_line(f, PROBLEM, "gnuplot", "apt-get install gnuplot-nox (or: make deps)",
+                 "not found: nothing can be drawn");
     /* "pip 23.0.1 from ..." */
     if (program_says("python3 -m pip --version 2>/dev/null", line, sizeof line))
-        add(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "f") - 1, line);
+        add_line(f, OK, "pip", NULL, "%.*s", (int)strcspn(line, "f") - 1, line);
     else
-        add(f, NOTE, "pip", "apt-get install python3-pip (or: make deps)",
-            "not found: `bench pull` needs it");
+        add_line(f, NOTE, "pip", "apt-get install python3-pip (or: make deps)",
+                 "not found: `bench pull` needs it");
 }
 
 static void check_data(struct findings *f) {
@@ -210,9 +212,9 @@ static void check_data(struct findings *f) {
         char what[64];
         snprintf(what, sizeof what, "data %s", name);
         if (json_is_true(json_object_get(d, "available")))
-            add(f, OK, what, NULL, "%s", json_string_value(json_object_get(d, "summary")));
+            add_line(f, OK, what, NULL, "%s", json_string_value(json_object_get(d, "summary")));
         else
-            add(f, PROBLEM, what, NULL, "%s", problem ? problem : "not available");
+            add_line(f, PROBLEM, what, NULL, "%s", problem ? problem : "not available");
     }
     json_decref(list);
 }
@@ -236,9 +238,9 @@ static void check_models(struct findings *f) {
         free(names[i]);
     }
     if (n)
-        add(f, OK, "models", NULL, "%s (in %s)", all.s, dir);
+        add_line(f, OK, "models", NULL, "%s (in %s)", all.s, dir);
     else
-        add(f, NOTE, "models", "bench pull smollm2-135m", "none in %s", dir);
+        add_line(f, NOTE, "models", "bench pull smollm2-135m", "none in %s", dir);
     strbuf_release(&all);
     free(names);
     free(cache);
@@ -290,7 +292,7 @@ int cmd_doctor(int argc, char **argv) {
     struct machine m;
     machine_read(&m);
     struct findings f = {json_array(), false};
-    add(&f, OK, "bench", NULL, "%s, gcc %s, %s; %s", BENCH_VERSION, __VERSION__, BENCH_CFLAGS, m.os);
+    add_line(&f, OK, "bench", NULL, "%s, gcc %s, %s; %s", BENCH_VERSION, __VERSION__, BENCH_CFLAGS, m.os);
     check_compute(&f, &m);
     check_machine(&f, &m);
     check_disk(&f, db);

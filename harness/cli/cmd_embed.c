@@ -136,7 +136,7 @@ static int write_vectors(struct infer *m, struct embedder *E, const struct optio
     return 0;
 }
 
-static int embed(struct infer *m, const struct options *o, struct err *e) {
+static int embed_texts(struct infer *m, const struct options *o, struct err *e) {
     struct embedder *E;
     struct texts all = {0};
     int rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &o->embed, &m->mem, e);
@@ -152,7 +152,7 @@ static int embed(struct infer *m, const struct options *o, struct err *e) {
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int embed_file(const struct options *o, struct err *e) {
     struct infer m;
     char *adapter = NULL;
     int rc = check_input(o, e);
@@ -160,7 +160,7 @@ static int run(const struct options *o, struct err *e) {
     if (o->adapter && !(adapter = infer_adapter(o->adapter, o->db, NULL, e))) return e->code;
     rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
     if (!rc) {
-        rc = embed(&m, o, e);
+        rc = embed_texts(&m, o, e);
         infer_close(&m);
     }
     free(adapter);
@@ -171,66 +171,73 @@ static int parse_yes(const char *s) {
     return !strcmp(s, "yes") || !strcmp(s, "true") ? 1 : !strcmp(s, "no") || !strcmp(s, "false") ? 0 : -2;
 }
 
+static const struct option long_options[] = {{"model", required_argument, NULL, 'm'},
+                                             {"adapter", required_argument, NULL, 'a'},
+                                             {"db", required_argument, NULL, 'd'},
+                                             {"text", required_argument, NULL, 'T'},
+                                             {"prompt", required_argument, NULL, 'P'},
+                                             {"pooling", required_argument, NULL, 'p'},
+                                             {"normalize", required_argument, NULL, 'n'},
+                                             {"max-length", required_argument, NULL, 'l'},
+                                             {"special-tokens", no_argument, NULL, 's'},
+                                             {"threads", required_argument, NULL, 't'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
+
+static void take_option(struct options *o, int c) {
+    switch (c) {
+    case 'm':
+        o->model = optarg;
+        break;
+    case 'a':
+        o->adapter = optarg;
+        break;
+    case 'd':
+        o->db = optarg;
+        break;
+    case 'i':
+        o->in = optarg;
+        break;
+    case 'o':
+        o->out = optarg;
+        break;
+    case 'T':
+        o->text = optarg;
+        break;
+    case 'P':
+        o->prompt = optarg;
+        break;
+    case 'p':
+        o->embed.pooling = optarg;
+        break;
+    case 'n':
+        o->embed.normalize = parse_yes(optarg);
+        break;
+    case 'l':
+        o->embed.max_length = atoi(optarg) > 0 ? atoi(optarg) : -1;
+        break;
+    case 's':
+        o->special = true;
+        break;
+    case 't':
+        o->threads = atoi(optarg) > 0 ? atoi(optarg) : -1;
+        break;
+    }
+}
+
 int cmd_embed(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
-                                          {"adapter", required_argument, NULL, 'a'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"text", required_argument, NULL, 'T'},
-                                          {"prompt", required_argument, NULL, 'P'},
-                                          {"pooling", required_argument, NULL, 'p'},
-                                          {"normalize", required_argument, NULL, 'n'},
-                                          {"max-length", required_argument, NULL, 'l'},
-                                          {"special-tokens", no_argument, NULL, 's'},
-                                          {"threads", required_argument, NULL, 't'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
     struct options o = {.embed.normalize = -1};
     struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:i:o:h", longs, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "m:i:o:h", long_options, NULL)) != -1;) {
         switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'a':
-            o.adapter = optarg;
-            break;
-        case 'd':
-            o.db = optarg;
-            break;
-        case 'i':
-            o.in = optarg;
-            break;
-        case 'o':
-            o.out = optarg;
-            break;
-        case 'T':
-            o.text = optarg;
-            break;
-        case 'P':
-            o.prompt = optarg;
-            break;
-        case 'p':
-            o.embed.pooling = optarg;
-            break;
-        case 'n':
-            o.embed.normalize = parse_yes(optarg);
-            break;
-        case 'l':
-            o.embed.max_length = atoi(optarg) > 0 ? atoi(optarg) : -1;
-            break;
-        case 's':
-            o.special = true;
-            break;
-        case 't':
-            o.threads = atoi(optarg) > 0 ? atoi(optarg) : -1;
-            break;
         case 'h':
             fputs(help, stdout);
             return 0;
-        default:
+        case '?':
             fputs("see `bench embed --help`\n", stderr);
             return 2;
         }
+        take_option(&o, c);
     }
     if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64 ||
         o.embed.normalize == -2 || o.embed.max_length < 0) {
@@ -239,7 +246,7 @@ int cmd_embed(int argc, char **argv) {
               stderr);
         return 2;
     }
-    if (run(&o, &e) == 0) return 0;
+    if (embed_file(&o, &e) == 0) return 0;
     fprintf(stderr, "bench embed: %s\n", e.msg);
     return err_exit_code(&e);
 }

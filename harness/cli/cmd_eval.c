@@ -65,7 +65,7 @@ struct options {
 };
 
 /* "\n" and "\t" as a shell user writes them. */
-static char *unescape(const char *s) {
+static char *unescape_text(const char *s) {
     struct strbuf b = {0};
     for (; *s; s++) {
         if (*s == '\\' && (s[1] == 'n' || s[1] == 't' || s[1] == '\\'))
@@ -128,7 +128,7 @@ static int set_data(json_t *c, const struct options *o, struct err *e) {
     const char *texts[] = {o->prompt, o->completion}, *keys[] = {"data.prompt", "data.completion"};
     for (int i = 0; i < 2; i++) {
         if (!texts[i]) continue;
-        char *text = unescape(texts[i]);
+        char *text = unescape_text(texts[i]);
         json_t *v = json_string(text);
         free(text);
         if (!v) return err_set(e, ERR_USER, "%s is not valid UTF-8", keys[i]);
@@ -138,8 +138,8 @@ static int set_data(json_t *c, const struct options *o, struct err *e) {
 }
 
 /* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
-static int configure(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
-                     struct err *e) {
+static int configure_run(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
+                         struct err *e) {
     json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
     if (!over) return e->code;
     const char *task = o->task ? o->task : cfg_str(recorded, "task");
@@ -196,14 +196,14 @@ static void print_result(const struct train_result *r, const struct options *o, 
     putchar('\n');
 }
 
-static int run(const struct options *o, struct err *e) {
+static int eval_model(const struct options *o, struct err *e) {
     json_t *recorded = NULL, *config = NULL, *metrics;
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
     if (o->adapter && !adapter) return e->code;
     struct machine here;
     machine_read(&here);
     struct train_result res;
-    int rc = configure(&config, o, adapter, recorded, e);
+    int rc = configure_run(&config, o, adapter, recorded, e);
     struct train_job job = {.config = config,
                             .threads = o->threads > 0 ? (int)o->threads : MIN_OF(here.cores, 64),
                             .adapter = adapter,
@@ -225,69 +225,76 @@ static int run(const struct options *o, struct err *e) {
 }
 
 /* A positive whole number, or -1. */
-static long positive(const char *s) {
+static long read_positive(const char *s) {
     char *end;
     long n = strtol(s, &end, 10);
     return *s && !*end && n > 0 && n < 1 << 30 ? n : -1;
 }
 
+static const struct option long_options[] = {
+    {"model", required_argument, NULL, 'm'},  {"adapter", required_argument, NULL, 'a'},
+    {"task", required_argument, NULL, 't'},   {"data", required_argument, NULL, 'd'},
+    {"prompt", required_argument, NULL, 'p'}, {"completion", required_argument, NULL, 'c'},
+    {"rows", required_argument, NULL, 'r'},   {"max-length", required_argument, NULL, 'l'},
+    {"set", required_argument, NULL, 's'},    {"threads", required_argument, NULL, 'T'},
+    {"db", required_argument, NULL, 'D'},     {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+
+static void take_option(struct options *o, int c) {
+    switch (c) {
+    case 'm':
+        o->model = optarg;
+        break;
+    case 'a':
+        o->adapter = optarg;
+        break;
+    case 't':
+        o->task = optarg;
+        break;
+    case 'd':
+        o->data = optarg;
+        break;
+    case 'p':
+        o->prompt = optarg;
+        break;
+    case 'c':
+        o->completion = optarg;
+        break;
+    case 'r':
+        o->rows = strcmp(optarg, "0") ? read_positive(optarg) : 0;
+        break; /* 0, as of eval.rows: all */
+    case 'l':
+        o->max_length = read_positive(optarg);
+        break;
+    case 's':
+        GROW(o->sets, o->nsets, o->sets_cap);
+        o->sets[o->nsets++] = optarg;
+        break;
+    case 'T':
+        o->threads = read_positive(optarg);
+        break;
+    case 'D':
+        o->db = optarg;
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    }
+}
+
 int cmd_eval(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'},  {"adapter", required_argument, NULL, 'a'},
-        {"task", required_argument, NULL, 't'},   {"data", required_argument, NULL, 'd'},
-        {"prompt", required_argument, NULL, 'p'}, {"completion", required_argument, NULL, 'c'},
-        {"rows", required_argument, NULL, 'r'},   {"max-length", required_argument, NULL, 'l'},
-        {"set", required_argument, NULL, 's'},    {"threads", required_argument, NULL, 'T'},
-        {"db", required_argument, NULL, 'D'},     {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "m:h", long_options, NULL)) != -1;) {
         switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'a':
-            o.adapter = optarg;
-            break;
-        case 't':
-            o.task = optarg;
-            break;
-        case 'd':
-            o.data = optarg;
-            break;
-        case 'p':
-            o.prompt = optarg;
-            break;
-        case 'c':
-            o.completion = optarg;
-            break;
-        case 'r':
-            o.rows = strcmp(optarg, "0") ? positive(optarg) : 0;
-            break; /* 0, as of eval.rows: all */
-        case 'l':
-            o.max_length = positive(optarg);
-            break;
-        case 's':
-            GROW(o.sets, o.nsets, o.sets_cap);
-            o.sets[o.nsets++] = optarg;
-            break;
-        case 'T':
-            o.threads = positive(optarg);
-            break;
-        case 'D':
-            o.db = optarg;
-            break;
-        case 'j':
-            o.json = true;
-            break;
         case 'h':
             fputs(help, stdout);
             return 0;
-        default:
+        case '?':
             fputs("see `bench eval --help`\n", stderr);
             return 2;
         }
+        take_option(&o, c);
     }
     if (optind < argc || o.rows < 0 || o.max_length < 0 || o.threads < 0 || o.threads > 64) {
         fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval "
@@ -295,7 +302,7 @@ int cmd_eval(int argc, char **argv) {
               stderr);
         return 2;
     }
-    int rc = run(&o, &e);
+    int rc = eval_model(&o, &e);
     free(o.sets);
     if (rc == 0) return 0;
     fprintf(stderr, "bench eval: %s\n", e.msg);

@@ -58,7 +58,7 @@ static int write_files(const struct options *o, const char *model, const char *a
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int export_file(const struct options *o, struct err *e) {
     json_t *recorded = NULL;
     char *adapter = NULL, *model = NULL;
     int rc = 0;
@@ -82,7 +82,7 @@ static int run(const struct options *o, struct err *e) {
     return rc;
 }
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {{"gguf", required_argument, NULL, 'g'},
                                           {"gguf-lora", required_argument, NULL, 'l'},
                                           {"model", required_argument, NULL, 'm'},
@@ -132,9 +132,9 @@ static int parse(int argc, char **argv, struct options *o) {
 int cmd_export(int argc, char **argv) {
     struct options o = {.type = DT_COUNT};
     struct err e = {0};
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc >= 0) return rc;
-    if (run(&o, &e) == 0) return 0;
+    if (export_file(&o, &e) == 0) return 0;
     fflush(stdout);
     fprintf(stderr, "bench export: %s\n", e.msg);
     return err_exit_code(&e);

@@ -59,7 +59,7 @@ struct voice {
     bool live; /* a terminal: show each token as it comes */
 };
 
-static void show(struct voice *v, const char *s, size_t n, bool last) {
+static void show_text(struct voice *v, const char *s, size_t n, bool last) {
     struct strbuf out = {0};
     generate_text_add(&v->text, s, n, last, &out);
     for (size_t i = 0; v->live && i < out.len; i++) /* no token may give orders to a terminal */
@@ -72,13 +72,13 @@ static void show(struct voice *v, const char *s, size_t n, bool last) {
     strbuf_release(&out);
 }
 
-static bool tell(void *arg, int32_t id) {
+static bool tell_piece(void *arg, int32_t id) {
     struct voice *v = arg;
     size_t len;
     char *s = tokenizer_decode(v->m.tok, &id, 1, false, &len);
     GROW(v->ids.v, v->ids.n, v->ids.cap);
     v->ids.v[v->ids.n++] = id;
-    show(v, s, len, false);
+    show_text(v, s, len, false);
     free(s);
     return !ferror(stdout);
 }
@@ -94,13 +94,13 @@ static void print_json(const struct voice *v, const char *adapter, enum generate
     json_decref(j);
 }
 
-static int speak(struct voice *v, const char *text, size_t len, const char *adapter, struct err *e) {
+static int print_piece(struct voice *v, const char *text, size_t len, const char *adapter, struct err *e) {
     struct token_ids prompt = {0};
     enum generate_end end;
     int rc = generate_prompt(&v->m, text, len, v->o->chat, &prompt, e);
-    if (!rc) rc = generate_run(&v->m, prompt.v, prompt.n, &v->o->g, tell, v, &end, e);
+    if (!rc) rc = generate_run(&v->m, prompt.v, prompt.n, &v->o->g, tell_piece, v, &end, e);
     if (!rc) {
-        show(v, "", 0, true);
+        show_text(v, "", 0, true);
         if (v->o->json)
             print_json(v, adapter, end);
         else if (!v->keep)
@@ -120,7 +120,7 @@ static int one_model(const struct options *o, const char *model, const char *ada
     int rc = infer_open(&v.m, model, adapter, o->threads, 0, e);
     if (rc) return rc;
     if (o->compare && !v.keep) printf("%s--- %s ---\n", adapter ? "\n" : "", adapter ? adapter : "base");
-    rc = speak(&v, prompt->s ? prompt->s : "", prompt->len, adapter, e);
+    rc = print_piece(&v, prompt->s ? prompt->s : "", prompt->len, adapter, e);
     infer_close(&v.m);
     generate_text_release(&v.text);
     if (said) *said = v.all;
@@ -146,7 +146,7 @@ static int side_by_side(const struct options *o, const char *model, const char *
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int generate_all(const struct options *o, struct err *e) {
     json_t *recorded = NULL;
     struct strbuf prompt = {0};
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
@@ -171,13 +171,13 @@ static int run(const struct options *o, struct err *e) {
 }
 
 /* A number in [lo, hi], or NaN. */
-static double number(const char *s, double lo, double hi) {
+static double read_number(const char *s, double lo, double hi) {
     char *end;
     double x = strtod(s, &end);
     return *s && !*end && x >= lo && x <= hi ? x : NAN;
 }
 
-static int check(const struct options *o, int left) {
+static int check_options(const struct options *o, int left) {
     const char *wrong = left < 1   ? "the prompt is missing"
                         : left > 1 ? "one prompt at a time: put it in quotes"
                         : o->compare && !o->adapter
@@ -188,70 +188,78 @@ static int check(const struct options *o, int left) {
     return wrong ? 2 : 0;
 }
 
+static const struct option long_options[] = {{"model", required_argument, NULL, 'm'},
+                                             {"adapter", required_argument, NULL, 'a'},
+                                             {"compare", no_argument, NULL, 'c'},
+                                             {"chat", no_argument, NULL, 'C'},
+                                             {"max-tokens", required_argument, NULL, 'n'},
+                                             {"temperature", required_argument, NULL, 't'},
+                                             {"top-p", required_argument, NULL, 'p'},
+                                             {"top-k", required_argument, NULL, 'k'},
+                                             {"seed", required_argument, NULL, 's'},
+                                             {"threads", required_argument, NULL, 'T'},
+                                             {"db", required_argument, NULL, 'd'},
+                                             {"json", no_argument, NULL, 'j'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {NULL, 0, NULL, 0}};
+
+/* False: the argument is no number that the option takes. */
+static bool take_option(struct options *o, int c) {
+    double x = 0;
+    switch (c) {
+    case 'm':
+        o->model = optarg;
+        break;
+    case 'a':
+        o->adapter = optarg;
+        break;
+    case 'd':
+        o->db = optarg;
+        break;
+    case 'c':
+        o->compare = true;
+        break;
+    case 'C':
+        o->chat = true;
+        break;
+    case 'j':
+        o->json = true;
+        break;
+    case 'n':
+        o->g.max_tokens = isnan(x = read_number(optarg, 1, 1 << 20)) ? 0 : (int)x;
+        break;
+    case 't':
+        o->g.temperature = x = read_number(optarg, 0, 1000);
+        break;
+    case 'p':
+        o->g.top_p = x = read_number(optarg, 1e-9, 1);
+        break;
+    case 'k':
+        o->g.top_k = isnan(x = read_number(optarg, 0, 1 << 30)) ? 0 : (int)x;
+        break;
+    case 's':
+        o->g.seed = isnan(x = read_number(optarg, 0, 9007199254740992.0)) ? 0 : (uint64_t)x;
+        break;
+    case 'T':
+        o->threads = isnan(x = read_number(optarg, 1, 64)) ? 0 : (int)x;
+        break;
+    }
+    return !isnan(x);
+}
+
 int cmd_generate(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
-                                          {"adapter", required_argument, NULL, 'a'},
-                                          {"compare", no_argument, NULL, 'c'},
-                                          {"chat", no_argument, NULL, 'C'},
-                                          {"max-tokens", required_argument, NULL, 'n'},
-                                          {"temperature", required_argument, NULL, 't'},
-                                          {"top-p", required_argument, NULL, 'p'},
-                                          {"top-k", required_argument, NULL, 'k'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"threads", required_argument, NULL, 'T'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
     struct options o = {.g = {.max_tokens = 128, .top_p = 1}};
     struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:n:h", longs, NULL)) != -1;) {
-        double x = 0;
+    for (int c; (c = getopt_long(argc, argv, "m:n:h", long_options, NULL)) != -1;) {
         switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'a':
-            o.adapter = optarg;
-            break;
-        case 'd':
-            o.db = optarg;
-            break;
-        case 'c':
-            o.compare = true;
-            break;
-        case 'C':
-            o.chat = true;
-            break;
-        case 'j':
-            o.json = true;
-            break;
-        case 'n':
-            o.g.max_tokens = isnan(x = number(optarg, 1, 1 << 20)) ? 0 : (int)x;
-            break;
-        case 't':
-            o.g.temperature = x = number(optarg, 0, 1000);
-            break;
-        case 'p':
-            o.g.top_p = x = number(optarg, 1e-9, 1);
-            break;
-        case 'k':
-            o.g.top_k = isnan(x = number(optarg, 0, 1 << 30)) ? 0 : (int)x;
-            break;
-        case 's':
-            o.g.seed = isnan(x = number(optarg, 0, 9007199254740992.0)) ? 0 : (uint64_t)x;
-            break;
-        case 'T':
-            o.threads = isnan(x = number(optarg, 1, 64)) ? 0 : (int)x;
-            break;
         case 'h':
             fputs(help, stdout);
             return 0;
-        default:
+        case '?':
             fputs("see `bench generate --help`\n", stderr);
             return 2;
         }
-        if (isnan(x)) {
+        if (!take_option(&o, c)) {
             fprintf(
                 stderr,
                 "bench generate: '%s' is not a number that this option takes; see `bench generate --help`\n",
@@ -259,10 +267,10 @@ int cmd_generate(int argc, char **argv) {
             return 2;
         }
     }
-    int rc = check(&o, argc - optind);
+    int rc = check_options(&o, argc - optind);
     if (rc) return rc;
     o.prompt = argv[optind];
-    if (run(&o, &e) == 0) return 0;
+    if (generate_all(&o, &e) == 0) return 0;
     fflush(stdout);
     fprintf(stderr, "bench generate: %s\n", e.msg);
     return err_exit_code(&e);

@@ -41,7 +41,7 @@ void help_overview(void) {
 /* ---- the man page -------------------------------------------------------------------------------------- */
 
 /* Text as it stands: roff's own characters are escaped. */
-static void roff(const char *s) {
+static void write_roff(const char *s) {
     for (bool start = true; *s; start = *s++ == '\n') {
         if (start && (*s == '.' || *s == '\'')) printf("\\&");
         if (*s == '\\')
@@ -55,7 +55,7 @@ static void roff(const char *s) {
 
 static void roff_block(const char *s) {
     printf(".nf\n");
-    roff(s);
+    write_roff(s);
     printf(".fi\n");
 }
 
@@ -70,7 +70,7 @@ static int man_page(struct err *e) {
         int rc = help_text(c, &text, e);
         if (rc) return rc;
         printf(".SS \"bench %s\"\n", c->name);
-        roff(c->summary);
+        write_roff(c->summary);
         printf(".\n.PP\n");
         roff_block(text.s ? text.s : "");
         strbuf_release(&text);

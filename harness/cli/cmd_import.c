@@ -34,14 +34,14 @@ struct options {
 };
 
 /* That it loads is the proof that it fits. */
-static int check(const char *model, const char *dir, struct err *e) {
+static int check_result(const char *model, const char *dir, struct err *e) {
     struct infer m;
     int rc = infer_open(&m, model, dir, 1, 0, e);
     if (!rc) infer_close(&m);
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int import_checkpoint(const struct options *o, struct err *e) {
     struct infer m;
     struct import_result res;
     int rc = infer_open(&m, o->model, NULL, 1, 0, e);
@@ -49,7 +49,7 @@ static int run(const struct options *o, struct err *e) {
     char *tmp = outdir_begin(o->out, e);
     rc = tmp ? import_loralib(&m, o->model, o->path, &o->i, tmp, &res, e) : e->code;
     infer_close(&m);
-    if (!rc) rc = check(o->model, tmp, e);
+    if (!rc) rc = check_result(o->model, tmp, e);
     if (!rc) rc = outdir_commit(tmp, o->out, e);
     if (!rc) {
         printf("%s: %d layer%s, r %d, lora_alpha %.10g\n", o->out, res.sites, res.sites == 1 ? "" : "s",
@@ -69,7 +69,7 @@ static bool are_blocks(const char *s) {
     return n > 0;
 }
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {
         {"model", required_argument, NULL, 'm'},  {"alpha", required_argument, NULL, 'a'},
         {"blocks", required_argument, NULL, 'b'}, {"skip-others", no_argument, NULL, 's'},
@@ -117,9 +117,9 @@ static int parse(int argc, char **argv, struct options *o) {
 int cmd_import(int argc, char **argv) {
     struct options o = {.i.alpha = NAN};
     struct err e = {0};
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc >= 0) return rc;
-    if (run(&o, &e) == 0) return 0;
+    if (import_checkpoint(&o, &e) == 0) return 0;
     fprintf(stderr, "bench import: %s\n", e.msg);
     return err_exit_code(&e);
 }

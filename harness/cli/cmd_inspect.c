@@ -89,7 +89,8 @@ static void print_json(const struct inspect *x, const struct inspect *y) {
     strbuf_release(&b);
 }
 
-static int draw(const struct inspect *x, const struct inspect *y, const struct options *o, struct err *e) {
+static int draw_plots(const struct inspect *x, const struct inspect *y, const struct options *o,
+                      struct err *e) {
     struct plot_paths paths = {0};
     int rc = inspect_plot(x, y, o->out, &paths, e);
     for (int i = 0; i < paths.n; i++)
@@ -98,7 +99,7 @@ static int draw(const struct inspect *x, const struct inspect *y, const struct o
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int inspect_run(const struct options *o, struct err *e) {
     struct inspect x[2] = {0};
     int rc = 0;
     for (int i = 0; i < o->nruns && !rc; i++)
@@ -113,13 +114,13 @@ static int run(const struct options *o, struct err *e) {
             print_run(&x[0], o->format);
         fflush(stdout);
     }
-    if (!rc && o->out) rc = draw(&x[0], &x[1], o, e);
+    if (!rc && o->out) rc = draw_plots(&x[0], &x[1], o, e);
     for (int i = 0; i < 2; i++) inspect_release(&x[i]);
     return rc;
 }
 
 /* A whole number in 1..most, or -1. */
-static int positive(const char *s, int most) {
+static int read_positive(const char *s, int most) {
     char *end;
     errno = 0;
     long v = strtol(s, &end, 10);
@@ -146,7 +147,7 @@ int cmd_inspect(int argc, char **argv) {
             o.out = optarg;
             break;
         case 't':
-            o.top = positive(optarg, 65536);
+            o.top = read_positive(optarg, 65536);
             break;
         case 'j':
             o.format = TABLE_AS_JSON;
@@ -175,7 +176,7 @@ int cmd_inspect(int argc, char **argv) {
         return 2;
     }
     for (int i = 0; i < o.nruns; i++) o.run[i] = argv[optind + i];
-    if (run(&o, &e) == 0) return 0;
+    if (inspect_run(&o, &e) == 0) return 0;
     fprintf(stderr, "bench inspect: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -73,7 +73,7 @@ static int write_logits(struct infer *m, const struct token_ids *ids, const char
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int logits_of_file(const struct options *o, struct err *e) {
     struct infer m;
     struct token_ids ids = {0};
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, NULL, e) : NULL;
@@ -140,7 +140,7 @@ int cmd_logits(int argc, char **argv) {
               stderr);
         return 2;
     }
-    if (run(&o, &e) == 0) return 0;
+    if (logits_of_file(&o, &e) == 0) return 0;
     fprintf(stderr, "bench logits: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -37,7 +37,7 @@ static int usage(int code) {
     return code;
 }
 
-static int fail(const struct err *e) {
+static int print_error(const struct err *e) {
     fprintf(stderr, "bench ls: %s\n", e->msg);
     return err_exit_code(e);
 }
@@ -147,7 +147,7 @@ static int ls_models(const struct options *o) {
     struct err e = {0};
     json_t *list = catalog_list(&e), *m;
     size_t i;
-    if (!list) return fail(&e);
+    if (!list) return print_error(&e);
     struct table *t = table_new();
     table_column(t, "name", "model", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "present", "here", TABLE_WHOLE, TABLE_BOTH);
@@ -315,12 +315,12 @@ static int ls_runs(const struct options *o) {
     struct db_query *q;
     struct table *t = NULL;
     int rc = db_open(&db, o->db, false, &e);
-    if (rc) return fail(&e);
+    if (rc) return print_error(&e);
     if (o->sweep) rc = sweep_known(db, o->sweep, &e);
     if (!rc) rc = runs_query(db, o, &q, &e);
     if (!rc) rc = table_query(&t, q, &e);
     db_close(db);
-    return rc ? fail(&e) : print_table(t, o, NULL);
+    return rc ? print_error(&e) : print_table(t, o, NULL);
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
@@ -333,7 +333,7 @@ static int parse_limit(const char *s, long *limit) {
     return 2;
 }
 
-static int parse(struct options *o, int argc, char **argv) {
+static int parse_options(struct options *o, int argc, char **argv) {
     static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
                                           {"csv", no_argument, NULL, 'c'},
                                           {"markdown", no_argument, NULL, 'm'},
@@ -385,7 +385,7 @@ int cmd_ls(int argc, char **argv) {
                  {"data", ls_data},       {"sweeps", ls_sweeps}, {"runs", ls_runs}};
     const char *names[ARRAY_LEN(kinds)];
     struct options o = {.db = DB_DEFAULT};
-    int rc = parse(&o, argc, argv);
+    int rc = parse_options(&o, argc, argv);
     if (rc) return rc < 0 ? 0 : rc;
     if (optind + 1 != argc) return usage(2);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

@@ -44,7 +44,7 @@ static int write_folder(struct infer *m, const struct options *o, struct checkpo
     return rc;
 }
 
-static int run(const struct options *o, struct err *e) {
+static int merge_model(const struct options *o, struct err *e) {
     json_t *recorded = NULL;
     struct infer m = {0};
     struct checkpoint_saved saved;
@@ -102,7 +102,7 @@ int cmd_merge(int argc, char **argv) {
         return 2;
     }
     o.adapter = argv[optind];
-    if (run(&o, &e) == 0) return 0;
+    if (merge_model(&o, &e) == 0) return 0;
     fprintf(stderr, "bench merge: %s\n", e.msg);
     return err_exit_code(&e);
 }

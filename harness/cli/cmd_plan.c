@@ -110,7 +110,7 @@ static int calibrate_round(struct calibration *c, struct err *e) {
 
 /* Measure what the record does not know. Steps of a small model are over before a clock is worth reading:
  * those are measured once more, for longer. */
-static int calibrate(struct plan *p, struct db *db, struct err *e) {
+static int calibrate_speed(struct plan *p, struct db *db, struct err *e) {
     size_t n = (size_t)p->pending.n + 1;
     struct calibration c = {.plan = p,
                             .db = db,
@@ -243,7 +243,7 @@ static double disk_free(const char *db) {
     return n;
 }
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+static json_t *number_or_null(double v) { return isfinite(v) ? json_real(v) : json_null(); }
 
 static void print_json(const struct plan *p, const struct table *runs, const struct options *o) {
     const struct pending_run *x = p->largest >= 0 ? &p->pending.v[p->largest] : NULL;
@@ -253,13 +253,13 @@ static void print_json(const struct plan *p, const struct table *runs, const str
     json_object_set_new(sums, "cannot", json_integer(p->cannot));
     json_object_set_new(sums, "unmeasured", json_integer(p->unmeasured));
     json_object_set_new(sums, "workers", json_integer(p->most));
-    json_object_set_new(sums, "work_s", number(p->work_s));
-    json_object_set_new(sums, "wall_s", number(p->wall_s));
+    json_object_set_new(sums, "work_s", number_or_null(p->work_s));
+    json_object_set_new(sums, "wall_s", number_or_null(p->wall_s));
     json_object_set_new(sums, "largest_peak_bytes",
                         json_integer(x ? (json_int_t)x->plan.peak_bytes_predicted : 0));
     json_object_set_new(sums, "memory_free", json_integer((json_int_t)p->machine.mem_free));
     json_object_set_new(sums, "checkpoint_bytes", json_integer((json_int_t)p->stored));
-    json_object_set_new(sums, "disk_free", number(disk_free(o->s.db)));
+    json_object_set_new(sums, "disk_free", number_or_null(disk_free(o->s.db)));
     json_object_set_new(j, "sweep", json_string(p->sweep->name));
     json_object_set_new(j, "runs", table_json(runs));
     json_object_set_new(j, "totals", sums);
@@ -365,7 +365,7 @@ static int usage(int rc) {
     return rc;
 }
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {
         {"db", required_argument, NULL, 'd'},      {"workers", required_argument, NULL, 'j'},
         {"threads", required_argument, NULL, 't'}, {"set", required_argument, NULL, 's'},
@@ -427,7 +427,7 @@ static int read_record(struct plan *p, const struct sweep *s, const struct optio
 }
 
 /* Measure and keep. A record in use by a run is left alone: nothing measured beside it would hold. */
-static int measure(struct plan *p, const struct options *o, struct err *e) {
+static int measure_speeds(struct plan *p, const struct options *o, struct err *e) {
     struct db *db;
     struct err busy = {0};
     int rc = db_open(&db, o->s.db, true, e);
@@ -435,7 +435,7 @@ static int measure(struct plan *p, const struct options *o, struct err *e) {
     if (db_lock(db, false, &stops, &busy)) {
         fprintf(stderr, "bench plan: nothing is calibrated: %s\n", busy.msg);
     } else {
-        rc = calibrate(p, db, e);
+        rc = calibrate_speed(p, db, e);
         if (!rc) rc = plan_times(p, db, e);
     }
     db_close(db);
@@ -445,7 +445,7 @@ static int measure(struct plan *p, const struct options *o, struct err *e) {
 static int plan_sweep(const struct options *o, const struct sweep *s, struct err *e) {
     struct plan p = {0};
     int rc = read_record(&p, s, o, e);
-    if (!rc && !o->no_calibrate && plan_missing(&p, -1) >= 0) rc = measure(&p, o, e);
+    if (!rc && !o->no_calibrate && plan_missing(&p, -1) >= 0) rc = measure_speeds(&p, o, e);
     if (!rc) {
         plan_sum(&p);
         print_plan(&p, o);
@@ -458,7 +458,7 @@ int cmd_plan(int argc, char **argv) {
     struct options o;
     struct err e = {0};
     if (cmd_plan_wants_arch(argc, argv)) return cmd_plan_arch(argc, argv);
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc >= 0) {
         free(o.s.sets);
         return rc;

@@ -39,7 +39,7 @@ static void print_table(const struct table *t, enum table_format f) {
 
 /* ---- the list of presets ------------------------------------------------------------------------------- */
 
-static int list(const struct archs *book, enum table_format f, struct err *e) {
+static int list_archs(const struct archs *book, enum table_format f, struct err *e) {
     struct table *t = table_new();
     int rc = 0;
     table_column(t, "name", "architecture", TABLE_WHOLE, TABLE_BOTH);
@@ -65,7 +65,7 @@ static int list(const struct archs *book, enum table_format f, struct err *e) {
 
 /* ---- one architecture ---------------------------------------------------------------------------------- */
 
-static struct table *columns(void) {
+static struct table *new_table(void) {
     static const struct {
         enum mem_cat cat;
         const char *title;
@@ -150,10 +150,10 @@ static void print_notes(const struct options *o, const struct arch_plan *plans) 
         if (*plans[i].problem) printf("%s: %s\n", plans[i].method->name, plans[i].problem);
 }
 
-static int plan(const struct options *o, const struct archs *book, struct err *e) {
+static int plan_arch(const struct options *o, const struct archs *book, struct err *e) {
     struct arch a;
     struct arch_plan *plans = xcalloc((size_t)o->nmethods + 1, sizeof *plans);
-    struct table *t = columns();
+    struct table *t = new_table();
     int rc = arch_open(&a, book, o->arch, NULL, e);
     for (int i = 0; !rc && i < o->nmethods; i++) {
         rc = arch_plan_make(&plans[i], &a, o->weights, o->methods[i], o->sets, o->nsets, e);
@@ -195,7 +195,7 @@ static int set_weights(struct options *o, const char *name) {
     return 2;
 }
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {
         {"arch", required_argument, NULL, 'a'}, {"method", required_argument, NULL, 'm'},
         {"set", required_argument, NULL, 's'},  {"weights", required_argument, NULL, 'w'},
@@ -234,11 +234,11 @@ int cmd_plan_arch(int argc, char **argv) {
     struct options o = {.weights = DT_F32};
     struct archs *book;
     struct err e = {0};
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc) return rc;
     rc = archs_load(&book, NULL, &e);
     if (!rc) rc = arch_plan_check(o.methods, o.sets, o.nsets, &e);
-    if (!rc) rc = !strcmp(o.arch, "list") ? list(book, o.format, &e) : plan(&o, book, &e);
+    if (!rc) rc = !strcmp(o.arch, "list") ? list_archs(book, o.format, &e) : plan_arch(&o, book, &e);
     archs_free(book);
     if (!rc) return 0;
     fprintf(stderr, "bench plan: %s\n", e.msg);

@@ -33,7 +33,7 @@ static int usage(int code) {
     return code;
 }
 
-static int fail(const struct err *e) {
+static int print_error(const struct err *e) {
     fprintf(stderr, "bench plot: %s\n", e->msg);
     return err_exit_code(e);
 }
@@ -57,14 +57,14 @@ static unsigned formats_read(const char *list) {
     return f;
 }
 
-static int draw(const char *path, const char *kind, const struct plot_job *job) {
+static int draw_plot(const char *path, const char *kind, const struct plot_job *job) {
     struct err e = {0};
     struct db *db;
     struct plot_paths paths = {0};
-    if (db_open(&db, path, false, &e)) return fail(&e);
+    if (db_open(&db, path, false, &e)) return print_error(&e);
     int rc = plot_kind(db, kind, job, &paths, &e);
     for (int i = 0; i < paths.n; i++) printf("%s\n", paths.path[i]);
-    if (rc) fflush(stdout), fail(&e);
+    if (rc) fflush(stdout), print_error(&e);
     plot_paths_release(&paths);
     db_close(db);
     return rc ? err_exit_code(&e) : 0;
@@ -115,5 +115,5 @@ int cmd_plot(int argc, char **argv) {
                 optind < argc ? "one kind of plot at a time" : "which kind of plot?");
         return usage(2);
     }
-    return draw(db, argv[optind], &job);
+    return draw_plot(db, argv[optind], &job);
 }

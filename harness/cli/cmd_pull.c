@@ -32,7 +32,7 @@ static const char help[] =
     "checksum,\n"
     "130 after Ctrl-C.\n";
 
-static int fail(const struct err *e) {
+static int print_error(const struct err *e) {
     fprintf(stderr, "bench pull: %s\n", e->msg);
     return err_exit_code(e);
 }
@@ -73,14 +73,14 @@ static int pull_one(const struct catalog_model *m) {
     if (m->kind == CATALOG_SHIPPED && !catalog_model_present(m)) {
         err_set(&e, ERR_RESOURCE, "model '%s' is not downloaded but built: run `make` in the source tree",
                 m->name);
-        return fail(&e);
+        return print_error(&e);
     }
     int code = m->kind == CATALOG_PIP ? pull_model(m, &p, &e) : 0;
     if (line.tty && line.stage) fprintf(stderr, "\r\033[K");
     if (code) {
         if (p.detail.len) fprintf(stderr, "%s\n", p.detail.s);
         strbuf_release(&p.detail);
-        return fail(&e);
+        return print_error(&e);
     }
     char *place = catalog_model_place(m);
     printf("%s: %s%s\n", m->name, p.already || m->kind == CATALOG_SHIPPED ? "already there: " : "", place);
@@ -153,7 +153,7 @@ static int pull_hub(const char *name) {
     hub_name_release(&n);
     if (!code) printf("%s: %s%s\n", name, p.already ? "already there: " : "", p.path);
     free(p.path);
-    return code ? fail(&e) : 0;
+    return code ? print_error(&e) : 0;
 }
 
 int cmd_pull(int argc, char **argv) {
@@ -173,11 +173,11 @@ int cmd_pull(int argc, char **argv) {
     int rc;
     const struct catalog_model *m = NULL;
     if (catalog_open(&c, &e) < 0)
-        rc = fail(&e);
+        rc = print_error(&e);
     else if (argc < 2)
         rc = list_names(&c);
     else if (!(m = catalog_find(&c, argv[1], &e)))
-        rc = fail(&e);
+        rc = print_error(&e);
     else
         rc = pull_one(m);
     catalog_release(&c);

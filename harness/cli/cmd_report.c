@@ -26,7 +26,7 @@ static int usage(int code) {
     return code;
 }
 
-static int report(const char *path, const char *file, const struct report_job *job, struct err *e) {
+static int write_report(const char *path, const char *file, const struct report_job *job, struct err *e) {
     struct db *db;
     struct strbuf page = {0};
     int rc = db_open(&db, path, false, e);
@@ -63,7 +63,7 @@ int cmd_report(int argc, char **argv) {
     job.sweep = (const char *const *)argv + optind;
     job.nsweep = argc - optind;
     struct err e = {0};
-    if (!report(path, file, &job, &e)) return 0;
+    if (!write_report(path, file, &job, &e)) return 0;
     fprintf(stderr, "bench report: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -86,7 +86,7 @@ static void terminal_size(int *width, int *height) {
 }
 
 /* Replace the block by `line` (NULL: nothing) and, when `again`, a new block. One write: no flicker. */
-static void redraw(struct command *c, const char *line, bool again) {
+static void redraw_status(struct command *c, const char *line, bool again) {
     struct strbuf out = {0};
     if (c->drawn) strbuf_addf(&out, "\r\033[%dA\033[J", c->drawn);
     c->drawn = 0;
@@ -101,9 +101,9 @@ static void redraw(struct command *c, const char *line, bool again) {
     strbuf_release(&out);
 }
 
-static void say(struct command *c, const char *line) {
+static void say_line(struct command *c, const char *line) {
     if (c->tty) {
-        redraw(c, line, c->progress.done < c->progress.total);
+        redraw_status(c, line, c->progress.done < c->progress.total);
         return;
     }
     printf("%s\n", line);
@@ -163,7 +163,7 @@ static int on_start(void *arg, int job, int threads, char **out_dir, struct err 
     if (strcmp(c->sweep->save, "none") != 0) *out_dir = checkpoint_dir(c, c->run_ids[item]);
     share_base(c, job);
     progress_start(&c->progress, job, c->pending.v[item].label, now_seconds());
-    if (c->tty) redraw(c, NULL, true);
+    if (c->tty) redraw_status(c, NULL, true);
     return 0;
 }
 
@@ -185,7 +185,7 @@ static void on_event(void *arg, int job, const char *kind, const char *text) {
     free(c->last_event);
     c->last_event = xstrdup(text);
     char *line = xasprintf("%s: %s: %s", c->pending.v[c->items[job]].label, kind, text);
-    say(c, line);
+    say_line(c, line);
     free(line);
 }
 
@@ -216,7 +216,7 @@ static int close_run(struct command *c, int item, const struct train_result *res
         if (!strcmp(res->state, states[i])) c->counts[i]++;
     struct strbuf line = {0};
     progress_line(&c->progress, c->pending.v[item].label, c->sweep->metric, &shown, &line);
-    say(c, line.s);
+    say_line(c, line.s);
     strbuf_release(&line);
     return 0;
 }
@@ -247,7 +247,7 @@ static int on_finish(void *arg, int job, const struct train_result *res, int con
 
 static int on_tick(void *arg, struct err *e) {
     struct command *c = arg;
-    if (c->tty) redraw(c, NULL, true);
+    if (c->tty) redraw_status(c, NULL, true);
     if (c->db_err.code) {
         *e = c->db_err;
         return e->code;
@@ -318,7 +318,7 @@ static int run_jobs(struct command *c, struct err *e) {
     blas_set_env();
     setenv("OPENBLAS_NUM_THREADS", "1", 0);
     int rc = sched_run(&room, c->jobs, c->njobs, &hooks, &stops, e);
-    if (c->tty) redraw(c, NULL, false);
+    if (c->tty) redraw_status(c, NULL, false);
     return rc;
 }
 
@@ -374,7 +374,7 @@ static bool ends_in(const char *s, const char *end) {
 
 /* Whatever the sweep has data for. Plots are no reason to fail. Of each one file is named: the picture, or
  * the data where gnuplot is missing; the others lie beside it. */
-static void draw(struct command *c) {
+static void draw_plots(struct command *c) {
     char **paths = NULL;
     int n = 0, pictures = 0;
     struct err e = {0};
@@ -413,7 +413,7 @@ static int usage(int rc) {
     return rc;
 }
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
                                           {"workers", required_argument, NULL, 'j'},
                                           {"threads", required_argument, NULL, 't'},
@@ -461,7 +461,7 @@ static int parse(int argc, char **argv, struct options *o) {
 }
 
 /* From the lock to the last run. */
-static int work(struct command *c, struct err *e) {
+static int work_off(struct command *c, struct err *e) {
     int rc = db_open(&c->db, c->o->s.db, true, e);
     if (!rc) rc = db_lock(c->db, c->o->wait, &stops, e);
     if (!rc) rc = pending_find(&c->pending, c->sweep, c->db, c->o->s.again, e);
@@ -496,7 +496,7 @@ static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
     machine_read(&c.machine);
     catch_signals();
     double begun = now_seconds();
-    int rc = work(&c, e), code;
+    int rc = work_off(&c, e), code;
     if (rc && (rc != ERR_STOP || !c.sweep_id)) { /* nothing ran, or it is broken */
         command_release(&c);
         return rc;
@@ -505,7 +505,7 @@ static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
     if (rc == ERR_STOP) print_continue(&c);
     printf("Record: %s\n", db_path(c.db));
     fflush(stdout);
-    if (rc != ERR_STOP) draw(&c);
+    if (rc != ERR_STOP) draw_plots(&c);
     code = rc == ERR_STOP ? 130 : c.counts[2] + c.counts[3] + c.counts[4] ? 1 : 0;
     command_release(&c);
     return code;
@@ -514,7 +514,7 @@ static int run_sweep(const struct options *o, struct sweep *s, struct err *e) {
 int cmd_run(int argc, char **argv) {
     struct options o;
     struct err e = {0};
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc >= 0) {
         free(o.s.sets);
         return rc;

@@ -76,7 +76,7 @@ static int read_text(struct corpus *c, const char *path, char **text, struct err
     return 0;
 }
 
-static struct text_case *add(struct corpus *c, const char *text) {
+static struct text_case *add_row(struct corpus *c, const char *text) {
     GROW(c->v, c->n, c->cap);
     c->v[c->n] = (struct text_case){.text = text};
     return &c->v[c->n++];
@@ -91,7 +91,7 @@ static void add_ref(struct text_case *t, const char *ref) {
 static int read_lines(struct corpus *c, const char *path, char *const *refs, int nrefs, struct err *e) {
     char *at, *line;
     int rc = read_text(c, path, &at, e);
-    while (!rc && (line = next_line(&at))) add(c, line);
+    while (!rc && (line = next_line(&at))) add_row(c, line);
     for (int k = 0; !rc && k < nrefs; k++) {
         int i = 0;
         rc = read_text(c, refs[k], &at, e);
@@ -113,7 +113,7 @@ static int read_row(struct corpus *c, const char *line, struct err *e) {
     const json_t *text = json_object_get(row, "text"), *refs = json_object_get(row, "refs");
     if (!json_is_string(text) || !json_array_size(refs))
         return err_set(e, ERR_USER, "needs \"text\", a string, and \"refs\", a list of at least one");
-    struct text_case *t = add(c, json_string_value(text));
+    struct text_case *t = add_row(c, json_string_value(text));
     for (size_t i = 0; i < json_array_size(refs); i++) {
         const char *ref = json_string_value(json_array_get(refs, i));
         if (!ref) return err_set(e, ERR_USER, "\"refs\" must be strings");

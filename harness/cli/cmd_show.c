@@ -229,7 +229,7 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int show(struct db *db, const char *word, enum table_format format, struct err *e) {
+static int print_sweep(struct db *db, const char *word, enum table_format format, struct err *e) {
     int64_t id = word ? runpage_find(db, word, e) : 0;
     if (id > 0) return show_run(db, id, format, e);
     if (id < 0) return (int)id;
@@ -267,7 +267,7 @@ int cmd_show(int argc, char **argv) {
     struct err e = {0};
     struct db *db;
     int rc = db_open(&db, path, false, &e);
-    if (!rc) rc = show(db, optind < argc ? argv[optind] : NULL, format, &e);
+    if (!rc) rc = print_sweep(db, optind < argc ? argv[optind] : NULL, format, &e);
     db_close(db);
     if (!rc) return 0;
     fprintf(stderr, "bench show: %s\n", e.msg);

@@ -91,7 +91,7 @@ static int terminal_lines(void) {
 }
 
 /* One look. *held: somebody runs. */
-static int look(const char *path, bool terminal, bool *held, struct err *e) {
+static int look_once(const char *path, bool terminal, bool *held, struct err *e) {
     struct db *db;
     struct strbuf out = {0};
     char host[257], here[257] = "";
@@ -112,10 +112,10 @@ static int look(const char *path, bool terminal, bool *held, struct err *e) {
     return rc;
 }
 
-static int watch(const char *path, double interval, struct err *e) {
+static int watch_runs(const char *path, double interval, struct err *e) {
     bool terminal = isatty(STDOUT_FILENO), held;
     int rc;
-    while (!(rc = look(path, terminal, &held, e)) && held && !ferror(stdout))
+    while (!(rc = look_once(path, terminal, &held, e)) && held && !ferror(stdout))
         usleep((useconds_t)(interval * 1e6));
     return rc;
 }
@@ -150,7 +150,7 @@ int cmd_status(int argc, char **argv) {
     struct table *sweeps = NULL, *runs = NULL;
     struct err e = {0};
     if (again) {
-        if (!watch(path, interval, &e)) return 0;
+        if (!watch_runs(path, interval, &e)) return 0;
         fprintf(stderr, "bench status: %s\n", e.msg);
         return err_exit_code(&e);
     }

@@ -87,7 +87,7 @@ static int add_listed(struct table *t, const char *name, const struct archs *arc
     return 0;
 }
 
-static int list(const struct archs *archs, struct db *db, enum table_format f, struct err *e) {
+static int list_tables(const struct archs *archs, struct db *db, enum table_format f, struct err *e) {
     char **names;
     int n, rc = paper_names(&names, &n, e);
     if (rc) return rc;
@@ -242,7 +242,7 @@ static void add_remarks(const struct paper *p, struct strbuf *b) {
     }
 }
 
-static int show(const struct options *o, const struct archs *archs, struct db *db, struct err *e) {
+static int show_table(const struct options *o, const struct archs *archs, struct db *db, struct err *e) {
     struct paper *p;
     struct strbuf b = {0};
     enum table_format f = o->format;
@@ -297,7 +297,7 @@ static int run_sweep(const struct options *o, const struct archs *archs, struct 
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int parse(int argc, char **argv, struct options *o) {
+static int parse_options(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {{"markdown", no_argument, NULL, TABLE_AS_MARKDOWN},
                                           {"csv", no_argument, NULL, TABLE_AS_CSV},
                                           {"latex", no_argument, NULL, TABLE_AS_LATEX},
@@ -326,17 +326,17 @@ static int parse(int argc, char **argv, struct options *o) {
     return -1;
 }
 
-static int command(const struct options *o, const struct archs *archs, struct err *e) {
+static int run_command(const struct options *o, const struct archs *archs, struct err *e) {
     struct db *db = NULL;
     int rc = o->run ? run_sweep(o, archs, e) : 0;
     if (!rc && file_exists(o->db)) rc = db_open(&db, o->db, false, e);
     if (rc) return rc;
     if (!o->name)
-        rc = list(archs, db, o->format, e);
+        rc = list_tables(archs, db, o->format, e);
     else if (!strcmp(o->name, "claims"))
         rc = cmd_table_claims(db, o->format, o->measured, e);
     else
-        rc = show(o, archs, db, e);
+        rc = show_table(o, archs, db, e);
     db_close(db);
     return rc;
 }
@@ -345,10 +345,10 @@ int cmd_tables(int argc, char **argv) {
     struct options o = {.db = DB_DEFAULT};
     struct archs *archs = NULL;
     struct err e = {0};
-    int rc = parse(argc, argv, &o);
+    int rc = parse_options(argc, argv, &o);
     if (rc >= 0) return rc;
     rc = archs_load(&archs, NULL, &e);
-    if (!rc) rc = command(&o, archs, &e);
+    if (!rc) rc = run_command(&o, archs, &e);
     archs_free(archs);
     if (rc >= 0) return rc; /* a run's exit code */
     fprintf(stderr, "bench table: %s\n", e.msg);

@@ -46,7 +46,7 @@ static void print_json(struct tokenizer *t, const struct token_ids *ids) {
     json_decref(o);
 }
 
-static void tokenize(struct tokenizer *t, const struct options *o, const char *text, size_t n) {
+static void tokenize_line(struct tokenizer *t, const struct options *o, const char *text, size_t n) {
     struct token_ids ids = {0};
     tokenizer_encode(t, text, n, !o->plain, &ids);
     if (o->json)
@@ -62,13 +62,13 @@ static void each_line(struct tokenizer *t, const struct options *o, const char *
     while (n) {
         const char *nl = memchr(s, '\n', n);
         size_t len = nl ? (size_t)(nl - s) : n;
-        tokenize(t, o, s, len);
+        tokenize_line(t, o, s, len);
         s += len + (nl != NULL);
         n -= len + (nl != NULL);
     }
 }
 
-static int run(const struct options *o, struct err *e) {
+static int tokenize_input(const struct options *o, struct err *e) {
     struct modelfile *f = NULL;
     struct tokenizer *t = NULL;
     struct strbuf text = {0};
@@ -79,7 +79,7 @@ static int run(const struct options *o, struct err *e) {
     if (!rc && o->lines)
         each_line(t, o, text.s, text.len);
     else if (!rc)
-        tokenize(t, o, text.s ? text.s : "", text.len);
+        tokenize_line(t, o, text.s ? text.s : "", text.len);
     strbuf_release(&text);
     tokenizer_free(t);
     modelfile_close(f);
@@ -121,7 +121,7 @@ int cmd_tokenize(int argc, char **argv) {
                 o.model ? "it takes no arguments, the text comes on standard input" : "--model is missing");
         return 2;
     }
-    if (run(&o, &e) == 0) return 0;
+    if (tokenize_input(&o, &e) == 0) return 0;
     fprintf(stderr, "bench tokenize: %s\n", e.msg);
     return err_exit_code(&e);
 }

@@ -17,13 +17,13 @@ struct parse {
     struct err *e;
 };
 
-static int sum(struct parse *p, double *ret);
+static int take_sum(struct parse *p, double *ret);
 
 static void skip_spaces(struct parse *p) {
     while (*p->at == ' ' || *p->at == '\t') p->at++;
 }
 
-static int unexpected(struct parse *p) {
+static int unexpected_token(struct parse *p) {
     if (!*p->at) return err_set(p->e, ERR_USER, "\"%s\" ends too early", p->text);
     return err_set(p->e, ERR_USER,
                    "\"%s\": '%.20s' is not expected here (numbers, keys, + - * / ( ) and sqrt are)", p->text,
@@ -32,26 +32,26 @@ static int unexpected(struct parse *p) {
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.'; }
 
-static int number(struct parse *p, double *ret) {
+static int take_number(struct parse *p, double *ret) {
     char *end;
     bool hex = p->at[0] == '0' && (p->at[1] == 'x' || p->at[1] == 'X');
     *ret = hex ? NAN : strtod(p->at, &end);
-    if (hex || end == p->at || is_word(*end)) return unexpected(p);
+    if (hex || end == p->at || is_word(*end)) return unexpected_token(p);
     if (!isfinite(*ret)) return err_set(p->e, ERR_USER, "\"%s\": a number is too large", p->text);
     p->at = end;
     return 0;
 }
 
-static int parenthesis(struct parse *p, double *ret) {
+static int take_parenthesis(struct parse *p, double *ret) {
     p->at++;
-    int rc = sum(p, ret);
+    int rc = take_sum(p, ret);
     if (rc) return rc;
-    if (*p->at != ')') return unexpected(p);
+    if (*p->at != ')') return unexpected_token(p);
     p->at++;
     return 0;
 }
 
-static int word(struct parse *p, double *ret) {
+static int take_word(struct parse *p, double *ret) {
     char key[EXPR_MAX_BYTES + 1];
     size_t n = 0;
     while (is_word(p->at[n])) n++;
@@ -62,54 +62,54 @@ static int word(struct parse *p, double *ret) {
     if (*p->at != '(') return p->lookup(p->arg, key, ret, p->e);
     if (strcmp(key, "sqrt"))
         return err_set(p->e, ERR_USER, "\"%s\": there is no function '%.40s', only sqrt", p->text, key);
-    int rc = parenthesis(p, ret);
+    int rc = take_parenthesis(p, ret);
     if (rc) return rc;
     if (*ret < 0) return err_set(p->e, ERR_USER, "\"%s\": root of a negative number", p->text);
     *ret = sqrt(*ret);
     return 0;
 }
 
-static int sign(struct parse *p, double *ret) {
+static int take_sign(struct parse *p, double *ret) {
     int rc;
     skip_spaces(p);
     if (++p->depth > EXPR_MAX_DEPTH) return err_set(p->e, ERR_USER, "\"%s\" is nested too deeply", p->text);
     char c = *p->at;
     if (c == '-' || c == '+') {
         p->at++;
-        rc = sign(p, ret);
+        rc = take_sign(p, ret);
         if (c == '-') *ret = -*ret;
     } else if (c == '(') {
-        rc = parenthesis(p, ret);
+        rc = take_parenthesis(p, ret);
     } else if (isdigit((unsigned char)c) || c == '.') {
-        rc = number(p, ret);
+        rc = take_number(p, ret);
     } else if (isalpha((unsigned char)c) || c == '_') {
-        rc = word(p, ret);
+        rc = take_word(p, ret);
     } else {
-        rc = unexpected(p);
+        rc = unexpected_token(p);
     }
     p->depth--;
     skip_spaces(p);
     return rc;
 }
 
-static int product(struct parse *p, double *ret) {
-    int rc = sign(p, ret);
+static int take_product(struct parse *p, double *ret) {
+    int rc = take_sign(p, ret);
     while (!rc && (*p->at == '*' || *p->at == '/')) {
         char op = *p->at++;
         double v = 0;
-        if ((rc = sign(p, &v))) break;
+        if ((rc = take_sign(p, &v))) break;
         if (op == '/' && v == 0) return err_set(p->e, ERR_USER, "\"%s\" divides by zero", p->text);
         *ret = op == '*' ? *ret * v : *ret / v;
     }
     return rc;
 }
 
-static int sum(struct parse *p, double *ret) {
-    int rc = product(p, ret);
+static int take_sum(struct parse *p, double *ret) {
+    int rc = take_product(p, ret);
     while (!rc && (*p->at == '+' || *p->at == '-')) {
         char op = *p->at++;
         double v = 0;
-        if ((rc = product(p, &v))) break;
+        if ((rc = take_product(p, &v))) break;
         *ret += op == '+' ? v : -v;
     }
     return rc;
@@ -120,9 +120,9 @@ int expr_eval(const char *text, expr_lookup *lookup, void *arg, double *ret, str
     *ret = 0;
     if (strlen(text) > EXPR_MAX_BYTES)
         return err_set(e, ERR_USER, "\"%.40s...\" is longer than %d bytes", text, EXPR_MAX_BYTES);
-    int rc = sum(&p, ret);
+    int rc = take_sum(&p, ret);
     if (rc) return rc;
-    if (*p.at) return unexpected(&p);
+    if (*p.at) return unexpected_token(&p);
     if (!isfinite(*ret)) return err_set(e, ERR_USER, "\"%s\" is not a finite number", text);
     return 0;
 }

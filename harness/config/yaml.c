@@ -79,7 +79,7 @@ static int next_event(struct build *b, yaml_event_t *ev) {
 }
 
 /* What a node carries that a sweep file must not: an anchor, a tag. */
-static int refuse(struct build *b, const yaml_event_t *ev) {
+static int refuse_node(struct build *b, const yaml_event_t *ev) {
     int line = (int)ev->start_mark.line + 1;
     const yaml_char_t *anchor = NULL, *tag = NULL;
     if (ev->type == YAML_ALIAS_EVENT)
@@ -176,7 +176,7 @@ static int build_map(struct build *b, const yaml_event_t *start, int depth, stru
 static int build_node(struct build *b, const yaml_event_t *ev, int depth, struct ynode **ret) {
     yaml_event_t own = *ev;
     int line = (int)own.start_mark.line + 1;
-    int rc = refuse(b, &own);
+    int rc = refuse_node(b, &own);
     if (!rc && depth > YNODE_MAX_DEPTH)
         rc = err_set(b->e, ERR_USER, "%s:%d: nested deeper than %d levels", b->name, line, YNODE_MAX_DEPTH);
     if (!rc && ++b->nodes > YNODE_MAX_NODES)

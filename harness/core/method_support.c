@@ -13,8 +13,8 @@
 
 /* ---- saved tensors ------------------------------------------------------------------------------------- */
 
-static void add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data,
-                float *owned) {
+static void add_tensor(struct adapter_out *o, const char *name, int ndim, const int64_t *shape,
+                       const float *data, float *owned) {
     GROW(o->t, o->n, o->cap);
     if (o->owned_cap < o->cap) {
         o->owned_cap = o->cap;
@@ -27,11 +27,11 @@ static void add(struct adapter_out *o, const char *name, int ndim, const int64_t
 }
 
 void adapter_add(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, const float *data) {
-    add(o, name, ndim, shape, data, NULL);
+    add_tensor(o, name, ndim, shape, data, NULL);
 }
 
 void adapter_add_owned(struct adapter_out *o, const char *name, int ndim, const int64_t *shape, float *data) {
-    add(o, name, ndim, shape, data, data);
+    add_tensor(o, name, ndim, shape, data, data);
 }
 
 void adapter_out_release(struct adapter_out *o) {

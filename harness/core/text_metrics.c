@@ -124,7 +124,7 @@ struct nist {
     double info[NIST_ORDER], total[NIST_ORDER], length, ref_length;
 };
 
-static double information(const struct nist *s, const struct ngram *x) {
+static double ngram_information(const struct nist *s, const struct ngram *x) {
     double before = x->n == 1 ? s->words : ngrams_get(&s->refs, x->id, x->n - 1);
     return log2(before / ngrams_get(&s->refs, x->id, x->n));
 }
@@ -139,7 +139,7 @@ static void nist_add(struct nist *s, const struct cut_case *c) {
         if (!x->n) continue;
         int match = MIN_OF(x->count, ngrams_get(&most, x->id, x->n));
         s->total[x->n - 1] += x->count;
-        if (match) s->info[x->n - 1] += match * information(s, x);
+        if (match) s->info[x->n - 1] += match * ngram_information(s, x);
     }
     for (int k = 1; k <= c->nrefs; k++) ref_words += c->words[k].n;
     s->length += c->words[0].n;
@@ -240,30 +240,30 @@ static void document_frequency(struct cider *s, const struct cut_case *c, int nu
     ngrams_release(&g);
 }
 
-static double weight(const struct cider *s, const struct ngram *x) {
+static double ngram_weight(const struct cider *s, const struct ngram *x) {
     return x->count * (s->log_cases - log(fmax(1, ngrams_get(&s->df, x->id, x->n))));
 }
 
-static void norms(const struct cider *s, const struct ngrams *g, double norm[CIDER_ORDER]) {
+static void vector_norms(const struct cider *s, const struct ngrams *g, double norm[CIDER_ORDER]) {
     memset(norm, 0, CIDER_ORDER * sizeof *norm);
     for (int i = 0; i < g->nslots; i++)
-        if (g->v[i].n) norm[g->v[i].n - 1] += pow(weight(s, &g->v[i]), 2);
+        if (g->v[i].n) norm[g->v[i].n - 1] += pow(ngram_weight(s, &g->v[i]), 2);
     for (int k = 0; k < CIDER_ORDER; k++) norm[k] = sqrt(norm[k]);
 }
 
 /* The sum over the orders of a text's similarity to one reference. */
-static double similarity(const struct cider *s, const struct text_tokens *text,
-                         const struct text_tokens *ref) {
+static double vector_similarity(const struct cider *s, const struct text_tokens *text,
+                                const struct text_tokens *ref) {
     struct ngrams a = {0}, b = {0};
     double na[CIDER_ORDER], nb[CIDER_ORDER], dot[CIDER_ORDER] = {0}, sum = 0;
     double delta = MAX_OF(text->n - 1, 0) - MAX_OF(ref->n - 1, 0); /* in bigrams */
     ngrams_count(&a, text, CIDER_ORDER);
     ngrams_count(&b, ref, CIDER_ORDER);
-    norms(s, &a, na);
-    norms(s, &b, nb);
+    vector_norms(s, &a, na);
+    vector_norms(s, &b, nb);
     for (int i = 0; i < a.nslots; i++) {
         const struct ngram *x = &a.v[i], *y = x->n ? ngrams_find(&b, x->id, x->n) : NULL;
-        if (y) dot[x->n - 1] += fmin(weight(s, x), weight(s, y)) * weight(s, y);
+        if (y) dot[x->n - 1] += fmin(ngram_weight(s, x), ngram_weight(s, y)) * ngram_weight(s, y);
     }
     for (int k = 0; k < CIDER_ORDER; k++) sum += na[k] > 0 && nb[k] > 0 ? dot[k] / (na[k] * nb[k]) : dot[k];
     ngrams_release(&a);
@@ -278,7 +278,8 @@ double text_cider(const struct text_case *c, int n, enum text_rule rule) {
     for (int i = 0; i < n; i++) document_frequency(&s, &all[i], i);
     for (int i = 0; i < n; i++) {
         double one = 0;
-        for (int k = 1; k <= all[i].nrefs; k++) one += similarity(&s, &all[i].words[0], &all[i].words[k]);
+        for (int k = 1; k <= all[i].nrefs; k++)
+            one += vector_similarity(&s, &all[i].words[0], &all[i].words[k]);
         sum += 10 * one / CIDER_ORDER / all[i].nrefs;
     }
     ngrams_release(&s.df);

@@ -15,7 +15,7 @@ static struct ngram *slot_of(const struct ngrams *g, const int32_t *id, int n) {
     }
 }
 
-static void grow(struct ngrams *g) {
+static void grow_table(struct ngrams *g) {
     struct ngrams old = *g;
     g->nslots = old.nslots ? 2 * old.nslots : 64;
     g->v = xcalloc((size_t)g->nslots, sizeof *g->v);
@@ -25,7 +25,7 @@ static void grow(struct ngrams *g) {
 }
 
 struct ngram *ngrams_at(struct ngrams *g, const int32_t *id, int n) {
-    if (2 * g->n >= g->nslots) grow(g);
+    if (2 * g->n >= g->nslots) grow_table(g);
     struct ngram *x = slot_of(g, id, n);
     if (x->n) return x;
     memset(x->id, 0xff, sizeof x->id);

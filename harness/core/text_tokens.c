@@ -14,14 +14,14 @@
 
 /* ---- words --------------------------------------------------------------------------------------------- */
 
-static uint64_t hash(const char *s, size_t n) {
+static uint64_t hash_bytes(const char *s, size_t n) {
     uint64_t h = 14695981039346656037u; /* FNV-1a */
     for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)s[i]) * 1099511628211u;
     return h;
 }
 
 static int32_t *find_slot(struct text_words *w, const char *s, size_t n) {
-    uint64_t at = hash(s, n);
+    uint64_t at = hash_bytes(s, n);
     for (;; at++) {
         int32_t *slot = &w->slot[at & (uint64_t)(w->nslots - 1)];
         if (!*slot || (!strncmp(w->word[*slot - 1], s, n) && !w->word[*slot - 1][n])) return slot;
@@ -56,7 +56,7 @@ void text_words_release(struct text_words *w) {
 /* ---- characters ---------------------------------------------------------------------------------------- */
 
 /* The character at s and its bytes; an invalid byte stands for itself. */
-static int character(const char *s, int32_t *c) {
+static int next_character(const char *s, int32_t *c) {
     utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s, -1, c);
     if (n > 0) return (int)n;
     *c = (unsigned char)*s;
@@ -75,7 +75,7 @@ static char *lower_case(const char *s) {
     for (int n; *s; s += n) {
         int32_t c;
         utf8proc_uint8_t out[4];
-        n = character(s, &c);
+        n = next_character(s, &c);
         if (n == 1 && (unsigned char)*s >= 0x80) {
             strbuf_addc(&b, *s);
         } else if (c == 0x130) { /* the one letter whose lower case is two characters */
@@ -89,7 +89,7 @@ static char *lower_case(const char *s) {
 
 /* ---- mteval-v13a --------------------------------------------------------------------------------------- */
 
-static char *replace(char *s, const char *what, const char *by) {
+static char *replace_all(char *s, const char *what, const char *by) {
     struct strbuf b = {0};
     size_t n = strlen(what);
     for (const char *at = s; *at;) {
@@ -145,20 +145,20 @@ static char *without_tail(const char *text) {
     size_t end = 0;
     int32_t c;
     for (size_t i = 0, n; text[i]; i += n) {
-        n = (size_t)character(text + i, &c);
+        n = (size_t)next_character(text + i, &c);
         if (!is_space(c)) end = i + n;
     }
     return xstrndup(text, end);
 }
 
 static char *cut_13a(const char *text) {
-    char *s = replace(without_tail(text), "<skipped>", "");
-    s = replace(s, "-\n", "");
-    s = replace(s, "\n", " ");
-    s = replace(s, "&quot;", "\"");
-    s = replace(s, "&amp;", "&");
-    s = replace(s, "&lt;", "<");
-    s = replace(s, "&gt;", ">");
+    char *s = replace_all(without_tail(text), "<skipped>", "");
+    s = replace_all(s, "-\n", "");
+    s = replace_all(s, "\n", " ");
+    s = replace_all(s, "&quot;", "\"");
+    s = replace_all(s, "&amp;", "&");
+    s = replace_all(s, "&lt;", "<");
+    s = replace_all(s, "&gt;", ">");
     char *line = xasprintf(" %s ", s);
     free(s);
     s = split_punctuation(line);
@@ -177,7 +177,7 @@ static char *cut_rouge(const char *lower) {
 }
 
 /* "n't", "'s", "'re": where a word that ends so is cut; n: nowhere. */
-static size_t contraction(const char *s, size_t n) {
+static size_t split_contraction(const char *s, size_t n) {
     static const char *const ends[] = {"n't", "'s", "'re", "'ve", "'ll", "'d", "'m"};
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         size_t k = strlen(ends[i]);
@@ -200,7 +200,7 @@ static char *cut_caption(const char *lower) {
         size_t n = 0;
         while (at[n] && in_word(at + n, lower)) n++;
         while (n && at[n - 1] == '\'') n--; /* a closing quote */
-        size_t cut = contraction(at, n);
+        size_t cut = split_contraction(at, n);
         if (n && *at == '\'' && cut > 0) n = 0; /* an opening one */
         if (n && cut > 0 && cut < n) strbuf_addf(&b, "%.*s ", (int)cut, at);
         if (n) strbuf_addf(&b, "%.*s ", (int)(n - cut % n), at + cut % n);
@@ -212,7 +212,7 @@ static char *cut_caption(const char *lower) {
 
 /* ---- one text ------------------------------------------------------------------------------------------ */
 
-static char *cut(const char *text, enum text_rule rule, bool lower) {
+static char *cut_words(const char *text, enum text_rule rule, bool lower) {
     char *s = lower || rule == TEXT_ROUGE || rule == TEXT_CAPTION ? lower_case(text) : xstrdup(text), *out;
     if (rule == TEXT_SPACES) return s;
     out = rule == TEXT_13A ? cut_13a(s) : rule == TEXT_ROUGE ? cut_rouge(s) : cut_caption(s);
@@ -225,9 +225,9 @@ static bool next_word(const char **at, const char **word, size_t *n) {
     int32_t c;
     int k;
     const char *s = *at;
-    while (*s && (k = character(s, &c), is_space(c))) s += k;
+    while (*s && (k = next_character(s, &c), is_space(c))) s += k;
     *word = s;
-    while (*s && (k = character(s, &c), !is_space(c))) s += k;
+    while (*s && (k = next_character(s, &c), !is_space(c))) s += k;
     *n = (size_t)(s - *word);
     *at = s;
     return *n > 0;
@@ -235,7 +235,7 @@ static bool next_word(const char **at, const char **word, size_t *n) {
 
 struct text_tokens text_tokenize(struct text_words *w, const char *text, enum text_rule rule, bool lower) {
     struct text_tokens t = {0};
-    char *s = cut(text, rule, lower);
+    char *s = cut_words(text, rule, lower);
     const char *at = s, *word;
     for (size_t n; next_word(&at, &word, &n);) {
         GROW(t.id, t.n, t.cap);
@@ -252,7 +252,7 @@ void text_tokens_release(struct text_tokens *t) {
 
 char *text_tokenized(const char *text, enum text_rule rule, bool lower) {
     struct strbuf b = {0};
-    char *s = cut(text, rule, lower);
+    char *s = cut_words(text, rule, lower);
     const char *at = s, *word;
     for (size_t n; next_word(&at, &word, &n);) {
         if (b.len) strbuf_addc(&b, ' ');

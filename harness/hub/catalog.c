@@ -81,7 +81,7 @@ static const char *parse_model(char *s, struct catalog_model *m) {
     return pip ? check_pip(m) : NULL;
 }
 
-static struct catalog_model *lookup(const struct catalog *c, const char *name) {
+static struct catalog_model *find_entry(const struct catalog *c, const char *name) {
     for (int i = 0; i < c->n; i++)
         if (!strcmp(c->v[i].name, name)) return &c->v[i];
     return NULL;
@@ -93,7 +93,7 @@ static int parse_origin(struct catalog *c, char *line, const char *where, int nu
     char *s = line + 7;
     if (line[n - 1] == ')') line[n - 1] = '\0';
     char *name = next_field(&s, false), *origin = next_field(&s, true);
-    struct catalog_model *m = lookup(c, name);
+    struct catalog_model *m = find_entry(c, name);
     const char *slash = strchr(origin, '/');
     bool good = m && slash && slash[1] && !strchr(slash + 1, '/') && is_plain(origin, "-_./");
     if (good) {
@@ -123,7 +123,7 @@ static int parse_line(struct catalog *c, char *line, const char *where, int numb
         model_release(&m);
         return err_set(e, ERR_USER, "%s:%d: %s is missing or not valid", where, number, wrong);
     }
-    struct catalog_model *old = lookup(c, m.name);
+    struct catalog_model *old = find_entry(c, m.name);
     if (old) {
         model_release(old);
         *old = m;
@@ -166,7 +166,7 @@ void catalog_release(struct catalog *c) {
 }
 
 const struct catalog_model *catalog_find(const struct catalog *c, const char *name, struct err *e) {
-    const struct catalog_model *m = lookup(c, name);
+    const struct catalog_model *m = find_entry(c, name);
     if (m) return m;
     const char **names = xcalloc((size_t)c->n + 1, sizeof *names);
     for (int i = 0; i < c->n; i++) names[i] = c->v[i].name;
@@ -222,7 +222,7 @@ bool catalog_model_present(const struct catalog_model *m) {
     return there;
 }
 
-static char *absolute(const char *path, struct err *e) {
+static char *absolute_path(const char *path, struct err *e) {
     char *real = realpath(path, NULL);
     if (!real) err_set(e, ERR_USER, "%s: cannot open: %s", path, strerror(errno));
     return real;
@@ -251,9 +251,9 @@ char *catalog_model_path(const char *name_or_path, struct err *e) {
     if (hub_is_name(name_or_path))
         path = hub_path(name_or_path, e);
     else if (is_path_like(name_or_path))
-        return absolute(name_or_path, e);
+        return absolute_path(name_or_path, e);
     else if (catalog_open(&c, e) == 0) {
-        const struct catalog_model *m = lookup(&c, name_or_path);
+        const struct catalog_model *m = find_entry(&c, name_or_path);
         if (m && catalog_model_present(m))
             path = catalog_model_place(m);
         else if (m && m->kind == CATALOG_PIP)
@@ -261,13 +261,13 @@ char *catalog_model_path(const char *name_or_path, struct err *e) {
         else if (m)
             err_set(e, ERR_RESOURCE, "model '%s' is not there: run `make` in the source tree", m->name);
         else if (dir_exists(name_or_path))
-            path = absolute(name_or_path, e);
+            path = absolute_path(name_or_path, e);
         else
             catalog_find(&c, name_or_path, e);
     }
     catalog_release(&c);
     if (path && path[0] != '/') { /* a relative $BENCH_SHARE or $XDG_CACHE_HOME */
-        char *real = absolute(path, e);
+        char *real = absolute_path(path, e);
         free(path);
         path = real;
     }
@@ -278,7 +278,7 @@ char *catalog_origin(const char *model, const char *path) {
     struct catalog c = {0};
     char *origin = NULL;
     if (hub_is_name(model)) return hub_repo_of(model);
-    const struct catalog_model *m = catalog_open(&c, NULL) ? NULL : lookup(&c, model);
+    const struct catalog_model *m = catalog_open(&c, NULL) ? NULL : find_entry(&c, model);
     if (m)
         origin = xstrdup(m->origin ? m->origin : m->name);
     else

@@ -49,7 +49,7 @@ struct hub_job {
 /* ---- the list ------------------------------------------------------------------------------------------ */
 
 /* A GET of JSON. NULL with e filled. *next (may be NULL) gets the URL of the next page. */
-static json_t *ask(struct hub_job *j, const char *url, const char *what, char **next, struct err *e) {
+static json_t *ask_hub(struct hub_job *j, const char *url, const char *what, char **next, struct err *e) {
     struct hub_get g = {.url = xstrdup(url), .what = what};
     json_error_t bad;
     json_t *answer = NULL;
@@ -76,7 +76,7 @@ static int bad_answer(struct hub_job *j, const char *what, struct err *e) {
 static int ask_commit(struct hub_job *j, struct err *e) {
     char *rev = hub_escape(j->n->revision, "");
     char *url = xasprintf("%s/api/models/%s/revision/%s", j->c.endpoint, j->repo, rev);
-    json_t *a = ask(j, url, "revision", NULL, e);
+    json_t *a = ask_hub(j, url, "revision", NULL, e);
     int code = a ? 0 : e->code;
     const char *sha = json_string_value(json_object_get(a, "sha"));
     if (a && (!sha || !hub_is_commit(sha)))
@@ -147,7 +147,7 @@ static int ask_files(struct hub_job *j, struct err *e) {
     int code = 0;
     for (int page = 0; url && !code; page++) {
         char *next = NULL;
-        json_t *a = page < MAX_PAGES ? ask(j, url, "the list of files", &next, e) : NULL, *row;
+        json_t *a = page < MAX_PAGES ? ask_hub(j, url, "the list of files", &next, e) : NULL, *row;
         size_t i;
         if (!a)
             code = page < MAX_PAGES ? e->code : bad_answer(j, "too many pages of files", e);
@@ -221,7 +221,7 @@ static int no_weights(struct hub_job *j, struct err *e) {
     return code;
 }
 
-static int choose(struct hub_job *j, struct err *e) {
+static int choose_files(struct hub_job *j, struct err *e) {
     if (j->n->file) {
         struct hub_file *f = find_file(j, j->n->file);
         if (f) f->wanted = true;
@@ -268,7 +268,7 @@ static int choose_shards(struct hub_job *j, struct err *e) {
 /* ---- fetching ------------------------------------------------------------------------------------------ */
 
 /* Fetch the wanted files; with `only`, that one alone. */
-static int fetch(struct hub_job *j, const char *only, struct err *e) {
+static int fetch_files(struct hub_job *j, const char *only, struct err *e) {
     struct hub_get *g = xcalloc((size_t)j->count + 1, sizeof *g);
     int n = 0;
     j->c.state = (struct hub_progress){0};
@@ -351,7 +351,7 @@ static void sync_dir(const char *path) {
 }
 
 /* Everything is there and checked: to its place, at once. */
-static int settle(struct hub_job *j, struct err *e) {
+static int settle_folder(struct hub_job *j, struct err *e) {
     char *models = hub_models_dir(), *folder = hub_folder(j->n, j->commit),
          *place = path_join(models, folder);
     int code = 0;
@@ -370,17 +370,17 @@ static int settle(struct hub_job *j, struct err *e) {
 static int fetch_all(struct hub_job *j, struct err *e) {
     bool sharded = !j->n->file && !find_file(j, SINGLE);
     int code = dir_make(j->files, e);
-    if (!code && sharded) code = fetch(j, INDEX, e);
+    if (!code && sharded) code = fetch_files(j, INDEX, e);
     if (!code && sharded) code = choose_shards(j, e);
     if (!code) code = check_space(j, e);
-    if (!code) code = fetch(j, NULL, e);
-    return code ? code : settle(j, e);
+    if (!code) code = fetch_files(j, NULL, e);
+    return code ? code : settle_folder(j, e);
 }
 
 /* The commit is known and not there. */
 static int pull_commit(struct hub_job *j, struct hub_pull *p, struct err *e) {
     int code = ask_files(j, e);
-    if (!code) code = choose(j, e);
+    if (!code) code = choose_files(j, e);
     if (!code) code = part_lock(j, e);
     if (code) return code;
     p->path = hub_place_at(j->n, j->commit);
@@ -393,7 +393,7 @@ static int pull_commit(struct hub_job *j, struct hub_pull *p, struct err *e) {
     return code;
 }
 
-static int pull(struct hub_job *j, struct hub_pull *p, struct err *e) {
+static int pull_model(struct hub_job *j, struct hub_pull *p, struct err *e) {
     int code = hub_client_open(&j->c, e);
     if (!code) code = ask_commit(j, e);
     if (code) return code;
@@ -414,7 +414,7 @@ int hub_pull(const struct hub_name *n, struct hub_pull *p, struct err *e) {
                         plain ? "" : n->revision);
     j.c.label = j.label, j.c.repo = j.repo, j.c.p = p;
     hub_signals_take();
-    int code = pull(&j, p, e);
+    int code = pull_model(&j, p, e);
     hub_signals_restore();
     hub_client_close(&j.c);
     if (j.lock >= 0) close(j.lock);

@@ -78,7 +78,7 @@ char *hub_origin(const struct hub_curl *curl, const char *url) {
     return origin;
 }
 
-static bool printable(const char *s) {
+static bool printable_text(const char *s) {
     for (; *s; s++)
         if (*s <= ' ' || *s > '~') return false;
     return true;
@@ -91,7 +91,7 @@ static int set_endpoint(struct hub_client *c, struct err *e) {
     while (n && s[n - 1] == '/') n--;
     c->endpoint = xstrndup(s, n);
     c->secure = !strncasecmp(s, "https://", 8);
-    bool ok = (c->secure || !strncasecmp(s, "http://", 7)) && printable(s) && !strpbrk(s, "?#@\"\\") &&
+    bool ok = (c->secure || !strncasecmp(s, "http://", 7)) && printable_text(s) && !strpbrk(s, "?#@\"\\") &&
               (c->origin = hub_origin(c->curl, c->endpoint)) != NULL;
     if (ok) return 0;
     return err_set(e, ERR_USER, "HF_ENDPOINT is '%.200s': an address like " ENDPOINT_DEFAULT " is expected",
@@ -101,7 +101,7 @@ static int set_endpoint(struct hub_client *c, struct err *e) {
 static int set_token(struct hub_client *c, struct err *e) {
     const char *s = getenv("HF_TOKEN");
     if (!s || !*s) return 0;
-    if (!printable(s) || strlen(s) > 4096)
+    if (!printable_text(s) || strlen(s) > 4096)
         return err_set(e, ERR_USER, "HF_TOKEN holds blanks, line ends or other characters that no token has");
     c->token = xstrdup(s);
     return 0;

@@ -39,7 +39,7 @@ static const struct symbol symbols[] = {
 };
 #undef SYMBOL
 
-static int load(struct hub_curl *t, struct err *e) {
+static int load_library(struct hub_curl *t, struct err *e) {
     void *lib = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     if (!lib)
         return err_set(
@@ -63,7 +63,7 @@ static int load(struct hub_curl *t, struct err *e) {
 const struct hub_curl *hub_curl_load(struct err *e) {
     static struct hub_curl table;
     static bool loaded;
-    if (!loaded && load(&table, e)) return NULL;
+    if (!loaded && load_library(&table, e)) return NULL;
     loaded = true;
     return &table;
 }

@@ -60,8 +60,9 @@ struct transfer {
 };
 
 /* "hf:OWNER/NAME: what: " and the message. */
-static int fail(struct transfer *t, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int fail(struct transfer *t, int code, const char *fmt, ...) {
+static int transfer_fail(struct transfer *t, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static int transfer_fail(struct transfer *t, int code, const char *fmt, ...) {
     char text[800];
     va_list ap;
     va_start(ap, fmt);
@@ -96,7 +97,7 @@ static void hash_end(struct transfer *t, char hex[2 * EVP_MAX_MD_SIZE + 1]) {
 /* From the first byte again. */
 static int file_restart(struct transfer *t) {
     if (ftruncate(t->fd, 0) < 0 || lseek(t->fd, 0, SEEK_SET) < 0)
-        return fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
+        return transfer_fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
     t->c->state.bytes -= t->have;
     t->have = t->had = 0;
     t->resumed = false;
@@ -108,7 +109,7 @@ static int file_restart(struct transfer *t) {
 static int file_take_up(struct transfer *t) {
     struct stat st;
     if (fstat(t->fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return fail(t, ERR_RESOURCE, "%s is not a file: remove it", t->g->path);
+        return transfer_fail(t, ERR_RESOURCE, "%s is not a file: remove it", t->g->path);
     hash_start(t);
     if (st.st_size > t->g->size) return file_restart(t);
     char *buf = xmalloc(1 << 20);
@@ -119,7 +120,7 @@ static int file_take_up(struct transfer *t) {
     }
     free(buf);
     if (got < 0 && !hub_stopped())
-        return fail(t, ERR_RESOURCE, "cannot read %s: %s", t->g->path, strerror(errno));
+        return transfer_fail(t, ERR_RESOURCE, "cannot read %s: %s", t->g->path, strerror(errno));
     t->had = t->have;
     t->resumed = t->have > 0;
     t->c->state.bytes += t->have;
@@ -135,20 +136,20 @@ static int file_open(struct transfer *t) {
         return code;
     }
     t->fd = open(t->g->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (t->fd < 0) return fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
+    if (t->fd < 0) return transfer_fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
     return file_take_up(t);
 }
 
 static int file_append(struct transfer *t, const char *bytes, size_t n) {
     if ((long long)n > t->g->size - t->have) {
         file_restart(t);
-        return fail(t, ERR_RESOURCE, "wrong length: more than the %lld bytes that were announced came",
-                    t->g->size);
+        return transfer_fail(t, ERR_RESOURCE,
+                             "wrong length: more than the %lld bytes that were announced came", t->g->size);
     }
     for (size_t put = 0; put < n;) {
         ssize_t w = write(t->fd, bytes + put, n - put);
         if (w < 0 && errno == EINTR) continue;
-        if (w < 0) return fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
+        if (w < 0) return transfer_fail(t, ERR_RESOURCE, "cannot write %s: %s", t->g->path, strerror(errno));
         put += (size_t)w;
     }
     if (t->hash) EVP_DigestUpdate(t->hash, bytes, n);
@@ -171,17 +172,19 @@ static int file_check(struct transfer *t) {
         if (file_restart(t)) return t->e->code;
         if (!again) {
             unlink(g->path);
-            return fail(t, ERR_RESOURCE,
-                        "wrong checksum: %s %s, expected %s: damaged on the way, or not the file that the "
-                        "hub lists; it "
-                        "was not kept: try again",
-                        g->sha256[0] ? "sha256" : "git's sha1", hex, want);
+            return transfer_fail(
+                t, ERR_RESOURCE,
+                "wrong checksum: %s %s, expected %s: damaged on the way, or not the file that the "
+                "hub lists; it "
+                "was not kept: try again",
+                g->sha256[0] ? "sha256" : "git's sha1", hex, want);
         }
         hub_note(t->c, "%s: what an earlier pull left is damaged: fetching it anew", g->what);
         wait_for(t, 0);
         return 0;
     }
-    if (fsync(t->fd) < 0) return fail(t, ERR_RESOURCE, "cannot write %s: %s", g->path, strerror(errno));
+    if (fsync(t->fd) < 0)
+        return transfer_fail(t, ERR_RESOURCE, "cannot write %s: %s", g->path, strerror(errno));
     close(t->fd);
     t->fd = -1;
     t->state = DONE;
@@ -236,9 +239,10 @@ static int head_check(struct transfer *t) {
         t->keep = true;
         if (!g->path) return 0;
         if (t->length >= 0 && t->length != g->size)
-            return fail(t, ERR_RESOURCE,
-                        "wrong length: the server sends %lld bytes, the hub lists %lld: try again later",
-                        t->length, g->size);
+            return transfer_fail(
+                t, ERR_RESOURCE,
+                "wrong length: the server sends %lld bytes, the hub lists %lld: try again later", t->length,
+                g->size);
         if (t->have == 0) return 0;
         hub_note(t->c, "%s: the server does not continue files: from the start again", g->what);
         return file_restart(t);
@@ -248,7 +252,7 @@ static int head_check(struct transfer *t) {
     if (g->path && t->have > 0 && t->range_from == t->have &&
         (t->range_total < 0 || t->range_total == g->size))
         return 0;
-    return fail(
+    return transfer_fail(
         t, ERR_RESOURCE,
         "the server sent another part of the file than was asked for (byte %lld of %lld, not %lld of %lld)",
         t->range_from, t->range_total, t->have, g->size);
@@ -280,7 +284,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg) {
     }
     if (t->g->path) return file_append(t, bytes, n) ? 0 : n;
     if (t->g->body.len + n > HUB_BODY_LIMIT) {
-        fail(t, ERR_RESOURCE, "the answer is longer than %zu MB", HUB_BODY_LIMIT >> 20);
+        transfer_fail(t, ERR_RESOURCE, "the answer is longer than %zu MB", HUB_BODY_LIMIT >> 20);
         return 0;
     }
     strbuf_add(&t->g->body, bytes, n);
@@ -288,7 +292,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg) {
 }
 
 /* How much of a URL may be shown: what is behind '?' can be a signature. */
-static int shown(const char *url) { return (int)MIN_OF(strcspn(url, "?"), 200); }
+static int shown_url(const char *url) { return (int)MIN_OF(strcspn(url, "?"), 200); }
 
 /* ---- starting ------------------------------------------------------------------------------------------ */
 
@@ -336,19 +340,20 @@ static void set_headers(struct transfer *t) {
     free(origin);
 }
 
-static int start(struct transfer *t) {
+static int start_transfer(struct transfer *t) {
     if (t->g->path && t->fd < 0) {
         int code = file_open(t);
         if (code || hub_stopped()) return code;
     }
     if (t->g->path && t->have == t->g->size) return file_check(t);
     if (t->c->secure && strncasecmp(t->url, "https://", 8))
-        return fail(t, ERR_RESOURCE, "the hub sends us from https to %.*s: refused", shown(t->url), t->url);
+        return transfer_fail(t, ERR_RESOURCE, "the hub sends us from https to %.*s: refused",
+                             shown_url(t->url), t->url);
     head_reset(t);
     strbuf_reset(&t->g->body);
     t->reason[0] = '\0';
     t->h = t->c->curl->easy_init();
-    if (!t->h) return fail(t, ERR_RESOURCE, "libcurl does not start");
+    if (!t->h) return transfer_fail(t, ERR_RESOURCE, "libcurl does not start");
     set_headers(t);
     set_options(t);
     t->c->curl->multi_add_handle(t->c->multi, t->h);
@@ -358,7 +363,7 @@ static int start(struct transfer *t) {
 
 /* ---- ending -------------------------------------------------------------------------------------------- */
 
-static void stop(struct transfer *t) {
+static void stop_transfer(struct transfer *t) {
     if (!t->h) return;
     t->c->curl->multi_remove_handle(t->c->multi, t->h);
     t->c->curl->easy_cleanup(t->h);
@@ -373,12 +378,13 @@ static int try_again(struct transfer *t, const char *reason, long long asked) {
     t->had = t->have;
     t->tries++;
     if (asked > MAX_WAIT)
-        return fail(t, ERR_RESOURCE, "%s: the server asks to wait %lld seconds: try again after that", reason,
-                    asked);
+        return transfer_fail(t, ERR_RESOURCE,
+                             "%s: the server asks to wait %lld seconds: try again after that", reason, asked);
     if (t->tries >= MAX_TRIES)
-        return fail(t, ERR_RESOURCE,
-                    "%s; given up after %d tries: check the network and run the same command again%s", reason,
-                    t->tries, t->have ? ", it continues where this one ended" : "");
+        return transfer_fail(
+            t, ERR_RESOURCE,
+            "%s; given up after %d tries: check the network and run the same command again%s", reason,
+            t->tries, t->have ? ", it continues where this one ended" : "");
     double wait = asked > 0 ? (double)asked : FIRST_BACKOFF * (1 << (t->tries - 1));
     if (t->have)
         hub_note(t->c, "%s: %s at %lld of %lld bytes: continuing in %.3g s", t->g->what, reason, t->have,
@@ -401,23 +407,26 @@ static char *server_words(const struct transfer *t) {
     return text;
 }
 
-static int refused(struct transfer *t, const char *said) {
+static int host_refused(struct transfer *t, const char *said) {
     const struct hub_client *c = t->c;
     if (t->status == 403 || !strcmp(t->error_code, "GatedRepo"))
-        return fail(t, ERR_RESOURCE,
-                    "access refused (%ld)%s: %s, with the account whose token is in HF_TOKEN, on %s/%s",
-                    t->status, said, "accept the model's terms or ask for access", c->endpoint, c->repo);
+        return transfer_fail(
+            t, ERR_RESOURCE,
+            "access refused (%ld)%s: %s, with the account whose token is in HF_TOKEN, on %s/%s", t->status,
+            said, "accept the model's terms or ask for access", c->endpoint, c->repo);
     if (c->token)
-        return fail(t, ERR_RESOURCE,
-                    "access refused (401)%s: there is no such model, or the token in HF_TOKEN is not valid "
-                    "or may not read "
-                    "it: check both",
-                    said);
-    return fail(t, ERR_RESOURCE,
-                "access refused (401)%s: there is no such model, or it is not public: check the name, or set "
-                "HF_TOKEN to a "
-                "token that may read it",
-                said);
+        return transfer_fail(
+            t, ERR_RESOURCE,
+            "access refused (401)%s: there is no such model, or the token in HF_TOKEN is not valid "
+            "or may not read "
+            "it: check both",
+            said);
+    return transfer_fail(
+        t, ERR_RESOURCE,
+        "access refused (401)%s: there is no such model, or it is not public: check the name, or set "
+        "HF_TOKEN to a "
+        "token that may read it",
+        said);
 }
 
 static int answer_error(struct transfer *t) {
@@ -425,19 +434,19 @@ static int answer_error(struct transfer *t) {
     char reason[80], *said = server_words(t);
     int code;
     t->c->curl->easy_getinfo(t->h, CURLINFO_RETRY_AFTER, &asked);
-    stop(t);
+    stop_transfer(t);
     if ((t->status == 401 || t->status == 403) && t->hops) {
         code = try_again(t, "the storage server refuses the hub's link", 0); /* such links expire */
     } else if (t->status == 401 || t->status == 403) {
-        code = refused(t, said);
+        code = host_refused(t, said);
     } else if (t->status == 404 && t->g->path) {
-        code = fail(t, ERR_RESOURCE, "the hub lists this file but does not have it (404)%s", said);
+        code = transfer_fail(t, ERR_RESOURCE, "the hub lists this file but does not have it (404)%s", said);
     } else if (t->status == 404) {
-        code = fail(t, ERR_RESOURCE, "no such %s (404)%s: check the name on %s",
-                    !strcmp(t->error_code, "RevisionNotFound") ? "revision of this model"
-                    : !strcmp(t->error_code, "RepoNotFound")   ? "model"
-                                                               : "model or revision",
-                    said, t->c->endpoint);
+        code = transfer_fail(t, ERR_RESOURCE, "no such %s (404)%s: check the name on %s",
+                             !strcmp(t->error_code, "RevisionNotFound") ? "revision of this model"
+                             : !strcmp(t->error_code, "RepoNotFound")   ? "model"
+                                                                        : "model or revision",
+                             said, t->c->endpoint);
     } else if (t->status == 416 && t->have) {
         code = file_restart(t);
         if (!code) code = try_again(t, "the server does not continue the file (416)", 0);
@@ -446,23 +455,25 @@ static int answer_error(struct transfer *t) {
                  t->status == 429 ? "asked too often" : "not able to answer", t->status);
         code = try_again(t, reason, asked);
     } else {
-        code = fail(t, ERR_RESOURCE, "unexpected answer %ld%s", t->status, said);
+        code = transfer_fail(t, ERR_RESOURCE, "unexpected answer %ld%s", t->status, said);
     }
     free(said);
     return code;
 }
 
-static int redirect(struct transfer *t) {
+static int follow_redirect(struct transfer *t) {
     char *to = NULL;
     t->c->curl->easy_getinfo(t->h, CURLINFO_REDIRECT_URL, &to);
     char *url = to ? xstrdup(to) : NULL; /* `to` belongs to the handle */
-    stop(t);
-    if (!url) return fail(t, ERR_RESOURCE, "the server redirects (%ld) without saying where to", t->status);
+    stop_transfer(t);
+    if (!url)
+        return transfer_fail(t, ERR_RESOURCE, "the server redirects (%ld) without saying where to",
+                             t->status);
     free(t->url);
     t->url = url;
     if (++t->hops > MAX_HOPS)
-        return fail(t, ERR_RESOURCE, "redirected more than %d times, last to %.*s", MAX_HOPS, shown(url),
-                    url);
+        return transfer_fail(t, ERR_RESOURCE, "redirected more than %d times, last to %.*s", MAX_HOPS,
+                             shown_url(url), url);
     t->state = WAITING;
     t->start_at = 0;
     return 0;
@@ -475,14 +486,14 @@ static bool is_final(CURLcode c) {
            c == CURLE_SSL_CACERT_BADFILE || c == CURLE_LOGIN_DENIED;
 }
 
-static int end(struct transfer *t, CURLcode result) {
+static int end_transfer(struct transfer *t, CURLcode result) {
     if (t->failed) {
-        stop(t);
+        stop_transfer(t);
         return t->e->code;
     }
-    if (t->status >= 300 && t->status < 400) return redirect(t);
+    if (t->status >= 300 && t->status < 400) return follow_redirect(t);
     if (t->status >= 400) return answer_error(t);
-    stop(t);
+    stop_transfer(t);
     bool whole = result == CURLE_OK && t->keep && (!t->g->path || t->have == t->g->size);
     if (whole && t->g->path) return file_check(t);
     if (whole) {
@@ -496,7 +507,7 @@ static int end(struct transfer *t, CURLcode result) {
     snprintf(reason, sizeof reason, "%s (%s)", t->status ? "the connection was cut" : "no connection", why);
     bool nobody = result == CURLE_COULDNT_CONNECT && !t->c->heard;
     if (nobody || is_final(result))
-        return fail(t, ERR_RESOURCE, "%s: check HF_ENDPOINT, the network and the proxy", reason);
+        return transfer_fail(t, ERR_RESOURCE, "%s: check HF_ENDPOINT, the network and the proxy", reason);
     return try_again(t, reason, 0);
 }
 
@@ -508,7 +519,7 @@ static int start_due(struct transfer *v, int n) {
     for (int i = 0; i < n; i++) running += v[i].state == RUNNING;
     for (int i = 0; i < n && !hub_stopped(); i++) {
         if (v[i].state == WAITING && running < PARALLEL && now_seconds() >= v[i].start_at) {
-            int code = start(&v[i]);
+            int code = start_transfer(&v[i]);
             if (code) return code;
             running += v[i].state == RUNNING;
         }
@@ -524,12 +535,12 @@ static int end_finished(struct hub_client *c) {
         CURLcode result = m->data.result;
         if (m->msg != CURLMSG_DONE) continue;
         c->curl->easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        code = end(t, result);
+        code = end_transfer(t, result);
     }
     return code;
 }
 
-static int run(struct hub_client *c, struct transfer *v, int n, struct err *e) {
+static int run_transfer(struct hub_client *c, struct transfer *v, int n, struct err *e) {
     double told = 0;
     for (int running;;) {
         int left = start_due(v, n);
@@ -555,9 +566,9 @@ int hub_get_all(struct hub_client *c, struct hub_get *v, int n, struct err *e) {
         t[i].c = c, t[i].g = &v[i], t[i].fd = -1, t[i].e = e;
         wait_for(&t[i], 0);
     }
-    int code = run(c, t, n, e);
+    int code = run_transfer(c, t, n, e);
     for (int i = 0; i < n; i++) {
-        stop(&t[i]);
+        stop_transfer(&t[i]);
         if (t[i].fd >= 0) close(t[i].fd);
         EVP_MD_CTX_free(t[i].hash);
         strbuf_release(&t[i].said);

@@ -182,7 +182,7 @@ char *hub_place(const struct hub_name *n) {
 /* ---- the list ------------------------------------------------------------------------------------------ */
 
 /* Undo hub_escape, in place. */
-static void unescape(char *s) {
+static void unescape_text(char *s) {
     char *to = s;
     for (; *s; s++) {
         unsigned byte;
@@ -207,7 +207,7 @@ static bool folder_parse(struct hub_name *n, const char *folder) {
         if (name && name < at) {
             *name = '\0', name += 2;
             char *file = strstr(name, "--");
-            if (file) *file = '\0', unescape(file += 2);
+            if (file) *file = '\0', unescape_text(file += 2);
             word =
                 xasprintf(PREFIX "%s/%s%s%s@%s", copy + 4, name, file ? "/" : "", file ? file : "", at + 1);
         }
@@ -227,7 +227,7 @@ static char *revision_of(const struct hub_name *n) {
         if (strncmp(entry->d_name, prefix, strlen(prefix))) continue;
         char *path = path_join(dir, entry->d_name), *commit = ref_read(path);
         char *revision = xstrdup(entry->d_name + strlen(prefix));
-        unescape(revision);
+        unescape_text(revision);
         if (commit && !strcmp(commit, n->revision) && (!found || !strcmp(revision, "main"))) {
             free(found);
             found = revision, revision = NULL;

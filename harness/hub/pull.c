@@ -145,7 +145,7 @@ struct job {
     char *dir, *wheels, *tmp, *member, *log;
 };
 
-static void report(struct job *j, const char *what) {
+static void report_progress(struct job *j, const char *what) {
     if (j->p->progress) j->p->progress(j->p->arg, what, measure_tree(j->wheels) + measure_tree(j->tmp));
 }
 
@@ -172,7 +172,7 @@ static int run_program(struct job *j, const char *what, const char *const *argv)
     int status = -1;
     for (int tick = 0; waitpid(pid, &status, WNOHANG) == 0; tick++) {
         if (stopped) kill(pid, SIGTERM);
-        if (what && tick % 25 == 0) report(j, what);
+        if (what && tick % 25 == 0) report_progress(j, what);
         nanosleep(&(struct timespec){.tv_nsec = TICK_NS}, NULL);
     }
     return !stopped && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -207,7 +207,7 @@ static int find_pip(struct job *j, const char *cmd[4], struct err *e) {
                    "with sudo)");
 }
 
-static int download(struct job *j, struct err *e) {
+static int download_files(struct job *j, struct err *e) {
     const char *cmd[4], *argv[24];
     int code = find_pip(j, cmd, e), n = 0;
     if (code) return code;
@@ -255,7 +255,7 @@ static char *find_wheel(struct job *j, struct err *e) {
     return wheel;
 }
 
-static int unpack(struct job *j, struct err *e) {
+static int unpack_archive(struct job *j, struct err *e) {
     char *wheel = find_wheel(j, e);
     if (!wheel) return ERR_RESOURCE;
     char *bytes = xasprintf("%lld", j->m->bytes);
@@ -279,10 +279,10 @@ static int unpack(struct job *j, struct err *e) {
 }
 
 /* The checksum, then to its place. */
-static int settle(struct job *j, struct err *e) {
+static int settle_file(struct job *j, struct err *e) {
     char hex[65], *place = catalog_model_place(j->m), *folder = path_dir(place);
     bool tree = catalog_model_is_folder(j->m);
-    report(j, "checking");
+    report_progress(j, "checking");
     int code = tree ? digest_tree(j->member, hex, e) : sha256_file(j->member, hex, e);
     if (!code && strcmp(hex, j->m->sha256))
         code = err_set(e, ERR_RESOURCE,
@@ -304,9 +304,9 @@ static int pull_into(struct job *j, struct err *e) {
     j->member = path_join(j->dir, "member"), j->log = path_join(j->dir, "log");
     int code = dir_make(j->wheels, e);
     if (!code) code = dir_make(j->tmp, e);
-    if (!code) code = download(j, e);
-    if (!code) code = unpack(j, e);
-    if (!code) code = settle(j, e);
+    if (!code) code = download_files(j, e);
+    if (!code) code = unpack_archive(j, e);
+    if (!code) code = settle_file(j, e);
     free(j->wheels), free(j->tmp), free(j->member), free(j->log);
     return code;
 }

@@ -39,7 +39,7 @@ static void list_release(struct list *l) {
 }
 
 /* Rows into llama.cpp's order: row h*hd + j goes to h*hd + (j % (hd/2))*2 + j/(hd/2) (weight.h). */
-static void permute(float *rows, int n, int cols, int heads) {
+static void permute_rows(float *rows, int n, int cols, int heads) {
     size_t row = (size_t)cols * sizeof *rows;
     int hd = n / heads;
     float *copy = xmalloc((size_t)n * row);
@@ -54,7 +54,7 @@ static void permute(float *rows, int n, int cols, int heads) {
 static void make_weight(void *arg, float *dst) {
     const struct source *s = arg;
     merge_values(s->net, s->p, dst);
-    if (s->rope_heads) permute(dst, s->p->rows, s->p->cols, s->rope_heads);
+    if (s->rope_heads) permute_rows(dst, s->p->rows, s->p->cols, s->rope_heads);
 }
 
 static void make_factor(void *arg, float *dst) {
@@ -63,7 +63,7 @@ static void make_factor(void *arg, float *dst) {
     float *B, *A;
     size_t r = (size_t)m->factors(x->net, x->s, &B, &A);
     memcpy(dst, x->is_B ? B : A, r * (size_t)(x->is_B ? x->s->d_out : x->s->d_in) * sizeof *dst);
-    if (x->is_B && x->rope_heads) permute(dst, x->s->d_out, (int)r, x->rope_heads);
+    if (x->is_B && x->rope_heads) permute_rows(dst, x->s->d_out, (int)r, x->rope_heads);
     free(B);
     free(A);
 }
@@ -75,7 +75,7 @@ static int no_form(const struct infer *m, struct err *e) {
                    modelfile_path(m->file), m->model->name);
 }
 
-static int collect(struct infer *m, enum dtype type, struct list *l, struct err *e) {
+static int collect_tensors(struct infer *m, enum dtype type, struct list *l, struct err *e) {
     for (int i = 0; i < m->net.nparams; i++) {
         const struct param *p = m->net.params[i];
         struct source *s = &l->of[l->n];
@@ -107,7 +107,7 @@ int export_model(struct infer *m, enum dtype type, const char *path, size_t *byt
     gguf_put_str(o, "general.type", "model");
     gguf_put_u32(o, "general.file_type", file_type(type));
     if (!rc) rc = gguf_put_tokenizer(o, m->file, m->facts.vocab, m->facts.bos_id, m->facts.eos_id, e);
-    if (!rc) rc = collect(m, type, &l, e);
+    if (!rc) rc = collect_tensors(m, type, &l, e);
     if (!rc) rc = gguf_write(path, o, l.t, l.n, bytes, e);
     list_release(&l);
     gguf_out_free(o);

@@ -123,7 +123,7 @@ static int check_prompt(const struct infer *m, const int32_t *ids, int n, struct
 }
 
 /* Logits after the last of ids[0..n). */
-static void advance(struct infer *m, struct kv *kv, const int32_t *ids, int n, float *logits) {
+static void advance_sequences(struct infer *m, struct kv *kv, const int32_t *ids, int n, float *logits) {
     const struct param *bias = m->facts.head_bias;
     int D = m->facts.hidden;
     for (int at = 0; at < n; at += PIECE) {
@@ -147,14 +147,14 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     float *logits = mem_alloc(&m->mem, MEM_SCRATCH, bytes);
     struct kv *kv = m->model->kv_new(m->state, &m->net, &room, 1);
     *end = GENERATE_LENGTH;
-    advance(m, kv, prompt, n, logits);
+    advance_sequences(m, kv, prompt, n, logits);
     for (int i = 0; i < o->max_tokens; i++) {
         int32_t id = generate_pick(logits, m->facts.vocab, o, (uint64_t)i);
         bool more = id != stop && tell(arg, id);
         if (!more) *end = id == stop ? GENERATE_STOPPED : GENERATE_REFUSED;
         if (more && n + i + 1 > room) *end = GENERATE_POSITIONS;
         if (*end != GENERATE_LENGTH) break;
-        if (i + 1 < o->max_tokens) advance(m, kv, &id, 1, logits);
+        if (i + 1 < o->max_tokens) advance_sequences(m, kv, &id, 1, logits);
     }
     m->model->kv_free(kv);
     mem_free(&m->mem, MEM_SCRATCH, logits, bytes);

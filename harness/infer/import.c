@@ -173,7 +173,7 @@ static int sort_tensors(struct import *x, int *skipped) {
 
 /* Block g of B times block g of A as a product of rank R; what a smaller rank leaves over is zero. All layers
  * share alpha / R, that of the first: the others' scales go into B. */
-static void widen(struct layer *l, int R, int first_r) {
+static void widen_block(struct layer *l, int R, int first_r) {
     int d_in = l->s->d_in, d_out = l->s->d_out, g = 0;
     float scale = (float)first_r / (float)l->r;
     l->wide_A = xcalloc((size_t)R * (size_t)d_in, sizeof(float));
@@ -249,7 +249,7 @@ int import_loralib(const struct infer *m, const char *base_model, const char *pa
     if (!rc) {
         ret->sites = x.n;
         ret->alpha = o->alpha * ret->r / x.v[0].r;
-        for (int i = 0; i < x.n; i++) widen(&x.v[i], ret->r, x.v[0].r);
+        for (int i = 0; i < x.n; i++) widen_block(&x.v[i], ret->r, x.v[0].r);
         rc = write_weights(&x, dir, ret->r);
     }
     if (!rc) rc = write_config(&x, dir, base_model, ret);

@@ -11,7 +11,7 @@
 #include "harness/core/model.h"
 #include "harness/base/util.h"
 
-static void collect(const struct net *net, struct site_shape **ret, int *n) {
+static void collect_shapes(const struct net *net, struct site_shape **ret, int *n) {
     *ret = xcalloc((size_t)net->nsites + 1, sizeof **ret);
     for (int i = 0; i < net->nsites; i++) {
         const struct site *s = net->sites[i];
@@ -38,7 +38,7 @@ int model_sites_read(const char *path, const json_t *config, struct site_shape *
     net_init(&net, &mem, team, config, 0, false);
     rc = model->build(&net, f, &state, e);
     if (!rc) rc = net_bind(&net, method, e);
-    if (!rc) collect(&net, ret, n);
+    if (!rc) collect_shapes(&net, ret, n);
     if (state) model->free(state);
     net_release(&net);
     team_free(team);

@@ -25,7 +25,7 @@ struct archs {
 
 /* ---- the file ------------------------------------------------------------------------------------------ */
 
-static int wrong(const struct archs *b, const struct ynode *n, struct err *e, const char *what) {
+static int wrong_at(const struct archs *b, const struct ynode *n, struct err *e, const char *what) {
     return err_set(e, ERR_USER, "%s:%d: %s", b->path, n ? n->line : 1, what);
 }
 
@@ -35,18 +35,19 @@ static const char *text_of(const struct ynode *map, const char *key) {
 }
 
 static int check_book(struct archs *b, struct err *e) {
-    if (b->root->kind != YNODE_MAP) return wrong(b, b->root, e, "must have `families` and `presets`");
+    if (b->root->kind != YNODE_MAP) return wrong_at(b, b->root, e, "must have `families` and `presets`");
     b->families = ynode_get(b->root, "families");
     b->presets = ynode_get(b->root, "presets");
-    if (!b->families || b->families->kind != YNODE_MAP) return wrong(b, b->root, e, "`families` is missing");
-    if (!b->presets || b->presets->kind != YNODE_MAP) return wrong(b, b->root, e, "`presets` is missing");
+    if (!b->families || b->families->kind != YNODE_MAP)
+        return wrong_at(b, b->root, e, "`families` is missing");
+    if (!b->presets || b->presets->kind != YNODE_MAP) return wrong_at(b, b->root, e, "`presets` is missing");
     for (int i = 0; i < b->presets->n; i++) {
         const struct ynode *p = b->presets->items[i];
         const char *family = text_of(p, "family");
         if (!family || !ynode_get(b->families, family))
-            return wrong(b, p, e, "a preset needs `family`, one of the families");
+            return wrong_at(b, p, e, "a preset needs `family`, one of the families");
         if (!text_of(p, "source"))
-            return wrong(b, p, e, "a preset needs `source`: where its numbers are published");
+            return wrong_at(b, p, e, "a preset needs `source`: where its numbers are published");
     }
     return 0;
 }
@@ -79,7 +80,7 @@ const char *archs_source(const struct archs *b, int i) { return text_of(b->prese
 
 /* ---- one architecture ---------------------------------------------------------------------------------- */
 
-static int unknown(const struct archs *b, const char *name, struct err *e) {
+static int unknown_arch(const struct archs *b, const char *name, struct err *e) {
     const char **names = xcalloc((size_t)b->presets->n + 1, sizeof *names);
     for (int i = 0; i < b->presets->n; i++) names[i] = archs_name(b, i);
     const char *near = str_closest(name, names, (size_t)b->presets->n);
@@ -120,7 +121,7 @@ int arch_open(struct arch *a, const struct archs *book, const char *name, const 
         return 0;
     }
     char *path = dir_exists(name) ? path_join(name, "config.json") : xstrdup(name);
-    int rc = file_exists(path) ? open_config(a, path, e) : unknown(book, name, e);
+    int rc = file_exists(path) ? open_config(a, path, e) : unknown_arch(book, name, e);
     free(path);
     return rc;
 }
@@ -141,7 +142,7 @@ struct ask {
 };
 
 static int number_at(const struct arch *a, const char *key, int depth, double *ret, struct err *e);
-static int lookup(void *arg, const char *key, double *ret, struct err *e);
+static int symbol_value(void *arg, const char *key, double *ret, struct err *e);
 
 static bool json_value(const json_t *v, double *ret) {
     if (json_is_boolean(v)) *ret = json_is_true(v);
@@ -149,14 +150,14 @@ static bool json_value(const json_t *v, double *ret) {
     return json_is_boolean(v) || json_is_number(v);
 }
 
-static int evaluate(const struct arch *a, const char *text, int depth, bool fields, double *ret,
-                    struct err *e) {
+static int evaluate_expr(const struct arch *a, const char *text, int depth, bool fields, double *ret,
+                         struct err *e) {
     struct ask q = {a, depth, fields};
     if (depth > MAX_DEPTH) return err_set(e, ERR_USER, "\"%.40s\": defaults ask for each other", text);
-    return expr_eval(text, lookup, &q, ret, e);
+    return expr_eval(text, symbol_value, &q, ret, e);
 }
 
-static int lookup(void *arg, const char *key, double *ret, struct err *e) {
+static int symbol_value(void *arg, const char *key, double *ret, struct err *e) {
     const struct ask *q = arg;
     if (!q->fields) return number_at(q->a, key, q->depth + 1, ret, e);
     if (json_value(json_object_get(q->a->config, key), ret)) return 0;
@@ -169,8 +170,8 @@ static int config_number(const struct arch *a, const struct ynode *from, double 
     int n = from->kind == YNODE_LIST ? from->n : 1, rc = ERR_USER;
     for (int i = 0; i < n && rc; i++) {
         if (from->kind == YNODE_LIST) one = from->items[i];
-        if (one->kind != YNODE_SCALAR) return wrong(a->book, one, e, "must be a field or an expression");
-        rc = evaluate(a, one->text, 0, true, ret, e);
+        if (one->kind != YNODE_SCALAR) return wrong_at(a->book, one, e, "must be a field or an expression");
+        rc = evaluate_expr(a, one->text, 0, true, ret, e);
     }
     return rc;
 }
@@ -178,12 +179,12 @@ static int config_number(const struct arch *a, const struct ynode *from, double 
 static int number_at(const struct arch *a, const char *key, int depth, double *ret, struct err *e) {
     if (json_value(json_object_get(a->with, key), ret)) return 0;
     const char *text = text_of(a->numbers, key);
-    if (text) return evaluate(a, text, depth, false, ret, e);
+    if (text) return evaluate_expr(a, text, depth, false, ret, e);
     const struct ynode *fields = ynode_get(a->family, "config"),
                        *from = a->config && fields ? ynode_get(fields, key) : NULL;
     if (from) return config_number(a, from, ret, e);
     text = text_of(ynode_get(a->family, "defaults"), key);
-    if (text) return evaluate(a, text, depth, false, ret, e);
+    if (text) return evaluate_expr(a, text, depth, false, ret, e);
     return err_set(e, ERR_USER, "architecture %s has no number '%.60s'", a->name, key);
 }
 
@@ -240,7 +241,7 @@ static int size_of(const struct walk *w, const struct ynode *row, const char *ke
     const char *text = text_of(row, key);
     double v;
     if (!text) return err_set(e, ERR_USER, "%s:%d: `%s` is missing", w->a->book->path, row->line, key);
-    int rc = evaluate(w->a, text, 0, false, &v, e);
+    int rc = evaluate_expr(w->a, text, 0, false, &v, e);
     if (rc) return err_wrap(e, "%s:%d", w->a->book->path, row->line);
     if (v < 1 || v > 2147483647.0 || v != floor(v))
         return err_set(e, ERR_USER, "%s:%d: `%s` of %s is %.17g, which is no size", w->a->book->path,
@@ -253,7 +254,7 @@ static int flag_of(const struct walk *w, const struct ynode *row, const char *ke
                    struct err *e) {
     const char *text = text_of(row, key);
     double v = otherwise;
-    int rc = text ? evaluate(w->a, text, 0, false, &v, e) : 0;
+    int rc = text ? evaluate_expr(w->a, text, 0, false, &v, e) : 0;
     *ret = v != 0;
     return rc ? err_wrap(e, "%s:%d", w->a->book->path, row->line) : 0;
 }
@@ -274,7 +275,7 @@ static int add_row(struct walk *w, const struct ynode *row, int layer, struct er
     bool there, bias, transposed;
     for (; k < 4 && !(pattern = text_of(row, kinds[k])); k++) {
     }
-    if (!pattern) return wrong(w->a->book, row, e, "a row begins with linear, matrix, norm or vector");
+    if (!pattern) return wrong_at(w->a->book, row, e, "a row begins with linear, matrix, norm or vector");
     if ((rc = flag_of(w, row, "if", true, &there, e)) || !there) return rc;
     if ((rc = flag_of(w, row, "bias", false, &bias, e))) return rc;
     if ((rc = flag_of(w, row, "transposed", false, &transposed, e))) return rc;
@@ -311,7 +312,7 @@ static int walk_family(struct walk *w, struct err *e) {
     for (int i = 0; !rc && blocks && i < blocks->n; i++) {
         int n;
         rc = size_of(w, blocks->items[i], "repeat", &n, e);
-        if (!rc && n > MAX_REPEAT) rc = wrong(w->a->book, blocks->items[i], e, "`repeat` is too large");
+        if (!rc && n > MAX_REPEAT) rc = wrong_at(w->a->book, blocks->items[i], e, "`repeat` is too large");
         for (int l = 0; !rc && l < n; l++) rc = add_rows(w, ynode_get(blocks->items[i], "tensors"), l, e);
     }
     return rc ? rc : add_rows(w, ynode_get(f, "last"), -1, e);

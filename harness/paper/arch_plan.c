@@ -50,7 +50,7 @@ int arch_plan_check(const struct method *const *methods, const char *const *sets
     return 0;
 }
 
-static int put(json_t *cfg, const struct opt *o, const char *value, struct err *e) {
+static int put_number(json_t *cfg, const struct opt *o, const char *value, struct err *e) {
     struct ynode *node;
     json_t *v = NULL;
     int rc = ynode_parse(&node, value, strlen(value), "--set", e);
@@ -75,7 +75,7 @@ static int make_config(const struct method *m, const char *const *sets, int n, j
         char key[64];
         rc = key_of(sets[i], key, e);
         const struct opt *o = rc ? NULL : row_of(m, key);
-        if (o) rc = put(cfg, o, strchr(sets[i], '=') + 1, e);
+        if (o) rc = put_number(cfg, o, strchr(sets[i], '=') + 1, e);
     }
     *ret = rc ? NULL : cfg;
     if (rc) json_decref(cfg);
@@ -96,7 +96,7 @@ struct counting {
     jmp_buf denied;
 };
 
-static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
+static void deny_memory(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     struct counting *c = arg;
     (void)m;
     snprintf(c->p->problem, sizeof c->p->problem,
@@ -106,7 +106,7 @@ static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
 }
 
 /* The engine's model of it where there is one, else the bare tensors. */
-static int declare(struct counting *c, const struct arch *a, enum dtype dtype, struct err *e) {
+static int declare_model(struct counting *c, const struct arch *a, enum dtype dtype, struct err *e) {
     struct err no = {0};
     int rc = arch_shell(a, dtype, &c->file, &no);
     if (rc && rc != ERR_RESOURCE) {
@@ -174,7 +174,7 @@ static int count_all(struct counting *c, const struct arch *a, enum dtype dtype,
     struct arch_plan *p = c->p;
     struct err refused = {0};
     net_init(&c->net, &c->mem, c->team, c->cfg, 0, true);
-    int rc = declare(c, a, dtype, e);
+    int rc = declare_model(c, a, dtype, e);
     if (rc) return rc;
     p->params = arch_params(&c->net);
     if (net_bind(&c->net, p->method, &refused)) {
@@ -216,7 +216,7 @@ int arch_plan_make(struct arch_plan *p, const struct arch *a, enum dtype dtype, 
     c->p = p;
     c->cfg = cfg;
     mem_init(&c->mem, true, 0);
-    c->mem.deny = deny;
+    c->mem.deny = deny_memory;
     c->mem.deny_arg = c;
     c->team = team_new(&c->mem, 1);
     volatile int result = 0;

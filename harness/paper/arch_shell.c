@@ -22,7 +22,7 @@ static json_t *number_json(double v) {
     return v == floor(v) && fabs(v) < 9e15 ? json_integer((json_int_t)v) : json_real(v);
 }
 
-static bool lists(const struct ynode *list, const char *word) {
+static bool list_has(const struct ynode *list, const char *word) {
     for (int i = 0; list && i < list->n; i++)
         if (list->items[i]->kind == YNODE_SCALAR && !strcmp(list->items[i]->text, word)) return true;
     return false;
@@ -50,7 +50,7 @@ static json_t *make_config(const struct arch *a, struct err *e) {
         struct err none;
         if (!field || arch_number(a, from->keys[i]->text, &v, &none))
             continue; /* the reader has its own default, or says so */
-        json_object_set_new(c, field, lists(booleans, field) ? json_boolean(v != 0) : number_json(v));
+        json_object_set_new(c, field, list_has(booleans, field) ? json_boolean(v != 0) : number_json(v));
     }
     return c;
 }

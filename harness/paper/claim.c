@@ -68,7 +68,7 @@ static int read_sweep(struct claim *c, struct db *db, struct err *e) {
     return rc < 0 ? rc : 0;
 }
 
-static void turn(struct stats_diff *d, int sign) {
+static void turn_pair(struct stats_diff *d, int sign) {
     if (sign > 0) return;
     double lo = d->lo;
     d->diff = -d->diff;
@@ -91,18 +91,18 @@ static int read_pair(struct claim *c, struct claim_pair *p, struct db *db, const
     memcpy(p->date, y.date, sizeof p->date);
     if (x.diverged || y.diverged) return 0; /* n stays 0 */
     p->d = arm_compare(&x, &y);
-    turn(&p->d, arm_value_sign(c->value, goal));
+    turn_pair(&p->d, arm_value_sign(c->value, goal));
     p->verdict = claim_judge(c->rule, &p->d, p->margin, arm_value_exact(c->value));
     return 0;
 }
 
 /* ---- the file ------------------------------------------------------------------------------------------ */
 
-static int wrong(const struct claims *all, const struct ynode *n, struct err *e) {
+static int err_at(const struct claims *all, const struct ynode *n, struct err *e) {
     return err_wrap(e, "%s:%d", all->path, n->line);
 }
 
-static char *text(const struct ynode *map, const char *key) {
+static char *read_text(const struct ynode *map, const char *key) {
     const struct ynode *n = ynode_get(map, key);
     return n && n->kind == YNODE_SCALAR && !ynode_is_null(n) ? xstrdup(n->text) : NULL;
 }
@@ -110,14 +110,14 @@ static char *text(const struct ynode *map, const char *key) {
 static int check_keys(const struct claims *all, const struct ynode *n, struct err *e) {
     if (n->kind != YNODE_MAP || !ynode_get(n, "name")) {
         err_set(e, ERR_USER, "a claim is a map with `name`");
-        return wrong(all, n, e);
+        return err_at(all, n, e);
     }
     for (int i = 0; i < n->n; i++) {
         bool known = false;
         for (size_t k = 0; k < ARRAY_LEN(keys); k++) known |= !strcmp(keys[k], n->keys[i]->text);
         if (known) continue;
         err_set(e, ERR_USER, "unknown key '%.40s' of a claim", n->keys[i]->text);
-        return wrong(all, n->keys[i], e);
+        return err_at(all, n->keys[i], e);
     }
     return 0;
 }
@@ -135,7 +135,7 @@ static char *arm_name(const struct ynode *where) {
 
 static int read_rule(struct claim *c, const struct ynode *n, struct err *e) {
     static const char *const rules[] = {"better", "equal", "not worse"};
-    char *rule = text(n, "rule"), *margin = text(n, "margin"), *relative = text(n, "relative");
+    char *rule = read_text(n, "rule"), *margin = read_text(n, "margin"), *relative = read_text(n, "relative");
     int rc = 0, k = 0;
     json_t *v = NULL;
     while (rule && k < 3 && strcmp(rule, rules[k]) != 0) k++;
@@ -178,14 +178,14 @@ static int read_claim(struct claims *all, struct db *db, const struct ynode *n, 
     if (rc) return rc;
     GROW(all->v, all->n, all->cap);
     struct claim *c = &all->v[all->n++];
-    *c = (struct claim){.name = text(n, "name"),
-                        .paper = text(n, "paper"),
-                        .statement = text(n, "statement"),
-                        .printed = text(n, "printed"),
-                        .sweep = text(n, "sweep"),
-                        .control = text(n, "control"),
-                        .value = text(n, "value"),
-                        .why = text(n, "skip"),
+    *c = (struct claim){.name = read_text(n, "name"),
+                        .paper = read_text(n, "paper"),
+                        .statement = read_text(n, "statement"),
+                        .printed = read_text(n, "printed"),
+                        .sweep = read_text(n, "sweep"),
+                        .control = read_text(n, "control"),
+                        .value = read_text(n, "value"),
+                        .why = read_text(n, "skip"),
                         .line = n->line,
                         .verdict = CLAIM_NOT_RUN};
     if (!c->value) c->value = xstrdup("metric");
@@ -195,7 +195,7 @@ static int read_claim(struct claims *all, struct db *db, const struct ynode *n, 
     else
         rc = read_rule(c, n, e);
     if (!rc) rc = read_compare(c, db, ynode_get(n, "compare"), e);
-    if (rc) return wrong(all, n, e);
+    if (rc) return err_at(all, n, e);
     c->verdict = claim_together(c);
     if (db) rc = read_sweep(c, db, e);
     if (c->partial && c->verdict != CLAIM_NOT_RUN) c->verdict = CLAIM_UNDECIDED;

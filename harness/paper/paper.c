@@ -39,13 +39,13 @@ struct reading { /* one table being read */
     struct db *db;
 };
 
-static int wrong(const struct reading *r, const struct ynode *n, struct err *e) {
+static int err_at(const struct reading *r, const struct ynode *n, struct err *e) {
     return err_wrap(e, "%s:%d", r->p->path, n->line);
 }
 
 /* ---- what a cell says ---------------------------------------------------------------------------------- */
 
-static const struct ynode *say(const struct chain *c, const char *key) {
+static const struct ynode *chain_get(const struct chain *c, const char *key) {
     for (; c; c = c->up) {
         const struct ynode *n = ynode_get(c->node, key);
         if (n) return ynode_is_null(n) ? NULL : n;
@@ -54,7 +54,7 @@ static const struct ynode *say(const struct chain *c, const char *key) {
 }
 
 static const char *say_text(const struct chain *c, const char *key) {
-    const struct ynode *n = say(c, key);
+    const struct ynode *n = chain_get(c, key);
     return n && n->kind == YNODE_SCALAR ? n->text : NULL;
 }
 
@@ -66,7 +66,7 @@ static bool say_bool(const struct chain *c, const char *key, bool otherwise) {
 static int check_keys(const struct reading *r, const struct ynode *n, struct err *e) {
     if (n->kind != YNODE_MAP) {
         err_set(e, ERR_USER, "must be a map: {row: ..., printed: ...}");
-        return wrong(r, n, e);
+        return err_at(r, n, e);
     }
     for (int i = 0; i < n->n; i++) {
         bool known = false;
@@ -75,7 +75,7 @@ static int check_keys(const struct reading *r, const struct ynode *n, struct err
         const char *near = str_closest(n->keys[i]->text, keys, ARRAY_LEN(keys));
         err_set(e, ERR_USER, "unknown key '%.40s'%s%s%s", n->keys[i]->text, near ? " (did you mean '" : "",
                 near ? near : "", near ? "'?)" : "");
-        return wrong(r, n->keys[i], e);
+        return err_at(r, n->keys[i], e);
     }
     return 0;
 }
@@ -100,7 +100,7 @@ static int set_option(const struct method *m, const char *key, const struct ynod
 }
 
 static int method_config(const struct chain *c, const struct method *m, json_t **ret, struct err *e) {
-    const struct ynode *set = say(c, "set"), *targets = say(c, "targets");
+    const struct ynode *set = chain_get(c, "set"), *targets = chain_get(c, "targets");
     json_t *cfg = opt_config(m->opts);
     int rc = 0;
     for (int i = 0; !rc && set && set->kind == YNODE_MAP && i < set->n; i++)
@@ -177,9 +177,9 @@ struct words {
     const struct counts *k;
 };
 
-static int word(void *arg, const char *key, double *ret, struct err *e) {
+static int word_value(void *arg, const char *key, double *ret, struct err *e) {
     const struct words *w = arg;
-    const struct ynode *set = say(w->c, "set"),
+    const struct ynode *set = chain_get(w->c, "set"),
                        *own = set && set->kind == YNODE_MAP ? ynode_get(set, key) : NULL;
     json_t *v = NULL;
     if (own && own->kind == YNODE_SCALAR && !own->quoted && ynode_number(own->text, &v)) {
@@ -187,8 +187,8 @@ static int word(void *arg, const char *key, double *ret, struct err *e) {
         json_decref(v);
         return 0;
     }
-    if (w->a && say(w->c, "method") && !strcmp(key, "trainable")) return *ret = w->k->trainable, 0;
-    if (w->a && say(w->c, "method") && !strcmp(key, "stored")) return *ret = w->k->stored, 0;
+    if (w->a && chain_get(w->c, "method") && !strcmp(key, "trainable")) return *ret = w->k->trainable, 0;
+    if (w->a && chain_get(w->c, "method") && !strcmp(key, "stored")) return *ret = w->k->stored, 0;
     if (w->a && !strcmp(key, "params")) return *ret = w->k->params, 0;
     if (w->a) return arch_number(w->a, key, ret, e);
     return err_set(e, ERR_USER, "'%.40s' is neither in `set` nor of an architecture", key);
@@ -197,23 +197,23 @@ static int word(void *arg, const char *key, double *ret, struct err *e) {
 /* An expression that a cell may have under `key`; *ret stays as it is where there is none. */
 static int value_of(const struct words *w, const char *key, double *ret, struct err *e) {
     const char *text = say_text(w->c, key);
-    return text ? expr_eval(text, word, (void *)(uintptr_t)w, ret, e) : 0;
+    return text ? expr_eval(text, word_value, (void *)(uintptr_t)w, ret, e) : 0;
 }
 
 /* The value, and what the printed one is worth. */
-static int compute(const struct reading *r, const struct chain *c, double *ret, struct paper_value *v,
-                   struct err *e) {
+static int compute_cell(const struct reading *r, const struct chain *c, double *ret, struct paper_value *v,
+                        struct err *e) {
     const char *name = say_text(c, "arch"), *formula = say_text(c, "formula");
-    const struct ynode *with = say(c, "with");
+    const struct ynode *with = chain_get(c, "with");
     struct counts k = {0};
     struct arch a = {0};
     json_t *numbers = with ? ynode_json(with) : NULL;
     struct words w = {c, name ? &a : NULL, &k};
     int rc = name ? arch_open(&a, r->archs, name, numbers, e) : 0;
     if (!rc && name) rc = find_counts(c, &a, &k, e);
-    if (!rc && !formula && !say(c, "method"))
+    if (!rc && !formula && !chain_get(c, "method"))
         rc = err_set(e, ERR_USER, "a cell needs `formula`, or `method` and `arch`, or `skip`");
-    if (!rc) rc = formula ? value_of(&w, "formula", ret, e) : word(&w, "trainable", ret, e);
+    if (!rc) rc = formula ? value_of(&w, "formula", ret, e) : word_value(&w, "trainable", ret, e);
     if (!rc) rc = value_of(&w, "unit", &v->unit, e);
     if (!rc) rc = value_of(&w, "tolerance", &v->tolerance, e);
     if (name) arch_release(&a);
@@ -230,17 +230,17 @@ static void add_map(struct strbuf *b, const struct ynode *map) {
             strbuf_addf(b, "%s%s=%s", b->len ? " " : "", map->keys[i]->text, map->items[i]->text);
 }
 
-static char *describe(const struct chain *c) {
+static char *describe_chain(const struct chain *c) {
     const char *method = say_text(c, "method"), *arch = say_text(c, "arch"),
                *formula = say_text(c, "formula");
-    const struct ynode *targets = say(c, "targets");
+    const struct ynode *targets = chain_get(c, "targets");
     struct strbuf b = {0};
-    if (say(c, "arm")) {
-        add_map(&b, say(c, "arm"));
+    if (chain_get(c, "arm")) {
+        add_map(&b, chain_get(c, "arm"));
         return strbuf_detach(&b);
     }
     if (method) strbuf_adds(&b, method);
-    add_map(&b, say(c, "set"));
+    add_map(&b, chain_get(c, "set"));
     const struct method *m = method ? method_find(method) : NULL;
     if (targets && m && !(m->flags & METHOD_NO_SITES)) {
         json_t *spec = ynode_json(targets);
@@ -250,12 +250,12 @@ static char *describe(const struct chain *c) {
         json_decref(spec);
     }
     if (arch) strbuf_addf(&b, "%s%s", method ? " of " : b.len ? ", " : "", arch);
-    add_map(&b, say(c, "with"));
+    add_map(&b, chain_get(c, "with"));
     if (formula) strbuf_addf(&b, "%s%s", b.len ? ": " : "", formula);
     return strbuf_detach(&b);
 }
 
-static void judge(struct paper_cell *x, const struct paper_value *v) {
+static void judge_cell(struct paper_cell *x, const struct paper_value *v) {
     struct paper_value whole = {.number = x->computed, .unit = 1};
     char text[TABLE_FORMAT_MAX];
     x->verdict = !x->printed          ? PAPER_SILENT
@@ -268,9 +268,9 @@ static void judge(struct paper_cell *x, const struct paper_value *v) {
 }
 
 /* A cell that runs fill. */
-static int measure(const struct reading *r, const struct chain *c, struct paper_cell *x, struct err *e) {
+static int measure_cell(const struct reading *r, const struct chain *c, struct paper_cell *x, struct err *e) {
     const char *sweep = say_text(c, "sweep"), *value = say_text(c, "value");
-    const struct ynode *arm = say(c, "arm");
+    const struct ynode *arm = chain_get(c, "arm");
     if (!value) value = "metric";
     if (!sweep) return err_set(e, ERR_USER, "a measured cell needs `sweep`");
     if (!arm_value_known(value)) return err_set(e, ERR_USER, "unknown value '%.40s'", value);
@@ -282,7 +282,7 @@ static int measure(const struct reading *r, const struct chain *c, struct paper_
     return rc;
 }
 
-static char *copy(const char *s) { return s ? xstrdup(s) : NULL; }
+static char *copy_text(const char *s) { return s ? xstrdup(s) : NULL; }
 
 static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
     struct paper *p = r->p;
@@ -291,9 +291,9 @@ static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
     struct paper_cell *x = &p->cells[p->ncells++];
     *x = (struct paper_cell){.row = xstrdup(row ? row : ""),
                              .column = xstrdup(column ? column : ""),
-                             .printed = copy(say_text(c, "printed")),
-                             .how = describe(c),
-                             .note = copy(skip ? skip : say_text(c, "note")),
+                             .printed = copy_text(say_text(c, "printed")),
+                             .how = describe_chain(c),
+                             .note = copy_text(skip ? skip : say_text(c, "note")),
                              .confirmed = say_bool(c, "confirmed", true),
                              .computed = NAN,
                              .line = c->node->line};
@@ -301,12 +301,13 @@ static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
     const char *as = say_text(c, "as"), *value = say_text(c, "value");
     x->bytes = (as && !strcmp(as, "bytes")) ||
                (value && strlen(value) > 6 && !strcmp(value + strlen(value) - 6, "_bytes"));
-    bool plain = x->printed && !say(c, "arm"); /* beside a measurement anything may be printed: "87.5±.3" */
+    /* beside a measurement anything may be printed: "87.5±.3" */
+    bool plain = x->printed && !chain_get(c, "arm");
     int rc = paper_value_parse(plain ? x->printed : "0", say_bool(c, "binary", false), &v, e);
-    if (!rc && !skip && say(c, "arm")) rc = measure(r, c, x, e);
-    if (!rc && !skip && !x->arm) rc = compute(r, c, &x->computed, &v, e);
-    if (rc) return wrong(r, c->node, e);
-    judge(x, &v);
+    if (!rc && !skip && chain_get(c, "arm")) rc = measure_cell(r, c, x, e);
+    if (!rc && !skip && !x->arm) rc = compute_cell(r, c, &x->computed, &v, e);
+    if (rc) return err_at(r, c->node, e);
+    judge_cell(x, &v);
     return 0;
 }
 
@@ -316,7 +317,7 @@ static int add_cells(struct reading *r, const struct chain *c, int depth, struct
     if (rc || !cells) return rc ? rc : add_cell(r, c, e);
     if (depth >= MAX_NESTING || cells->kind != YNODE_LIST) {
         err_set(e, ERR_USER, "`cells` must be a list, nested %d deep at most", MAX_NESTING);
-        return wrong(r, cells, e);
+        return err_at(r, cells, e);
     }
     for (int i = 0; i < cells->n && !rc; i++) {
         struct chain inner = {cells->items[i], c};
@@ -422,9 +423,9 @@ int paper_load(struct paper **ret, const char *name, const struct archs *archs, 
     if (!rc) {
         struct chain c = {root, NULL};
         rc = add_cells(&r, &c, 0, e);
-        p->title = copy(root->kind == YNODE_MAP ? say_text(&c, "title") : NULL);
-        p->source = copy(root->kind == YNODE_MAP ? say_text(&c, "paper") : NULL);
-        p->sweep = copy(root->kind == YNODE_MAP ? say_text(&c, "sweep") : NULL);
+        p->title = copy_text(root->kind == YNODE_MAP ? say_text(&c, "title") : NULL);
+        p->source = copy_text(root->kind == YNODE_MAP ? say_text(&c, "paper") : NULL);
+        p->sweep = copy_text(root->kind == YNODE_MAP ? say_text(&c, "sweep") : NULL);
     }
     if (!rc) rc = paper_measured_read(p, e);
     if (!rc) count_verdicts(p);

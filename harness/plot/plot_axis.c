@@ -26,7 +26,7 @@ static int axis_read(const struct plot_set *s, const char *key, double *value, s
 }
 
 /* Does this number take two values within some method? */
-static bool varies(const struct plot_set *s, const double *v) {
+static bool varies_key(const struct plot_set *s, const double *v) {
     for (int i = 0; i < s->npoint; i++)
         for (int k = 0; k < i && isfinite(v[i]); k++)
             if (isfinite(v[k]) && v[k] != v[i] && !strcmp(s->point[i].method, s->point[k].method))
@@ -62,7 +62,7 @@ int plot_axes_read(const struct plot_set *s, struct plot_axis *axis, int most, i
         struct plot_axis x = {xstrdup(db_query_text(q, 0)),
                               xmalloc((size_t)(s->npoint + 1) * sizeof *x.value)};
         rc = axis_read(s, x.key, x.value, e);
-        bool keep = !rc && varies(s, x.value);
+        bool keep = !rc && varies_key(s, x.value);
         for (int k = 0; k < *n && keep; k++) keep = !axis_same(s, x.value, axis[k].value);
         if (keep)
             axis[(*n)++] = x;

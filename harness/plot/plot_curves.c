@@ -78,7 +78,7 @@ static int series_read(struct curves *c, const char *runs, const char *key, stru
 }
 
 /* The moving average of v[0..n), a new array. */
-static double *smoothed(const double *v, int n) {
+static double *smoothed_value(const double *v, int n) {
     double *out = xmalloc((size_t)(n + 1) * sizeof *out);
     for (int i = 0, half = n / 16; i < n; i++) {
         int from = MAX_OF(i - MIN_OF(half, i), 0), to = MIN_OF(i + MIN_OF(half, i), n - 1);
@@ -89,16 +89,16 @@ static double *smoothed(const double *v, int n) {
     return out;
 }
 
-static void smooth(struct curve *c) {
+static void smooth_curve(struct curve *c) {
     double *ci = c->ci[1];
     c->raw = c->value[1];
-    c->value[1] = smoothed(c->raw, c->n[1]);
-    c->ci[1] = smoothed(ci, c->n[1]);
+    c->value[1] = smoothed_value(c->raw, c->n[1]);
+    c->ci[1] = smoothed_value(ci, c->n[1]);
     free(ci);
 }
 
 /* Every so many points, and the last. */
-static void thin(struct curve *c, int k) {
+static void thin_curve(struct curve *c, int k) {
     int n = c->n[k], every = (n + POINTS_MAX - 1) / POINTS_MAX, out = 0;
     for (int i = 0; i < n; i++) {
         if (every > 1 && i % every && i != n - 1) continue;
@@ -119,8 +119,8 @@ static int curve_read(struct curves *c, int arm, struct err *e) {
     if (runs.len) rc = series_read(c, runs.s, s->metric, &v, 0, e);
     if (!rc && runs.len) rc = series_read(c, runs.s, "train/loss", &v, 1, e);
     strbuf_release(&runs);
-    smooth(&v);
-    for (int k = 0; k < 2; k++) thin(&v, k);
+    smooth_curve(&v);
+    for (int k = 0; k < 2; k++) thin_curve(&v, k);
     GROW(c->curve, c->n, c->cap);
     c->curve[c->n++] = v; /* also on error: released with the rest */
     return rc;

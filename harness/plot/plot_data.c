@@ -324,7 +324,7 @@ void plot_range(const struct plot_set *s, double *v, int n, double reach, double
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static int nothing(struct plot_set *s, const char *where, struct err *e) {
+static int nothing_found(struct plot_set *s, const char *where, struct err *e) {
     if (where)
         err_set(e, ERR_RESOURCE,
                 "sweep '%.100s': --where leaves no run to draw (bench ls runs shows what there is)",
@@ -338,7 +338,7 @@ int plot_set_read(struct plot_set *s, struct db *db, const struct plot_job *job,
     *s = (struct plot_set){.db = db, .where = job->where, .base = NAN, .ngroup = group};
     int rc = read_head(s, job->sweep, e);
     if (!rc) rc = read_rows(s, job->where, e);
-    if (!rc && !s->npoint) rc = nothing(s, job->where, e);
+    if (!rc && !s->npoint) rc = nothing_found(s, job->where, e);
     if (rc) {
         plot_set_release(s);
         return rc;

@@ -30,7 +30,7 @@ extern char **environ;
 /* ---- variables ----------------------------------------------------------------------------------------- */
 
 /* 'it''s': cleaned, quoted. tic: gnuplot formats tic labels, so % is doubled. */
-static void quote(struct strbuf *b, const char *v, bool tic) {
+static void quote_text(struct strbuf *b, const char *v, bool tic) {
     char *clean = table_clean(v ? v : "");
     strbuf_addc(b, '\'');
     if (*clean == '\'') strbuf_addc(b, ' '); /* gnuplot reads an escaped quote at the start as the end */
@@ -42,7 +42,7 @@ static void quote(struct strbuf *b, const char *v, bool tic) {
     free(clean);
 }
 
-static void number(struct strbuf *b, double v) {
+static void add_number(struct strbuf *b, double v) {
     if (isfinite(v))
         strbuf_addf(b, "%.17g", v);
     else
@@ -51,7 +51,7 @@ static void number(struct strbuf *b, double v) {
 
 void plot_text(struct plot_figure *f, const char *name, const char *v) {
     strbuf_addf(&f->head, "%s = ", name);
-    quote(&f->head, v, false);
+    quote_text(&f->head, v, false);
     strbuf_addc(&f->head, '\n');
 }
 
@@ -66,31 +66,31 @@ void plot_textf(struct plot_figure *f, const char *name, const char *fmt, ...) {
 
 void plot_num(struct plot_figure *f, const char *name, double v) {
     strbuf_addf(&f->head, "%s = ", name);
-    number(&f->head, v);
+    add_number(&f->head, v);
     strbuf_addc(&f->head, '\n');
 }
 
-static void texts(struct plot_figure *f, const char *name, const char *const *v, int n, bool tic) {
+static void write_texts(struct plot_figure *f, const char *name, const char *const *v, int n, bool tic) {
     strbuf_addf(&f->head, "n_%s = %d\narray %s[%d] = [", name, n, name, n ? n : 1);
     for (int i = 0; i < n; i++) {
         if (i) strbuf_adds(&f->head, ", ");
-        quote(&f->head, v[i], tic);
+        quote_text(&f->head, v[i], tic);
     }
     strbuf_adds(&f->head, n ? "]\n" : "'']\n");
 }
 
 void plot_texts(struct plot_figure *f, const char *name, const char *const *v, int n) {
-    texts(f, name, v, n, false);
+    write_texts(f, name, v, n, false);
 }
 void plot_tics(struct plot_figure *f, const char *name, const char *const *v, int n) {
-    texts(f, name, v, n, true);
+    write_texts(f, name, v, n, true);
 }
 
 void plot_nums(struct plot_figure *f, const char *name, const double *v, int n) {
     strbuf_addf(&f->head, "n_%s = %d\narray %s[%d] = [", name, n, name, n ? n : 1);
     for (int i = 0; i < n; i++) {
         if (i) strbuf_adds(&f->head, ", ");
-        number(&f->head, v[i]);
+        add_number(&f->head, v[i]);
     }
     strbuf_adds(&f->head, n ? "]\n" : "0]\n");
 }
@@ -155,7 +155,7 @@ char *plot_count_text(const struct plot_set *s, bool intervals) {
 }
 
 /* At most n bytes of a name, cut at a letter's border. */
-static char *shortened(const char *s, size_t n) {
+static char *shorten_text(const char *s, size_t n) {
     char *clean = table_clean(s ? s : "");
     if (strlen(clean) <= n) return clean;
     while (n && ((unsigned char)clean[n] & 0xc0) == 0x80) n--;
@@ -167,8 +167,10 @@ static char *shortened(const char *s, size_t n) {
 
 void plot_head(struct plot_figure *f, const struct plot_set *s, const char *what) {
     const char *slash = s->model ? strrchr(s->model, '/') : NULL;
-    char *sweep = shortened(s->sweep, 30), *model = shortened(slash && slash[1] ? slash + 1 : s->model, 30),
-         *task = shortened(s->task, 16), *data = shortened(s->data, 24), *metric = shortened(s->metric, 24);
+    char *sweep = shorten_text(s->sweep, 30),
+         *model = shorten_text(slash && slash[1] ? slash + 1 : s->model, 30),
+         *task = shorten_text(s->task, 16), *data = shorten_text(s->data, 24),
+         *metric = shorten_text(s->metric, 24);
     plot_textf(f, "title", "%s: %s%s%s%s%s", sweep, model, *task ? ", task " : "", task, *data ? " on " : "",
                data);
     plot_text(f, "subtitle", what);
@@ -420,7 +422,7 @@ static char *output_path(const char *dir, const char *base, const char *ending) 
 }
 
 /* The pictures, or what is wrong in paths->drawing. Old pictures never stay beside new data. */
-static int pictures(const char *dir, const char *base, unsigned formats, struct plot_paths *paths) {
+static int write_pictures(const char *dir, const char *base, unsigned formats, struct plot_paths *paths) {
     enum { N = ARRAY_LEN(format_list) };
     char *path[N], *script = xasprintf("%s.gp", base);
     struct err *e = &paths->drawing;
@@ -453,7 +455,7 @@ int plot_figure_write(struct plot_figure *f, const char *dir, const char *base, 
     if (!rc) rc = file_write(data, csv.s, csv.len, e);
     strbuf_release(&csv);
     if (!rc) rc = script_write(f, dir, base, formats, &script, e);
-    if (!rc && pictures(dir, base, formats, paths) && e) *e = paths->drawing;
+    if (!rc && write_pictures(dir, base, formats, paths) && e) *e = paths->drawing;
     if (!rc) {
         path_add(paths, data);
         path_add(paths, script);

@@ -62,7 +62,7 @@ static void value_format(char out[16], double lo, double hi) {
         snprintf(out, 16, "%%.%df", places < 0 ? 0 : places > most ? most : places);
 }
 
-static double widest(const char *const *v, int n) {
+static double widest_label(const char *const *v, int n) {
     size_t w = 0;
     for (int i = 0; i < n; i++) w = MAX_OF(w, strlen(v[i]));
     return (double)w;
@@ -91,7 +91,7 @@ void plot_heat_panels(struct plot_figure *f, const struct plot_heat *h) {
     plot_num(f, "ny", h->ny);
     plot_num(f, "npanel", h->npanel);
     plot_num(f, "cols", MIN_OF(h->npanel, h->npanel > 4 ? 3 : h->npanel == 4 ? 2 : 3));
-    plot_num(f, "ylab_width", widest(h->ylab, h->ny));
+    plot_num(f, "ylab_width", widest_label(h->ylab, h->ny));
     plot_texts(f, "panel", title, h->npanel);
     plot_tics(f, "xlab", h->xlab, h->nx);
     plot_tics(f, "ylab", h->ylab, h->ny);

@@ -32,11 +32,11 @@ struct grid {
     int npanel;
 };
 
-static bool same(double a, double b) { return fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b)); }
+static bool nearly_equal(double a, double b) { return fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b)); }
 
 static int side_find(const struct side *s, double v) {
     for (int i = 0; i < s->n; i++)
-        if (same(s->value[i], v)) return i;
+        if (nearly_equal(s->value[i], v)) return i;
     return -1;
 }
 
@@ -58,14 +58,14 @@ static bool has_place(const struct grid *g, int i) {
 }
 
 /* Does this method spread over both axes? */
-static bool spreads(const struct grid *g, const char *method) {
+static bool spreads_wide(const struct grid *g, const char *method) {
     bool x = false, y = false;
     int first = -1;
     for (int i = 0; i < g->s->npoint; i++) {
         if (!has_place(g, i) || strcmp(g->s->point[i].method, method)) continue;
         if (first < 0) first = i;
-        x |= !same(g->s->point[i].lr, g->s->point[first].lr);
-        y |= !same(g->y[i], g->y[first]);
+        x |= !nearly_equal(g->s->point[i].lr, g->s->point[first].lr);
+        y |= !nearly_equal(g->y[i], g->y[first]);
     }
     return x && y;
 }
@@ -98,12 +98,12 @@ static void panels_fill(struct grid *g) {
     const struct plot_set *s = g->s;
     for (int c = 0; c < s->narm && g->npanel < PANEL_MAX; c++) {
         const char *method = s->point[s->arm[c].first].method;
-        bool seen = !spreads(g, method);
+        bool seen = !spreads_wide(g, method);
         for (int k = 0; k < g->npanel && !seen; k++) seen = !strcmp(g->panel[k].title, method);
         if (seen) continue;
         if (!g->npanel) /* the axes are those of all panels */
             for (int i = 0; i < s->npoint; i++)
-                if (has_place(g, i) && spreads(g, s->point[i].method)) {
+                if (has_place(g, i) && spreads_wide(g, s->point[i].method)) {
                     side_add(&g->xs, s->point[i].lr, TABLE_RATE);
                     side_add(&g->ys, g->y[i], g->kind);
                 }

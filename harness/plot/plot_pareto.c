@@ -62,7 +62,7 @@ static int costs_read(struct pareto *p, struct err *e) {
     return 0;
 }
 
-static bool dominated(const struct pareto *p, int i, int k) {
+static bool is_dominated(const struct pareto *p, int i, int k) {
     double x = p->v[i].cost[k], y = p->s->point[p->v[i].point].mean;
     for (int j = 0; j < p->n; j++) {
         double ox = p->v[j].cost[k], oy = p->s->point[p->v[j].point].mean;
@@ -101,7 +101,7 @@ static void panel_fill(struct plot_xy *x, const struct pareto *p, int panel, int
     for (int pass = 0; pass < 3; pass++) /* staircase, then hollow points, then filled ones */
         for (int i = 0; i < n; i++) {
             const struct plot_point *pt = &p->s->point[p->v[order[i]].point];
-            bool front = !dominated(p, order[i], k);
+            bool front = !is_dominated(p, order[i], k);
             if (front != (pass != 1)) continue;
             plot_xy_add(x, (struct plot_xy_row){.panel = panel,
                                                 .series = plot_xy_method(x, pt->method, false),

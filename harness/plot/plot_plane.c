@@ -202,7 +202,7 @@ static void panels_write(struct plane *p) {
     free(title), free(color);
 }
 
-static char *percent(double fraction) {
+static char *percent_label(double fraction) {
     if (isnan(fraction)) return xstrdup("?");
     double v = 100 * fraction;
     return xasprintf(v == 0 || v >= 9.95 ? "%.0f %%" : v >= 0.095 ? "%.1f %%" : "%.2g %%", v);
@@ -222,12 +222,12 @@ static void axes_write(struct plane *p) {
     if (p->has_rankless) label[n++] = "\xe2\x80\x93";
     if (p->has_full) label[n++] = "full";
     plot_tics(p->f, "xlab", label, n);
-    label[n = 0] = "base", fraction[n++] = percent(0);
+    label[n = 0] = "base", fraction[n++] = percent_label(0);
     for (int i = 0; i < s->ntarget; i++) {
-        label[n] = s->target[i].label, fraction[n++] = percent(s->target[i].adapted);
+        label[n] = s->target[i].label, fraction[n++] = percent_label(s->target[i].adapted);
         width = MAX_OF(width, table_width(s->target[i].label));
     }
-    if (p->has_full) label[n] = "full", fraction[n++] = percent(1);
+    if (p->has_full) label[n] = "full", fraction[n++] = percent_label(1);
     plot_tics(p->f, "ylab", label, n);
     plot_tics(p->f, "yfrac", fraction, n);
     plot_num(p->f, "ylab_width", width);

@@ -69,7 +69,7 @@ static void panel_widen(struct plot_xy_panel *p, bool labels) {
     }
 }
 
-static double place(const struct plot_xy_panel *p, double v) {
+static double axis_place(const struct plot_xy_panel *p, double v) {
     return p->log ? log(v / p->lo) / log(p->hi / p->lo) : (v - p->lo) / (p->hi - p->lo);
 }
 
@@ -97,7 +97,7 @@ static bool tics_values(struct tics *t, const struct plot_xy *x, int panel) {
         bool seen = x->row[i].panel != panel;
         for (int k = 0; k < n && !seen; k++) {
             seen = v[k] == x->row[i].x;
-            if (!seen && fabs(place(p, v[k]) - place(p, x->row[i].x)) < 0.06) return false;
+            if (!seen && fabs(axis_place(p, v[k]) - axis_place(p, x->row[i].x)) < 0.06) return false;
         }
         if (seen) continue;
         if (n == (int)ARRAY_LEN(v)) return false;
@@ -150,13 +150,13 @@ static void labels_choose(struct plot_xy *x, double lo, double hi) {
     for (int i = 0; i < x->nrow; i++) {
         struct plot_xy_row *a = &x->row[i];
         const struct plot_xy_panel *p = &x->panel[a->panel];
-        double ax = place(p, a->x), ay = (a->y - lo) / (hi - lo);
+        double ax = axis_place(p, a->x), ay = (a->y - lo) / (hi - lo);
         if (!a->label || ay < 0 || ay > 1) continue;
         a->shown = true;
         for (int k = 0; k < i && a->shown; k++) {
             const struct plot_xy_row *b = &x->row[k];
             if (!b->shown || b->panel != a->panel) continue;
-            double bx = place(p, b->x), by = (b->y - lo) / (hi - lo);
+            double bx = axis_place(p, b->x), by = (b->y - lo) / (hi - lo);
             bool left = ax < bx;
             size_t chars = strlen(left ? a->label : b->label);
             if (fabs(ay - by) < high && fabs(ax - bx) < 0.03 * (double)(chars + 2)) a->shown = false;

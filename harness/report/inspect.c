@@ -27,7 +27,7 @@ struct work {
 
 /* ---- one layer ----------------------------------------------------------------------------------------- */
 
-static double *doubles(size_t n) { return xmalloc((n ? n : 1) * sizeof(double)); }
+static double *new_doubles(size_t n) { return xmalloc((n ? n : 1) * sizeof(double)); }
 
 static struct site *site_named(const struct net *net, const char *name) {
     for (int i = 0; i < net->nsites; i++)
@@ -54,14 +54,14 @@ static double norm_of(const float *v, size_t n) {
 static int keep_of_A(struct inspect_site *o, const float *A, int r, int top) {
     int k = MIN_OF(r, o->d_in), rc;
     size_t n = (size_t)o->d_in;
-    double *M = doubles((size_t)r * n), *U = doubles((size_t)r * (size_t)k), *S = doubles((size_t)k),
-           *V = doubles((size_t)k * n);
+    double *M = new_doubles((size_t)r * n), *U = new_doubles((size_t)r * (size_t)k),
+           *S = new_doubles((size_t)k), *V = new_doubles((size_t)k * n);
     for (size_t i = 0; i < (size_t)r * n; i++) M[i] = A[i];
     if (!(rc = svd_whole(M, r, o->d_in, U, S, V))) {
         while (o->ndirections < MIN_OF(k, top) &&
                S[o->ndirections] > MAX_OF(r, o->d_in) * (double)FLT_EPSILON * S[0])
             o->ndirections++;
-        o->direction = doubles((size_t)o->ndirections * n);
+        o->direction = new_doubles((size_t)o->ndirections * n);
         memcpy(o->direction, V, (size_t)o->ndirections * n * sizeof *V);
     }
     free(M);
@@ -73,7 +73,7 @@ static int keep_of_A(struct inspect_site *o, const float *A, int r, int top) {
 
 static void keep_of_change(struct inspect_site *o, const double *V, int top) {
     o->ndirections = MIN_OF(o->rank, top);
-    o->direction = doubles((size_t)o->ndirections * (size_t)o->d_in);
+    o->direction = new_doubles((size_t)o->ndirections * (size_t)o->d_in);
     memcpy(o->direction, V, (size_t)o->ndirections * (size_t)o->d_in * sizeof *V);
 }
 
@@ -85,8 +85,8 @@ static double norm_of_first(const struct inspect_site *o, int k) {
 }
 
 /* What follows from the decomposition; `noise`: of a difference of rounded numbers. */
-static void measure(struct inspect_site *o, const double *U, const double *V, const float *W, int top,
-                    double noise) {
+static void measure_site(struct inspect_site *o, const double *U, const double *V, const float *W, int top,
+                         double noise) {
     o->norm = norm_of_first(o, o->n);
     o->weight_norm = norm_of(W, (size_t)o->d_out * (size_t)o->d_in);
     o->tolerance =
@@ -110,10 +110,11 @@ static int take_product(const struct work *w, struct site *s, struct inspect_sit
     float *B, *A;
     o->r = w->with->net.method->factors(&w->with->net, s, &B, &A);
     o->n = MIN_OF(o->r, MIN_OF(o->d_out, o->d_in));
-    o->sigma = doubles((size_t)o->n);
-    double *U = doubles((size_t)o->d_out * (size_t)o->n), *V = doubles((size_t)o->n * (size_t)o->d_in);
+    o->sigma = new_doubles((size_t)o->n);
+    double *U = new_doubles((size_t)o->d_out * (size_t)o->n),
+           *V = new_doubles((size_t)o->n * (size_t)o->d_in);
     int rc = svd_of_product(B, A, o->d_out, o->d_in, o->r, U, o->sigma, V);
-    if (!rc) measure(o, U, V, W, w->top, 0);
+    if (!rc) measure_site(o, U, V, W, w->top, 0);
     if (!rc) rc = keep_of_A(o, A, o->r, w->top);
     free(B);
     free(A);
@@ -126,17 +127,17 @@ static int take_difference(const struct work *w, struct site *s, struct inspect_
                            struct err *e) {
     size_t size = (size_t)o->d_out * (size_t)o->d_in;
     o->n = MIN_OF(o->d_out, o->d_in);
-    o->sigma = doubles((size_t)o->n);
+    o->sigma = new_doubles((size_t)o->n);
     float *after = xmalloc(size * sizeof *after);
-    double *M = doubles(size), *U = doubles((size_t)o->d_out * (size_t)o->n),
-           *V = doubles((size_t)o->n * (size_t)o->d_in);
+    double *M = new_doubles(size), *U = new_doubles((size_t)o->d_out * (size_t)o->n),
+           *V = new_doubles((size_t)o->n * (size_t)o->d_in);
     if (w->whole)
         weight_expand(&s->W->w, 0, o->d_out, 0, o->d_in, after, o->d_in);
     else
         merge_values(&w->with->net, s->W, after);
     for (size_t i = 0; i < size; i++) M[i] = (double)after[i] - (double)W[i];
     int rc = svd_whole(M, o->d_out, o->d_in, U, o->sigma, V);
-    if (!rc) measure(o, U, V, W, w->top, (double)FLT_EPSILON);
+    if (!rc) measure_site(o, U, V, W, w->top, (double)FLT_EPSILON);
     if (!rc) keep_of_change(o, V, w->top);
     free(after);
     free(M);

@@ -11,7 +11,7 @@
 enum { LABEL = 12 };
 
 /* 1, then about eight more, evenly; the others stay unlabelled. */
-static const char **labels(int n, char (**own)[LABEL]) {
+static const char **axis_labels(int n, char (**own)[LABEL]) {
     const char **out = xcalloc((size_t)n + 1, sizeof *out);
     int step = n <= 10 ? 1 : (n + 7) / 8;
     *own = xcalloc((size_t)n + 1, sizeof **own);
@@ -24,7 +24,7 @@ static const char **labels(int n, char (**own)[LABEL]) {
 }
 
 /* phi [ni][nj] as rows of j from below, columns of i; and what random subspaces have. */
-static void turn(const double *phi, int ni, int nj, int d, double *out, double *random) {
+static void turn_matrix(const double *phi, int ni, int nj, int d, double *out, double *random) {
     for (int j = 0; j < nj; j++)
         for (int i = 0; i < ni; i++) {
             out[j * ni + i] = phi[i * nj + j];
@@ -33,7 +33,7 @@ static void turn(const double *phi, int ni, int nj, int d, double *out, double *
 }
 
 /* The end of a label, which tells a long path. Caller frees. */
-static char *shortened(const char *label) {
+static char *shorten_label(const char *label) {
     size_t n = strlen(label), most = 40;
     if (n <= most) return xstrdup(label);
     const char *end = label + n - most;
@@ -49,12 +49,12 @@ static int draw_kind(const struct inspect *x, const struct inspect *y, const cha
     size_t n = (size_t)ni * (size_t)nj;
     double *value = xmalloc(n * sizeof *value), *random = xmalloc(n * sizeof *random);
     char(*xown)[LABEL], (*yown)[LABEL];
-    const char **xlab = labels(ni, &xown), **ylab = labels(nj, &yown);
+    const char **xlab = axis_labels(ni, &xown), **ylab = axis_labels(nj, &yown);
     char *over = layers > 1 ? xasprintf("%s, mean over %d layers", kind, layers) : xasprintf("%s", kind);
-    char *xname = shortened(x->label), *yname = shortened(y->label);
+    char *xname = shorten_label(x->label), *yname = shorten_label(y->label);
     char *title = xasprintf("%s: %s and %s", kind, xname, yname);
     char *xlabel = xasprintf("first i of %s", xname), *ylabel = xasprintf("first j of %s", yname);
-    turn(phi, ni, nj, d, value, random);
+    turn_matrix(phi, ni, nj, d, value, random);
     struct plot_heat_panel panels[] = {{.title = over, .value = value},
                                        {.title = "random subspaces (expected)", .value = random}};
     struct plot_heat h = {

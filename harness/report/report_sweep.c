@@ -112,7 +112,7 @@ static void lines_write(struct strbuf *out, struct strbuf *text) {
     strbuf_adds(out, "</ul>\n");
 }
 
-static int comparison(struct db *db, const char *name, struct strbuf *out, struct err *e) {
+static int write_comparison(struct db *db, const char *name, struct strbuf *out, struct err *e) {
     struct compare c;
     struct strbuf notes = {0};
     strbuf_adds(out, "<h3>Each method at its best configuration</h3>\n");
@@ -220,7 +220,7 @@ static void lines_of_file(struct strbuf *out, const char *text) {
     }
 }
 
-static int provenance(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
+static int write_provenance(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
     struct db_query *q;
     int rc = db_query(db, &q, "SELECT path, overrides, yaml FROM sweep WHERE id = ?1", e);
     if (rc) return rc;
@@ -248,12 +248,12 @@ int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct st
     report_text(out, s.name);
     strbuf_adds(out, "</h2>\n");
     rc = what_ran(db, sweep, &s, out, e);
-    if (!rc) rc = comparison(db, s.name, out, e);
+    if (!rc) rc = write_comparison(db, s.name, out, e);
     if (!rc) every_cell(&s, out);
     if (!rc) rc = control_arms(db, sweep, out, e);
     if (!rc && plots) rc = report_plots(db, s.name, number, out, e);
     if (!rc) rc = report_runs(db, sweep, out, e);
-    if (!rc) rc = provenance(db, sweep, out, e);
+    if (!rc) rc = write_provenance(db, sweep, out, e);
     strbuf_adds(out, "</section>\n");
     summary_release(&s);
     return rc;

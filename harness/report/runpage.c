@@ -138,8 +138,8 @@ json_t *runpage_json(struct db *db, int64_t run, struct err *e) {
 /* ---- the page ------------------------------------------------------------------------------------------ */
 
 /* A value of the row for people, in a buffer of the caller; "-" for null. */
-static const char *shown(const json_t *page, const char *key, enum table_kind kind,
-                         char out[TABLE_FORMAT_MAX]) {
+static const char *shown_value(const json_t *page, const char *key, enum table_kind kind,
+                               char out[TABLE_FORMAT_MAX]) {
     json_t *v = json_object_get(page, key);
     if (json_is_number(v))
         table_format_num(out, kind, json_number_value(v));
@@ -147,8 +147,8 @@ static const char *shown(const json_t *page, const char *key, enum table_kind ki
         strcpy(out, "-");
     return out;
 }
-#define SHOWN(key, kind) shown(page, key, kind, (char[TABLE_FORMAT_MAX]){0})
-static bool has(const json_t *page, const char *key) {
+#define SHOWN(key, kind) shown_value(page, key, kind, (char[TABLE_FORMAT_MAX]){0})
+static bool has_value(const json_t *page, const char *key) {
     json_t *v = json_object_get(page, key);
     return v && !json_is_null(v);
 }
@@ -163,10 +163,10 @@ static void add_line(struct strbuf *out, const char *label, const struct strbuf 
 static void add_head(const json_t *page, struct strbuf *out) {
     struct strbuf b = {0};
     strbuf_addf(&b, "run %ld: %s", cfg_int(page, "run_id"), cfg_str(page, "method"));
-    if (has(page, "r")) strbuf_addf(&b, " r=%ld", cfg_int(page, "r"));
-    if (has(page, "lora_alpha")) strbuf_addf(&b, " alpha=%s", SHOWN("lora_alpha", TABLE_PLAIN));
-    if (has(page, "lr")) strbuf_addf(&b, " lr=%s", SHOWN("lr", TABLE_RATE));
-    if (has(page, "target_modules")) strbuf_addf(&b, " %s", cfg_str(page, "target_modules"));
+    if (has_value(page, "r")) strbuf_addf(&b, " r=%ld", cfg_int(page, "r"));
+    if (has_value(page, "lora_alpha")) strbuf_addf(&b, " alpha=%s", SHOWN("lora_alpha", TABLE_PLAIN));
+    if (has_value(page, "lr")) strbuf_addf(&b, " lr=%s", SHOWN("lr", TABLE_RATE));
+    if (has_value(page, "target_modules")) strbuf_addf(&b, " %s", cfg_str(page, "target_modules"));
     strbuf_addf(&b, " seed %s", SHOWN("seed", TABLE_PLAIN));
     char *clean = table_clean(b.s);
     strbuf_addf(out, "%s\n\n", clean);
@@ -191,31 +191,32 @@ static void add_head(const json_t *page, struct strbuf *out) {
 
 static void add_costs(const json_t *page, struct strbuf *out) {
     struct strbuf b = {0};
-    if (has(page, "trainable")) {
+    if (has_value(page, "trainable")) {
         strbuf_addf(&b, "%s of %s parameters (%s); the adapted matrices hold %s",
                     SHOWN("trainable", TABLE_COUNT), SHOWN("total_params", TABLE_COUNT),
                     SHOWN("trainable_fraction", TABLE_PERCENT), SHOWN("adapted_fraction", TABLE_PERCENT));
         add_line(out, "trained", &b);
         strbuf_reset(&b);
     }
-    if (has(page, "total_s")) {
-        strbuf_addf(
-            &b, "train %s (%s steps, %s tokens, %s tokens/s), evaluate %s, in all %s; threads: %s%s",
-            SHOWN("train_s", TABLE_SECONDS), SHOWN("steps", TABLE_PLAIN), SHOWN("tokens", TABLE_COUNT),
-            SHOWN("tokens_per_s", TABLE_PLAIN), SHOWN("eval_s", TABLE_SECONDS),
-            SHOWN("total_s", TABLE_SECONDS), SHOWN("threads", TABLE_PLAIN),
-            has(page, "concurrent") && cfg_int(page, "concurrent") ? "; other runs beside it: not comparable"
-                                                                   : "");
+    if (has_value(page, "total_s")) {
+        strbuf_addf(&b, "train %s (%s steps, %s tokens, %s tokens/s), evaluate %s, in all %s; threads: %s%s",
+                    SHOWN("train_s", TABLE_SECONDS), SHOWN("steps", TABLE_PLAIN),
+                    SHOWN("tokens", TABLE_COUNT), SHOWN("tokens_per_s", TABLE_PLAIN),
+                    SHOWN("eval_s", TABLE_SECONDS), SHOWN("total_s", TABLE_SECONDS),
+                    SHOWN("threads", TABLE_PLAIN),
+                    has_value(page, "concurrent") && cfg_int(page, "concurrent")
+                        ? "; other runs beside it: not comparable"
+                        : "");
         add_line(out, "time", &b);
         strbuf_reset(&b);
     }
-    if (has(page, "peak_bytes")) {
+    if (has_value(page, "peak_bytes")) {
         strbuf_addf(&b, "peak %s (predicted %s), resident %s", SHOWN("peak_bytes", TABLE_BYTES),
                     SHOWN("peak_bytes_predicted", TABLE_BYTES), SHOWN("rss_bytes", TABLE_BYTES));
         add_line(out, "memory", &b);
         strbuf_reset(&b);
     }
-    if (has(page, "checkpoint_bytes")) {
+    if (has_value(page, "checkpoint_bytes")) {
         const char *path = cfg_str(page, "checkpoint_path");
         strbuf_addf(&b, "%s (at least %s), %s%s", SHOWN("checkpoint_bytes", TABLE_BYTES),
                     SHOWN("checkpoint_bytes_min", TABLE_BYTES), path ? "in " : "not saved", path ? path : "");
@@ -251,16 +252,16 @@ static void add_results(const json_t *page, int width, struct strbuf *out) {
     table_column(t, "", "base", TABLE_LOSS, TABLE_SHOWN);
     table_column(t, "", "this run", TABLE_LOSS, TABLE_SHOWN);
     table_column(t, "", "change", TABLE_LOSS, TABLE_SHOWN);
-    if (has(page, "eval_loss") || has(page, "base_eval_loss") || !strcmp(metric, "eval/loss"))
+    if (has_value(page, "eval_loss") || has_value(page, "base_eval_loss") || !strcmp(metric, "eval/loss"))
         add_result(t, "eval loss", page, "eval_loss", "base_eval_loss");
     if (strcmp(metric, "eval/loss")) add_result(t, metric, page, "metric", "base_metric");
-    if (has(page, "best_metric")) {
+    if (has_value(page, "best_metric")) {
         char *name = xasprintf("best %s, step %s", metric, SHOWN("best_step", TABLE_PLAIN));
         add_result(t, name, page, "best_metric", "base_metric");
         free(name);
     }
-    if (has(page, "train_loss")) add_result(t, "train loss, last tenth", page, "train_loss", NULL);
-    if (has(page, "test_metric")) add_result(t, "test", page, "test_metric", NULL);
+    if (has_value(page, "train_loss")) add_result(t, "train loss, last tenth", page, "train_loss", NULL);
+    if (has_value(page, "test_metric")) add_result(t, "test", page, "test_metric", NULL);
     strbuf_addc(out, '\n');
     table_write(t, TABLE_AS_TEXT, width, out);
     table_free(t);

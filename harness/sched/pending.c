@@ -56,7 +56,7 @@ static bool has_base(const struct sweep *s, const char *base_hash) {
     return false;
 }
 
-static bool listed(const struct pending *t, const char *hash) {
+static bool listed_before(const struct pending *t, const char *hash) {
     for (int i = 0; i < t->n; i++)
         if (!strcmp(t->v[i].hash, hash)) return true;
     return false;
@@ -65,7 +65,7 @@ static bool listed(const struct pending *t, const char *hash) {
 static int add_bases(struct pending *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
     for (int i = 0; i < s->nruns; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
-        if (!*p->base_hash || listed(t, p->base_hash) || has_base(s, p->base_hash)) continue;
+        if (!*p->base_hash || listed_before(t, p->base_hash) || has_base(s, p->base_hash)) continue;
         int64_t done = db && !again ? db_run_done(db, p->base_hash, 0, e) : 0;
         if (done < 0) return (int)done;
         json_t *base = done ? NULL : identity_base(p->config);
@@ -141,13 +141,13 @@ int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err
 /* ---- planning ------------------------------------------------------------------------------------------ */
 
 /* "rank.yaml:12: lora r=8: " before what is wrong with a point. */
-static int blame(const struct sweep *s, const struct pending_run *x, struct err *e) {
+static int err_at_point(const struct sweep *s, const struct pending_run *x, struct err *e) {
     if (x->line > 0) return err_wrap(e, "%s:%d: %s", s->path, x->line, x->label);
     return err_wrap(e, "%s: %s", s->path, x->label);
 }
 
 /* The largest category at the peak, for people. */
-static const char *largest(const struct train_result *r, char buf[64]) {
+static const char *largest_category(const struct train_result *r, char buf[64]) {
     int c = 0;
     char b[32];
     for (int i = 1; i < MEM_NCAT; i++)
@@ -168,11 +168,12 @@ static void refuse_what_cannot_fit(struct pending_run *x, const struct sweep *s,
                  x->plan.error);
     else if (s->memory_limit && need > s->memory_limit)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
-                 progress_bytes((double)need, a), largest(&at, c),
+                 progress_bytes((double)need, a), largest_category(&at, c),
                  progress_bytes((double)s->memory_limit, b));
     else if (machine && need > machine)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), this machine has %s; not started",
-                 progress_bytes((double)need, a), largest(&at, c), progress_bytes((double)machine, b));
+                 progress_bytes((double)need, a), largest_category(&at, c),
+                 progress_bytes((double)machine, b));
 }
 
 /* What a plan depends on, as text: all but the learning rate, which no allocation follows. Caller frees. */
@@ -233,7 +234,7 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
     int rc = train_plan(&job, &x->plan, e);
     if (rc) {
         free(key);
-        return blame(s, x, e);
+        return err_at_point(s, x, e);
     }
     GROW(known->v, known->n, known->cap);
     known->v[known->n].key = key;
@@ -290,11 +291,11 @@ static int64_t weight_bytes(const char *path) {
     return n;
 }
 
-static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
+static bool same_text(const char *a, const char *b) { return a && b && !strcmp(a, b); }
 
 static int record_model(struct db *db, const json_t *config, struct known *k, struct err *e) {
     const char *digest = cfg_str(config, "model_digest"), *path = cfg_str(config, "model_path");
-    if (same(digest, k->model_digest)) return 0;
+    if (same_text(digest, k->model_digest)) return 0;
     struct db_model m = {cfg_str(config, "model"), path, digest, path ? weight_bytes(path) : -1};
     k->model_digest = digest;
     return db_model(db, &m, &k->model, e);
@@ -320,7 +321,7 @@ static char *data_name(const json_t *config, const char **path) {
 
 static int record_data(struct db *db, const json_t *config, struct known *k, struct err *e) {
     const char *digest = cfg_str(config, "data_digest"), *path;
-    if (same(digest, k->data_digest)) return 0;
+    if (same_text(digest, k->data_digest)) return 0;
     char *name = data_name(config, &path);
     struct db_dataset d = {name, path, digest};
     int rc = db_dataset(db, &d, &k->dataset, e);

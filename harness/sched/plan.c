@@ -171,7 +171,7 @@ static double rehearse_end(struct rehearsal *r) {
     return dt;
 }
 
-static void rehearse(struct plan *p) {
+static void rehearse_runs(struct plan *p) {
     size_t n = (size_t)p->pending.n + 1;
     struct rehearsal r = {.jobs = xcalloc(n, sizeof *r.jobs),
                           .waiting = xcalloc(n, sizeof *r.waiting),
@@ -217,5 +217,5 @@ void plan_sum(struct plan *p) {
         if (!isnan(row->seconds)) p->work_s += row->seconds;
         p->stored += (double)row->stored;
     }
-    rehearse(p);
+    rehearse_runs(p);
 }

@@ -52,7 +52,7 @@ static int job_file(const char *job, struct err *e) {
 }
 
 /* In the child, between fork and exec: only async-signal-safe calls. fds: job, output, report. */
-static void child(pid_t parent, const int fds[3], char *const argv[]) {
+static void exec_child(pid_t parent, const int fds[3], char *const argv[]) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127); /* it died before prctl */
     struct rlimit none = {0, 0};
@@ -93,7 +93,7 @@ int proc_start(struct proc *p, const char *job, struct err *e) {
     char *argv[] = {"bench", "worker", NULL};
     pid_t parent = getpid();
     p->pid = fork();
-    if (p->pid == 0) child(parent, (int[]){fd, text[1], report[1]}, argv);
+    if (p->pid == 0) exec_child(parent, (int[]){fd, text[1], report[1]}, argv);
     if (p->pid < 0) goto fail;
     close(fd);
     close(text[1]);

@@ -16,7 +16,7 @@ void progress_release(struct progress *p) {
     p->nruns = p->cap = 0;
 }
 
-static struct progress_run *find(struct progress *p, int job) {
+static struct progress_run *find_worker(struct progress *p, int job) {
     for (int i = 0; i < p->nruns; i++)
         if (p->runs[i].job == job) return &p->runs[i];
     return NULL;
@@ -24,7 +24,7 @@ static struct progress_run *find(struct progress *p, int job) {
 
 /* A run keeps its line while it lives; a new one takes the first that is free. */
 void progress_start(struct progress *p, int job, const char *label, double now) {
-    struct progress_run *r = find(p, -1);
+    struct progress_run *r = find_worker(p, -1);
     if (!r) {
         GROW(p->runs, p->nruns, p->cap);
         r = &p->runs[p->nruns++];
@@ -33,7 +33,7 @@ void progress_start(struct progress *p, int job, const char *label, double now) 
 }
 
 void progress_update(struct progress *p, int job, const struct train_progress *t) {
-    struct progress_run *r = find(p, job);
+    struct progress_run *r = find_worker(p, job);
     if (!r) return;
     r->p = *t;
     snprintf(r->phase, sizeof r->phase, "%s", t->phase ? t->phase : "");
@@ -42,7 +42,7 @@ void progress_update(struct progress *p, int job, const struct train_progress *t
 }
 
 void progress_end(struct progress *p, int job, double now) {
-    struct progress_run *r = find(p, job);
+    struct progress_run *r = find_worker(p, job);
     if (r) {
         p->run_s += now - r->started;
         p->ended++;

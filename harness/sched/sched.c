@@ -197,7 +197,7 @@ static int start_what_fits(struct loop *l, struct err *e) {
 }
 
 /* Fill in what a worker could not say itself. */
-static void explain(struct slot *s, bool stopped) {
+static void explain_death(struct slot *s, bool stopped) {
     struct train_result *r = &s->res;
     double limit = s->loop->jobs[s->job].job.time_limit;
     if (!s->got_result) {
@@ -221,7 +221,7 @@ static void explain(struct slot *s, bool stopped) {
 static int finish_one(struct loop *l, int i, struct err *e) {
     struct slot *s = l->slots[i];
     proc_read(&s->proc, on_line, s); /* what was still in the pipes */
-    explain(s, l->stops_seen > 0);
+    explain_death(s, l->stops_seen > 0);
     int rc = l->hooks->finish(l->hooks->arg, s->job, &s->res, s->concurrent, e);
     proc_release(&s->proc);
     free(s);
@@ -271,7 +271,7 @@ static void stop_what_must(struct loop *l) {
     l->stops_seen = stops;
 }
 
-static int hear(struct loop *l, struct err *e) {
+static int read_reports(struct loop *l, struct err *e) {
     for (int i = l->nslots; i-- > 0;) {
         struct slot *s = l->slots[i];
         bool done = proc_done(&s->proc); /* before reading: then nothing more comes */
@@ -304,7 +304,7 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
         if (!l->nslots) return *l->stops ? err_set(e, ERR_STOP, "stopped by the user") : 0;
         wait_for_news(l, during);
         stop_what_must(l);
-        if ((rc = hear(l, e))) return rc;
+        if ((rc = read_reports(l, e))) return rc;
         double now = now_seconds();
         if (now - ticked >= TICK_S && l->hooks->tick) {
             ticked = now;

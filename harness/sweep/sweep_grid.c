@@ -198,10 +198,10 @@ static struct slot *slot_find(struct point_build *b, const char *key) {
     return NULL;
 }
 
-static int derive(struct point_build *b, struct slot *s, struct err *e);
+static int derive_slot(struct point_build *b, struct slot *s, struct err *e);
 
 /* A key in an expression. */
-static int lookup(void *arg, const char *key, double *ret, struct err *e) {
+static int lookup_value(void *arg, const char *key, double *ret, struct err *e) {
     struct point_build *b = arg;
     struct slot *s = slot_find(b, key);
     if (!s) {
@@ -216,7 +216,7 @@ static int lookup(void *arg, const char *key, double *ret, struct err *e) {
     if (!strcmp(key, "train.steps") && epochs && (!epochs->v || json_is_number(epochs->v)))
         return err_set(e, ERR_USER, "'train.steps' follows from train.epochs and is not known yet");
     if (!s->v) {
-        int rc = derive(b, s, e);
+        int rc = derive_slot(b, s, e);
         if (rc) return rc;
     }
     if (!json_is_number(s->v)) return err_set(e, ERR_USER, "'%s' is not a number", key);
@@ -224,10 +224,10 @@ static int lookup(void *arg, const char *key, double *ret, struct err *e) {
     return 0;
 }
 
-static int derive(struct point_build *b, struct slot *s, struct err *e) {
+static int derive_slot(struct point_build *b, struct slot *s, struct err *e) {
     double v;
     s->busy = true;
-    int rc = expr_eval(s->from->value->text, lookup, b, &v, e);
+    int rc = expr_eval(s->from->value->text, lookup_value, b, &v, e);
     s->busy = false;
     return rc ? rc : opt_number(s->o, v, &s->v, e);
 }
@@ -237,7 +237,7 @@ static void derive_all(struct point_build *b) {
         struct slot *s = &b->slots[i];
         struct err e;
         if (s->v) continue;
-        if (!derive(b, s, &e)) continue;
+        if (!derive_slot(b, s, &e)) continue;
         const char *text = s->from->value->text;
         if (strstr(e.msg, s->o->key) == e.msg)
             point_fail(b, s->from->line, "%s (from \"%.60s\")", e.msg, text);
@@ -405,7 +405,7 @@ static void add_point(struct point_build *b, json_t *config) {
     l->s->points[l->s->npoints++] = p;
 }
 
-static const struct task *required(struct point_build *b) {
+static const struct task *required_task(struct point_build *b) {
     static const char *const keys[] = {"model", "task"};
     const char *hint[] = {"a name of `bench ls models`, a folder or a .gguf file",
                           "a name of `bench ls tasks`, as lm"};
@@ -427,7 +427,7 @@ static bool build_point(struct point_build *b) {
     char warn[300] = "";
     struct err e = {0};
     json_t *config = NULL;
-    const struct task *task = required(b);
+    const struct task *task = required_task(b);
     if (task) {
         add_rows(b, opt_core);
         add_rows(b, task->opts);

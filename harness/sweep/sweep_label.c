@@ -23,7 +23,7 @@ static const json_t *shown_value(const struct sweep_point *p, const char *key) {
     return v && !json_is_null(v) ? v : NULL;
 }
 
-static bool varies(const struct sweep *s, const char *key) {
+static bool varies_key(const struct sweep *s, const char *key) {
     const json_t *first = NULL;
     for (int i = 0; i < s->npoints; i++) {
         const json_t *v = shown_value(s->points[i], key);
@@ -37,7 +37,7 @@ static bool varies(const struct sweep *s, const char *key) {
 static void add_varying(struct sweep *s, const char *key) {
     for (int i = 0; i < s->nvarying; i++)
         if (!strcmp(s->varying[i], key)) return;
-    if (!varies(s, key)) return;
+    if (!varies_key(s, key)) return;
     GROW(s->varying, s->nvarying, s->varying_cap);
     s->varying[s->nvarying++] = key;
 }
@@ -141,7 +141,7 @@ char *sweep_control_label(const struct sweep *s, int point) {
 
 /* ---- finding the file ---------------------------------------------------------------------------------- */
 
-static char *existing(char *path) {
+static char *existing_path(char *path) {
     if (file_exists(path)) return path;
     free(path);
     return NULL;
@@ -172,10 +172,10 @@ char *sweep_find(const char *arg, struct err *e) {
     }
     if (file_exists(arg)) return xstrdup(arg);
     char *share = share_dir(), *dir = path_join(share, "sweeps"), *yaml = xasprintf("%s.yaml", arg);
-    char *found = existing(path_join(share, arg));
-    if (!found) found = existing(path_join(dir, arg));
-    if (!found) found = existing(path_join(share, yaml));
-    if (!found) found = existing(path_join(dir, yaml));
+    char *found = existing_path(path_join(share, arg));
+    if (!found) found = existing_path(path_join(dir, arg));
+    if (!found) found = existing_path(path_join(share, yaml));
+    if (!found) found = existing_path(path_join(dir, yaml));
     if (!found) not_found(arg, dir, e);
     free(share);
     free(dir);

@@ -77,7 +77,7 @@ void load_warn(struct load *l, int line, const char *fmt, ...) {
     s->warnings[s->nwarnings++] = msg;
 }
 
-static const char *leaf(const char *key) {
+static const char *key_leaf(const char *key) {
     const char *dot = strrchr(key, '.');
     return dot ? dot + 1 : key;
 }
@@ -86,12 +86,12 @@ const char *load_suggest(const char *word, const char *const *names, size_t n) {
     static char out[120];
     const char *near = NULL;
     for (size_t i = 0; i < n && !near; i++) /* "lr" for "train.lr" */
-        if (!strcmp(leaf(names[i]), leaf(word))) near = names[i];
+        if (!strcmp(key_leaf(names[i]), key_leaf(word))) near = names[i];
     if (!near) near = str_closest(word, names, n);
     if (!near) { /* "learning_rte" for "x.learning_rate" */
         const char **leaves = xcalloc(n + 1, sizeof *leaves);
-        for (size_t i = 0; i < n; i++) leaves[i] = leaf(names[i]);
-        const char *hit = str_closest(leaf(word), leaves, n);
+        for (size_t i = 0; i < n; i++) leaves[i] = key_leaf(names[i]);
+        const char *hit = str_closest(key_leaf(word), leaves, n);
         for (size_t i = 0; i < n && hit && !near; i++)
             if (leaves[i] == hit) near = names[i];
         free(leaves);
@@ -255,8 +255,8 @@ static void add_once(struct load *l, struct settings *out, const char *key, cons
 }
 
 /* One key of a map, or the maps below it, into `out`. */
-static void flatten(struct load *l, const struct keyset *k, const char *key, const struct ynode *value,
-                    int line, struct settings *out) {
+static void flatten_map(struct load *l, const struct keyset *k, const char *key, const struct ynode *value,
+                        int line, struct settings *out) {
     const char *known = keyset_find(k, key);
     if (known) return add_once(l, out, known, value, line);
     if (!keyset_prefix(k, key)) return unknown_key(l, k, key, line);
@@ -265,7 +265,7 @@ static void flatten(struct load *l, const struct keyset *k, const char *key, con
         return load_fail(l, line, "'%s' must be a map of settings (%s: {...})", key, key);
     for (int i = 0; i < value->n; i++) {
         char *full = xasprintf("%s.%s", key, value->keys[i]->text);
-        flatten(l, k, full, value->items[i], value->keys[i]->line, out);
+        flatten_map(l, k, full, value->items[i], value->keys[i]->line, out);
         free(full);
     }
 }
@@ -301,7 +301,7 @@ static void read_parameters(struct load *l, const struct ynode *n, struct axes *
     struct settings flat = {0};
     if (ynode_is_null(n) || !want_map(l, n, "'parameters'")) return;
     for (int i = 0; i < n->n; i++)
-        flatten(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &flat);
+        flatten_map(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &flat);
     for (int i = 0; i < flat.n; i++) {
         struct axis a;
         if (!axis_of(l, &flat.v[i], &a)) continue;
@@ -342,7 +342,7 @@ static void read_paired(struct load *l, const struct ynode *n) {
         }
         struct settings row = {0};
         for (int j = 0; j < m->n; j++)
-            flatten(l, &l->base_keys, m->keys[j]->text, m->items[j], m->keys[j]->line, &row);
+            flatten_map(l, &l->base_keys, m->keys[j]->text, m->items[j], m->keys[j]->line, &row);
         check_row(l, axis.n ? &axis.rows[0] : &row, &row, m->line);
         axis_add(&axis, row);
     }
@@ -372,7 +372,7 @@ static void read_variant(struct load *l, const struct ynode *n) {
         if (!strcmp(key, "parameters"))
             read_parameters(l, n->items[i], &sp.axes, &sp.methods);
         else
-            flatten(l, &l->base_keys, key, n->items[i], n->keys[i]->line, &plain);
+            flatten_map(l, &l->base_keys, key, n->items[i], n->keys[i]->line, &plain);
     }
     for (int i = 0; i < plain.n; i++) {
         const struct setting *s = &plain.v[i], *axis = axes_find(&sp.axes, s->key);
@@ -503,7 +503,7 @@ static void apply_set(struct load *l, int i) {
     char *key = xstrndup(arg, (size_t)(eq - arg));
     bool top = keyset_find(&l->top_keys, key) || keyset_prefix(&l->top_keys, key);
     struct settings *into = top ? &l->top : &l->base;
-    flatten(l, top ? &l->top_keys : &l->base_keys, key, l->set_docs[i], line, &flat);
+    flatten_map(l, top ? &l->top_keys : &l->base_keys, key, l->set_docs[i], line, &flat);
     if (!keyset_find(top ? &l->top_keys : &l->base_keys, key)) remove_below(into, key);
     for (int j = 0; j < flat.n; j++) {
         if (!top) {
@@ -530,7 +530,7 @@ static void read_base(struct load *l, const struct ynode *n, int line) {
     l->base_line = line;
     if (ynode_is_null(n) || !want_map(l, n, "'base'")) return;
     for (int i = 0; i < n->n; i++)
-        flatten(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &l->base);
+        flatten_map(l, &l->base_keys, n->keys[i]->text, n->items[i], n->keys[i]->line, &l->base);
 }
 
 void sweep_read(struct load *l) {
@@ -553,7 +553,7 @@ void sweep_read(struct load *l) {
         else if (!strcmp(key, "paired"))
             paired = v;
         else
-            flatten(l, &l->top_keys, key, v, d->keys[i]->line, &l->top);
+            flatten_map(l, &l->top_keys, key, v, d->keys[i]->line, &l->top);
     }
     if (paired) read_paired(l, paired);
     if (!ynode_get(d, "base")) return load_fail(l, 0, "has no 'base': the model, task and settings of a run");

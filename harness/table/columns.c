@@ -36,7 +36,7 @@ static size_t line_length(const char *s, int width, size_t *skip) {
 }
 
 /* What a terminal may see of a text: caller frees. */
-static char *clean(const char *text) {
+static char *clean_text(const char *text) {
     struct strbuf b = {0};
     size_t n = strlen(text);
     while (n && text[n - 1] == '\n') n--;
@@ -79,7 +79,7 @@ static void add_rows(struct strbuf *out, int width, const char *left, const char
 void columns_write(struct strbuf *out, int width, const char *const title[2], const char *const text[2]) {
     int each = (width - 3) / 2;
     char *head[2] = {table_clean(title[0]), table_clean(title[1])},
-         *body[2] = {clean(text[0]), clean(text[1])};
+         *body[2] = {clean_text(text[0]), clean_text(text[1])};
     add_rows(out, each, head[0], head[1]);
     for (int i = 0; i < 2 * each + 3; i++) strbuf_addc(out, i < each || i >= each + 3 ? '-' : ' ');
     strbuf_addc(out, '\n');

@@ -30,7 +30,7 @@ static bool is_expandable(const struct param *p) {
 }
 
 /* Where the places end that this net uses: those of the base come first, in every net of one model. */
-static size_t extent(const struct net *net) {
+static size_t base_extent(const struct net *net) {
     size_t at = 0, end = 0;
     for (int i = 0; i < net->nparams; i++) {
         at += place_bytes(net->params[i]);
@@ -51,7 +51,7 @@ bool base_f32_wanted(const struct net *net, const json_t *config, size_t memory_
 }
 
 /* Write (when `to` is our own) and use. to NULL: count only. */
-static void use(struct net *net, char *to, bool write) {
+static void point_at_expansion(struct net *net, char *to, bool write) {
     size_t at = 0;
     for (int i = 0; i < net->nparams; i++) {
         struct param *p = net->params[i];
@@ -69,9 +69,9 @@ static void use(struct net *net, char *to, bool write) {
 
 int base_f32_base(struct base_f32 *x, struct net *net, int fd, struct err *e) {
     *x = (struct base_f32){0};
-    size_t bytes = extent(net);
+    size_t bytes = base_extent(net);
     if (!bytes || net->mem->counting) {
-        use(net, NULL, false);
+        point_at_expansion(net, NULL, false);
         return 0;
     }
     char *map = mmap(NULL, bytes, fd > 0 ? PROT_READ : PROT_READ | PROT_WRITE,
@@ -80,7 +80,7 @@ int base_f32_base(struct base_f32 *x, struct net *net, int fd, struct err *e) {
         return err_set(e, ERR_RESOURCE, "no room for the base as float32, %.1f MiB: %s; use weights: native",
                        (double)bytes / 1048576, strerror(errno));
     *x = (struct base_f32){map, bytes};
-    use(net, map, fd <= 0);
+    point_at_expansion(net, map, fd <= 0);
     return 0;
 }
 
@@ -98,7 +98,7 @@ static int no_file(size_t bytes, struct err *e) {
 
 /* All matrices of a net without a method, into a file of this process. */
 static int write_all(struct net *net, struct err *e) {
-    size_t bytes = extent(net);
+    size_t bytes = base_extent(net);
     int made = memfd_create("bench-base", MFD_CLOEXEC), fd = -1;
     if (made >= 0 && ftruncate(made, (off_t)bytes) == 0) fd = fcntl(made, F_DUPFD, FIRST_FD);
     if (fd < 0) no_file(bytes, e);
@@ -109,7 +109,7 @@ static int write_all(struct net *net, struct err *e) {
         close(fd);
         return no_file(bytes, e);
     }
-    use(net, map, true);
+    point_at_expansion(net, map, true);
     if (map) munmap(map, bytes);
     return fd;
 }

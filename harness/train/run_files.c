@@ -12,7 +12,8 @@
 #include "harness/core/data.h"
 #include "harness/base/util.h"
 
-static int compare(const char *wanted, const char *found, const char *what, const char *path, struct err *e) {
+static int compare_digest(const char *wanted, const char *found, const char *what, const char *path,
+                          struct err *e) {
     if (!strcmp(wanted, found)) return 0;
     return err_set(e, ERR_RESOURCE,
                    "%s: %s was replaced while the sweep ran: this run is of neither file; give the command "
@@ -26,15 +27,16 @@ int run_files_unchanged(const json_t *config, const struct modelfile *f, struct 
     char hex[65];
     const char *start = cfg_str(config, "init_path"), *start_digest = cfg_str(config, "init_digest");
     int rc = start_digest ? adapter_digest(start, hex, e) : 0;
-    if (!rc && start_digest) rc = compare(start_digest, hex, "the adapter that it starts from", start, e);
+    if (!rc && start_digest)
+        rc = compare_digest(start_digest, hex, "the adapter that it starts from", start, e);
     if (!rc && model) rc = modelfile_digest(f, hex, e);
-    if (!rc && model) rc = compare(model, hex, "the model", modelfile_path(f), e);
+    if (!rc && model) rc = compare_digest(model, hex, "the model", modelfile_path(f), e);
     if (rc || !data) return rc;
     const char *path = NULL;
     for (int i = 0; data_path_key(i) && !path; i++) path = cfg_str(config, data_path_key(i));
     if (!path) path = cfg_str(config, "data.name");
     rc = data_digest(cfg_get(config, "data"), hex, e);
-    return rc ? rc : compare(data, hex, "the data", path ? path : "data", e);
+    return rc ? rc : compare_digest(data, hex, "the data", path ? path : "data", e);
 }
 
 /* The first element (of a block type: of its block) that is not finite, or -1. */

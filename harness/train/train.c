@@ -20,7 +20,7 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static void deny(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
+static void deny_memory(struct mem *m, enum mem_cat cat, size_t bytes, void *arg) {
     struct run *r = arg;
     if (!m->limit)
         snprintf(r->res->error, sizeof r->res->error,
@@ -148,7 +148,7 @@ static long next_row(struct run *r) {
 
 /* The schedule's multiplier at 0-based step t: warm-up t/W, then constant, linear or cosine down to 0 at the
  * end. */
-static double schedule(const struct run *r, long t) {
+static double schedule_multiplier(const struct run *r, long t) {
     double w = cfg_num(r->cfg, "train.warmup"), T = (double)r->steps;
     double W = w < 1 ? ceil(w * T) : w;
     const char *kind = cfg_str(r->cfg, "train.schedule");
@@ -159,7 +159,7 @@ static double schedule(const struct run *r, long t) {
 }
 
 /* torch.nn.utils.clip_grad_norm_: the factor for all gradients. */
-static double clip(struct run *r) {
+static double clip_gradient(struct run *r) {
     double limit = cfg_num(r->cfg, "train.grad_clip"), sum = 0;
     if (limit <= 0) return 1;
     for (int i = 0; i < r->net.nparams; i++) {
@@ -171,7 +171,7 @@ static double clip(struct run *r) {
     return c < 1 ? c : isnan(c) ? c : 1;
 }
 
-static void update(struct run *r, double lr, double gscale) {
+static void update_parameters(struct run *r, double lr, double gscale) {
     bool adam = !strcmp(cfg_str(r->cfg, "train.optimizer"), "adamw");
     const json_t *betas = cfg_get(r->cfg, "train.adam_betas");
     double wd = cfg_num(r->cfg, "train.weight_decay"), mu = cfg_num(r->cfg, "train.momentum");
@@ -225,10 +225,10 @@ static int train_step(struct run *r, double *loss) {
     int learned = train_batches(r, loss);
     run_drop_batches(r);
     if (learned && !r->counting) {
-        double lr = cfg_num(r->cfg, "train.lr") * schedule(r, r->step);
+        double lr = cfg_num(r->cfg, "train.lr") * schedule_multiplier(r, r->step);
         run_tell_metric(r, "train/loss", r->step, *loss);
         run_tell_metric(r, "train/lr", r->step, lr);
-        update(r, lr, clip(r));
+        update_parameters(r, lr, clip_gradient(r));
     }
     r->res->train_s += now_seconds() - t0;
     if (r->step == 0) {
@@ -245,7 +245,7 @@ static bool over_time(const struct run *r) {
 }
 
 /* Ends with res->state when something other than completion ended it. */
-static int ended(struct run *r, const char *state, const char *why) {
+static int end_run(struct run *r, const char *state, const char *why) {
     snprintf(r->res->state, sizeof r->res->state, "%s", state);
     if (why) snprintf(r->res->error, sizeof r->res->error, "%s", why);
     return 1;
@@ -261,7 +261,7 @@ static int not_finite(struct run *r, const char *what) {
     else if (!r->steps && !r->job->adapter)
         snprintf(why + n, sizeof why - (size_t)n,
                  ": the base itself overflows, though each of its weights is finite");
-    return ended(r, "nan", why);
+    return end_run(r, "nan", why);
 }
 
 /* After an evaluation: end here? Then the mean of the last tenth is of the steps done. */
@@ -300,12 +300,12 @@ static int after_step(struct run *r, int rc, double loss) {
 
 static int should_end(struct run *r) {
     if (r->counting) return 0;
-    if (r->job->stop && *r->job->stop) return ended(r, "interrupted", NULL);
+    if (r->job->stop && *r->job->stop) return end_run(r, "interrupted", NULL);
     if (over_time(r)) {
         char why[96];
         snprintf(why, sizeof why, "over limits.time, %g s, at step %ld of %ld", r->job->time_limit, r->step,
                  r->steps);
-        return ended(r, "timeout", why);
+        return end_run(r, "timeout", why);
     }
     return 0;
 }
@@ -351,7 +351,7 @@ static int save_model(struct run *r, bool all, bool wanted) {
     return 0;
 }
 
-static int save(struct run *r) {
+static int save_checkpoint(struct run *r) {
     const char *how = r->job->save ? r->job->save : "none";
     bool wanted = r->job->out_dir && strcmp(how, "none") != 0;
     if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
@@ -368,7 +368,7 @@ static int save(struct run *r) {
     return 0;
 }
 
-static int loop(struct run *r) {
+static int train_steps(struct run *r) {
     int rc = loop_steps(r);
     if (!rc && (rc = evaluate_step(r, true)) > 0) rc = not_finite(r, "the evaluation loss");
     if (!rc && r->task->rows(r->task_state, SPLIT_TEST)) {
@@ -380,7 +380,7 @@ static int loop(struct run *r) {
     if (!rc && r->task->remarks) r->task->remarks(r->task_state, on_remark, r);
     /* nor written over in the meantime */
     if (!rc && !r->counting) rc = run_files_unchanged(r->cfg, r->file, r->e);
-    return rc ? rc : save(r);
+    return rc ? rc : save_checkpoint(r);
 }
 
 /* ---- entry points -------------------------------------------------------------------------------------- */
@@ -393,26 +393,26 @@ static void result_init(struct train_result *res) {
     res->best_step = res->checkpoint_bytes = res->checkpoint_bytes_min = -1;
 }
 
-static int go(const struct train_job *job, const struct train_report *rep, struct train_result *res,
-              bool counting, struct err *e) {
+static int run_phases(const struct train_job *job, const struct train_report *rep, struct train_result *res,
+                      bool counting, struct err *e) {
     struct run *r = xcalloc(1, sizeof *r); /* on the heap: longjmp keeps it intact */
     *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
     r->started = now_seconds();
     r->watched = NAN;
     early_stop_init(&r->early, r->cfg, task_find(cfg_str(r->cfg, "task")));
     mem_init(&r->mem, counting, job->memory_limit);
-    r->mem.deny = deny;
+    r->mem.deny = deny_memory;
     r->mem.deny_arg = r;
     volatile int rc = 0;
     if (setjmp(r->denied)) {
-        rc = ended(r, "oom", NULL);
+        rc = end_run(r, "oom", NULL);
     } else {
         run_tell_progress(r, "load", NAN);
         rc = run_open(r);
         if (!rc && !counting) rc = run_files_unchanged(r->cfg, r->file, e);
-        if (!rc) rc = loop(r);
+        if (!rc) rc = train_steps(r);
     }
-    if (rc == ERR_STOP) rc = ended(r, "interrupted", NULL);
+    if (rc == ERR_STOP) rc = end_run(r, "interrupted", NULL);
     if (rc == 0) snprintf(res->state, sizeof res->state, "complete");
     if (rc < 0 && e) snprintf(res->error, sizeof res->error, "%s", e->msg);
     if (counting)
@@ -432,7 +432,7 @@ int train_plan(const struct train_job *job, struct train_result *res, struct err
     result_init(res);
     struct train_job quiet = *job;
     quiet.stop = NULL;
-    return go(&quiet, NULL, res, true, e);
+    return run_phases(&quiet, NULL, res, true, e);
 }
 
 int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res,
@@ -445,7 +445,7 @@ int train_run(const struct train_job *job, const struct train_report *rep, struc
         snprintf(res->error, sizeof res->error, "%s", e ? e->msg : "");
         return rc;
     }
-    rc = go(job, rep, res, false, e);
+    rc = run_phases(job, rep, res, false, e);
     res->peak_bytes_predicted = plan.peak_bytes_predicted;
     res->total_s = now_seconds() - t0;
     return rc;

@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/../.." || exit 2
 bad=0
 say() { echo "$*"; bad=1; }
-sources=$(find harness methods experiments -name '*.[ch]')
+sources=$(find harness methods experiments tests -name "*.[ch]")
 for f in $sources; do
     n=$(wc -l <"$f")
     ((n <= 600)) || say "$f: $n lines (600 at most)"

@@ -571,29 +571,6 @@ static void test_a_read_only_folder_can_be_read_and_says_why_it_cannot_be_writte
     free(path);
 }
 
-static void test_recording_a_tiny_run_costs_far_below_20_ms(void **state) {
-    (void)state;
-    struct db *db = open_db(true);
-    struct err e = {0};
-    int64_t sweep = add_sweep(db, "s", "eval/loss", "y");
-    double start = now_seconds();
-    for (int i = 0; i < 200; i++) {
-        char hash[16];
-        snprintf(hash, sizeof hash, "p%d", i);
-        int64_t run = add_run(db, sweep, add_point(db, hash, "lora", 8), 0, NULL, 0);
-        for (int k = 0; k < 60; k++) ok(db_metric(db, run, "train/loss", k, k, &e), &e);
-        struct train_result res = result_of("complete", 1);
-        ok(db_run_finish(db, run, &res, 0, &e), &e);
-        assert_int_equal(db_run_done(db, hash, 0, &e), run);
-    }
-    double each = (now_seconds() - start) / 200;
-    print_message("%.2f ms per run\n", 1e3 * each);
-    const char *wrap = getenv("TEST_WRAP"); /* under valgrind time means nothing */
-    if (!wrap || !*wrap) assert_true(each < 0.020);
-    assert_int_equal(number(db, "SELECT count(*) FROM runs"), 200);
-    db_close(db);
-}
-
 #define IN_DIR(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -610,7 +587,6 @@ int main(void) {
         IN_DIR(test_a_reader_sees_committed_rows_only_and_never_blocks_the_writer),
         IN_DIR(test_queries_cannot_write),
         IN_DIR(test_a_read_only_folder_can_be_read_and_says_why_it_cannot_be_written),
-        IN_DIR(test_recording_a_tiny_run_costs_far_below_20_ms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,5 @@
 /* test_plot.c - plots from made-up databases: what is drawn, where the files go, and that nothing in a name
- * escapes.
- *
- * `test_plot SHAPE FILE` makes such a database and does nothing else (tests/cli/plot.bats uses it). */
+ * escapes. `test_plot SHAPE FILE` makes such a database, for tests/cli/plot.bats, and does nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
  *
  * Scalars go to the config object; arrays are stepped over, and the tokenizer's three are only located, so
  * that opening a file with 100,000 tokens and merges costs about a millisecond. Every read goes through
- * take(), which knows the end.
+ * take_bytes(), which knows the end.
  *
  * Refused: what the format forbids (tensors that overlap or leave gaps, a key twice, counts that the file
  * cannot hold), split files, big-endian files, and types other than F32, F16, BF16, Q8_0, Q4_0, Q4_1: by
@@ -61,7 +61,7 @@ static int cut_off(const struct cur *c, const char *what, struct err *e) {
 }
 
 /* n bytes, or NULL past the end. */
-static const uint8_t *take(struct cur *c, uint64_t n) {
+static const uint8_t *take_bytes(struct cur *c, uint64_t n) {
     if (n > (uint64_t)(c->end - c->p)) return NULL;
     const uint8_t *p = c->p;
     c->p += n;
@@ -69,20 +69,20 @@ static const uint8_t *take(struct cur *c, uint64_t n) {
 }
 
 static bool take_u32(struct cur *c, uint32_t *v) {
-    const uint8_t *p = take(c, 4);
+    const uint8_t *p = take_bytes(c, 4);
     if (p) memcpy(v, p, 4);
     return p != NULL;
 }
 
 static bool take_u64(struct cur *c, uint64_t *v) {
-    const uint8_t *p = take(c, 8);
+    const uint8_t *p = take_bytes(c, 8);
     if (p) memcpy(v, p, 8);
     return p != NULL;
 }
 
 static bool take_str(struct cur *c, struct str *s) {
     uint64_t n;
-    if (!take_u64(c, &n) || !(s->s = (const char *)take(c, n))) return false;
+    if (!take_u64(c, &n) || !(s->s = (const char *)take_bytes(c, n))) return false;
     s->n = (size_t)n;
     return true;
 }
@@ -144,7 +144,7 @@ static int skip_values(struct cur *c, const struct str *key, uint32_t type, uint
     if (type >= GT_COUNT) return bad_type(c, key, type, e);
     if (gt_bytes[type]) {
         uint64_t bytes;
-        if (__builtin_mul_overflow(n, (uint64_t)gt_bytes[type], &bytes) || !take(c, bytes))
+        if (__builtin_mul_overflow(n, (uint64_t)gt_bytes[type], &bytes) || !take_bytes(c, bytes))
             return cut_off(c, what, e);
         return 0;
     }
@@ -181,7 +181,7 @@ static json_t *array_json(const struct cur *c, const struct gguf_array *a) {
             struct str s;
             if (take_str(&in, &s)) v = json_stringn(s.s, s.n);
         } else if (a->type != GT_ARRAY) {
-            v = scalar_json(a->type, take(&in, gt_bytes[a->type]));
+            v = scalar_json(a->type, take_bytes(&in, gt_bytes[a->type]));
         }
         if (!v) {
             json_decref(list);
@@ -222,7 +222,7 @@ static int read_kv(struct modelfile *f, struct cur *c, json_t *seen, struct err 
         if (!code && key_is(&key, "tokenizer.ggml.token_type")) f->token_types = a;
         if (!code && key_is(&key, "tokenizer.ggml.merges")) f->merges = a;
     } else {
-        const uint8_t *p = take(c, gt_bytes[type]);
+        const uint8_t *p = take_bytes(c, gt_bytes[type]);
         if (!p)
             code = cut_off(c, "a metadata value", e);
         else if (!(value = scalar_json(type, p)))
@@ -388,7 +388,7 @@ int gguf_read(struct modelfile *f, const char *path, struct err *e) {
     /* an empty file is mapped nowhere */
     const uint8_t *start = m->map.size ? m->map.data : (const uint8_t *)"";
     struct cur c = {start, start + m->map.size, path};
-    const uint8_t *magic = take(&c, 4);
+    const uint8_t *magic = take_bytes(&c, 4);
     uint32_t version;
     uint64_t n_tensors, n_kv;
     if (!magic || memcmp(magic, "GGUF", 4))

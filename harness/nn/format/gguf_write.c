@@ -33,7 +33,7 @@ static void add_str(struct strbuf *b, const char *s, size_t n) {
     strbuf_add(b, s, n);
 }
 
-static struct strbuf *begin(struct gguf_out *o, const char *key, uint32_t type) {
+static struct strbuf *begin_record(struct gguf_out *o, const char *key, uint32_t type) {
     o->n++;
     add_str(&o->kv, key, strlen(key));
     add_u32(&o->kv, type);
@@ -41,20 +41,20 @@ static struct strbuf *begin(struct gguf_out *o, const char *key, uint32_t type) 
 }
 
 void gguf_put_str(struct gguf_out *o, const char *key, const char *value) {
-    add_str(begin(o, key, GT_STRING), value, strlen(value));
+    add_str(begin_record(o, key, GT_STRING), value, strlen(value));
 }
 void gguf_put_u32(struct gguf_out *o, const char *key, uint32_t value) {
-    add_u32(begin(o, key, GT_U32), value);
+    add_u32(begin_record(o, key, GT_U32), value);
 }
 void gguf_put_f32(struct gguf_out *o, const char *key, float value) {
-    strbuf_add(begin(o, key, GT_F32), &value, sizeof value);
+    strbuf_add(begin_record(o, key, GT_F32), &value, sizeof value);
 }
 void gguf_put_bool(struct gguf_out *o, const char *key, bool value) {
-    strbuf_addc(begin(o, key, GT_BOOL), value ? 1 : 0);
+    strbuf_addc(begin_record(o, key, GT_BOOL), value ? 1 : 0);
 }
 
 static struct strbuf *begin_array(struct gguf_out *o, const char *key, uint32_t type, size_t n) {
-    struct strbuf *b = begin(o, key, GT_ARRAY);
+    struct strbuf *b = begin_record(o, key, GT_ARRAY);
     add_u32(b, type);
     add_u64(b, n);
     return b;
@@ -74,7 +74,7 @@ void gguf_put_i32s(struct gguf_out *o, const char *key, const int32_t *v, size_t
 /* ggml's type numbers. */
 static uint32_t ggml_type(enum dtype t) { return t == DT_F32 ? 0 : t == DT_F16 ? 1 : 30; }
 
-static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
+static uint64_t aligned_size(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
 static void put_list(struct strbuf *b, const struct tensor_out *t, int n) {
     uint64_t at = 0;
@@ -84,7 +84,7 @@ static void put_list(struct strbuf *b, const struct tensor_out *t, int n) {
         for (int d = t[i].ndim - 1; d >= 0; d--) add_u64(b, (uint64_t)t[i].shape[d]);
         add_u32(b, ggml_type(t[i].dtype));
         add_u64(b, at);
-        at = aligned(at + tensor_out_bytes(&t[i]));
+        at = aligned_size(at + tensor_out_bytes(&t[i]));
     }
 }
 

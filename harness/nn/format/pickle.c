@@ -43,19 +43,19 @@ struct pickle {
 
 /* ---- helpers ------------------------------------------------------------------------------------------- */
 
-static void fail(struct pickle *p, const char *what) {
+static void pickle_fail(struct pickle *p, const char *what) {
     if (!p->failed) err_set(p->e, ERR_USER, "the pickle is damaged or of another kind: %s", what);
     p->failed = true;
 }
 
-static struct pickle_node *node(struct pickle *p, enum pickle_type type) {
+static struct pickle_node *new_node(struct pickle *p, enum pickle_type type) {
     struct pickle_node *x = xcalloc(1, sizeof *x);
     x->type = type;
     GROW(p->all, p->nall, p->all_cap);
     return p->all[p->nall++] = x;
 }
 
-static void push(struct pickle *p, struct pickle_node *x) {
+static void push_node(struct pickle *p, struct pickle_node *x) {
     GROW(p->stack, p->nstack, p->stack_cap);
     p->stack[p->nstack++] = x;
 }
@@ -63,28 +63,28 @@ static void push(struct pickle *p, struct pickle_node *x) {
 static int floor_of(const struct pickle *p) { return p->nmarks ? p->marks[p->nmarks - 1] : 0; }
 
 /* The topmost object above the last mark; an empty one, and the failure noted, where there is none. */
-static struct pickle_node *pop(struct pickle *p) {
+static struct pickle_node *pop_node(struct pickle *p) {
     if (p->nstack > floor_of(p)) return p->stack[--p->nstack];
-    fail(p, "it takes from an empty stack");
-    return node(p, PICKLE_NONE);
+    pickle_fail(p, "it takes from an empty stack");
+    return new_node(p, PICKLE_NONE);
 }
 
-static struct pickle_node *top(struct pickle *p) {
-    struct pickle_node *x = pop(p);
-    push(p, x);
+static struct pickle_node *top_node(struct pickle *p) {
+    struct pickle_node *x = pop_node(p);
+    push_node(p, x);
     return x;
 }
 
-static void append(struct pickle_node *to, struct pickle_node *x) {
+static void append_items(struct pickle_node *to, struct pickle_node *x) {
     GROW(to->v, to->nv, to->cap);
     to->v[to->nv++] = x;
 }
 
 /* n bytes of the program, NULL past its end. */
-static const uint8_t *take(struct pickle *p, uint64_t n) {
+static const uint8_t *take_bytes(struct pickle *p, uint64_t n) {
     const uint8_t *at = p->p;
     if (n > (uint64_t)(p->end - p->p)) {
-        fail(p, "it is cut off");
+        pickle_fail(p, "it is cut off");
         return NULL;
     }
     p->p += n;
@@ -92,24 +92,24 @@ static const uint8_t *take(struct pickle *p, uint64_t n) {
 }
 
 /* A little-endian number of `bytes` bytes. */
-static uint64_t number(struct pickle *p, int bytes) {
-    const uint8_t *at = take(p, (uint64_t)bytes);
+static uint64_t take_number(struct pickle *p, int bytes) {
+    const uint8_t *at = take_bytes(p, (uint64_t)bytes);
     uint64_t v = 0;
     if (at) memcpy(&v, at, (size_t)bytes);
     return v;
 }
 
 static void push_int(struct pickle *p, int64_t i) {
-    struct pickle_node *x = node(p, PICKLE_INT);
+    struct pickle_node *x = new_node(p, PICKLE_INT);
     x->i = i;
-    push(p, x);
+    push_node(p, x);
 }
 
 /* LONG1: little-endian two's complement. */
 static void push_long(struct pickle *p) {
-    uint64_t n = number(p, 1), v = 0;
-    const uint8_t *at = take(p, n);
-    if (n > 8) fail(p, "a number of more than 64 bits");
+    uint64_t n = take_number(p, 1), v = 0;
+    const uint8_t *at = take_bytes(p, n);
+    if (n > 8) pickle_fail(p, "a number of more than 64 bits");
     if (p->failed || !at) return;
     memcpy(&v, at, (size_t)n);
     if (n && n < 8 && at[n - 1] & 0x80) v |= ~(uint64_t)0 << (8 * n);
@@ -117,63 +117,63 @@ static void push_long(struct pickle *p) {
 }
 
 static void push_str(struct pickle *p, uint64_t n) {
-    const uint8_t *at = take(p, n);
-    struct pickle_node *x = node(p, PICKLE_STR);
+    const uint8_t *at = take_bytes(p, n);
+    struct pickle_node *x = new_node(p, PICKLE_STR);
     if (!at) return;
     x->s = (const char *)at;
     x->n = (size_t)n;
-    push(p, x);
+    push_node(p, x);
 }
 
 /* ---- collections --------------------------------------------------------------------------------------- */
 
 /* What stands above the last mark goes to the end of `to`; the mark is gone. */
-static void gather(struct pickle *p, struct pickle_node *to) {
+static void gather_tuple(struct pickle *p, struct pickle_node *to) {
     int from = floor_of(p);
-    for (int i = from; i < p->nstack; i++) append(to, p->stack[i]);
+    for (int i = from; i < p->nstack; i++) append_items(to, p->stack[i]);
     p->nstack = from;
     p->nmarks--;
 }
 
 static void push_tuple(struct pickle *p, int n) {
-    struct pickle_node *x = node(p, PICKLE_SEQ), *part[3] = {0};
-    for (int i = n - 1; i >= 0; i--) part[i] = pop(p);
-    for (int i = 0; i < n; i++) append(x, part[i]);
-    push(p, x);
+    struct pickle_node *x = new_node(p, PICKLE_SEQ), *part[3] = {0};
+    for (int i = n - 1; i >= 0; i--) part[i] = pop_node(p);
+    for (int i = 0; i < n; i++) append_items(x, part[i]);
+    push_node(p, x);
 }
 
 /* TUPLE, APPENDS, SETITEMS, POP_MARK: up to the mark. */
 static void from_mark(struct pickle *p, uint8_t op) {
-    struct pickle_node *items = node(p, PICKLE_SEQ);
-    if (!p->nmarks) return fail(p, "it goes back to a mark that is not there");
-    gather(p, items);
+    struct pickle_node *items = new_node(p, PICKLE_SEQ);
+    if (!p->nmarks) return pickle_fail(p, "it goes back to a mark that is not there");
+    gather_tuple(p, items);
     if (op == '1') return;
-    if (op == 't') return push(p, items);
-    struct pickle_node *to = top(p);
+    if (op == 't') return push_node(p, items);
+    struct pickle_node *to = top_node(p);
     if (to->type != (op == 'e' ? PICKLE_SEQ : PICKLE_DICT) || (op == 'u' && items->nv % 2))
-        return fail(p, "it adds to what is no collection");
-    for (int i = 0; i < items->nv; i++) append(to, items->v[i]);
+        return pickle_fail(p, "it adds to what is no collection");
+    for (int i = 0; i < items->nv; i++) append_items(to, items->v[i]);
 }
 
 static void set_item(struct pickle *p) {
-    struct pickle_node *value = pop(p), *key = pop(p), *to = top(p);
-    if (to->type != PICKLE_DICT) return fail(p, "it adds to what is no dictionary");
-    append(to, key);
-    append(to, value);
+    struct pickle_node *value = pop_node(p), *key = pop_node(p), *to = top_node(p);
+    if (to->type != PICKLE_DICT) return pickle_fail(p, "it adds to what is no dictionary");
+    append_items(to, key);
+    append_items(to, value);
 }
 
 static void append_one(struct pickle *p) {
-    struct pickle_node *x = pop(p), *to = top(p);
-    if (to->type != PICKLE_SEQ) return fail(p, "it adds to what is no list");
-    append(to, x);
+    struct pickle_node *x = pop_node(p), *to = top_node(p);
+    if (to->type != PICKLE_SEQ) return pickle_fail(p, "it adds to what is no list");
+    append_items(to, x);
 }
 
 /* ---- memo ---------------------------------------------------------------------------------------------- */
 
 /* Pickles number what they remember in turn, so that a large number is a lie. */
-static void put(struct pickle *p, uint64_t at) {
-    struct pickle_node *x = top(p);
-    if (at > (uint64_t)p->nmemo) return fail(p, "its memory has gaps");
+static void put_memo(struct pickle *p, uint64_t at) {
+    struct pickle_node *x = top_node(p);
+    if (at > (uint64_t)p->nmemo) return pickle_fail(p, "its memory has gaps");
     if (at == (uint64_t)p->nmemo) {
         GROW(p->memo, p->nmemo, p->memo_cap);
         p->nmemo++;
@@ -181,24 +181,24 @@ static void put(struct pickle *p, uint64_t at) {
     p->memo[at] = x;
 }
 
-static void get(struct pickle *p, uint64_t at) {
-    if (at >= (uint64_t)p->nmemo) return fail(p, "it recalls what it has not remembered");
-    push(p, p->memo[at]);
+static void get_memo(struct pickle *p, uint64_t at) {
+    if (at >= (uint64_t)p->nmemo) return pickle_fail(p, "it recalls what it has not remembered");
+    push_node(p, p->memo[at]);
 }
 
 /* ---- names and calls ----------------------------------------------------------------------------------- */
 
-static bool equals(const char *name, const char *s, size_t n) {
+static bool equals_text(const char *name, const char *s, size_t n) {
     return strlen(name) == n && !memcmp(name, s, n);
 }
 
 static void push_class(struct pickle *p, const char *module, size_t nm, const char *name, size_t nn) {
-    struct pickle_node *x = node(p, PICKLE_CLASS);
+    struct pickle_node *x = new_node(p, PICKLE_CLASS);
     for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
-        if (!equals(classes[i].module, module, nm) || !equals(classes[i].name, name, nn)) continue;
+        if (!equals_text(classes[i].module, module, nm) || !equals_text(classes[i].name, name, nn)) continue;
         x->i = classes[i].class;
         x->dtype = classes[i].dtype;
-        return push(p, x);
+        return push_node(p, x);
     }
     if (!p->failed)
         err_set(p->e, ERR_USER,
@@ -210,17 +210,18 @@ static void push_class(struct pickle *p, const char *module, size_t nm, const ch
 }
 
 /* GLOBAL: "module\nname\n". */
-static void global(struct pickle *p) {
+static void push_global(struct pickle *p) {
     const uint8_t *module = p->p, *a = memchr(p->p, '\n', (size_t)(p->end - p->p));
     const uint8_t *b = a ? memchr(a + 1, '\n', (size_t)(p->end - a - 1)) : NULL;
-    if (!b) return fail(p, "it is cut off");
+    if (!b) return pickle_fail(p, "it is cut off");
     p->p = b + 1;
     push_class(p, (const char *)module, (size_t)(a - module), (const char *)a + 1, (size_t)(b - a - 1));
 }
 
 static void stack_global(struct pickle *p) {
-    const struct pickle_node *name = pop(p), *module = pop(p);
-    if (name->type != PICKLE_STR || module->type != PICKLE_STR) return fail(p, "a name that is no text");
+    const struct pickle_node *name = pop_node(p), *module = pop_node(p);
+    if (name->type != PICKLE_STR || module->type != PICKLE_STR)
+        return pickle_fail(p, "a name that is no text");
     push_class(p, module->s, module->n, name->s, name->n);
 }
 
@@ -233,100 +234,112 @@ static bool all_ints(const struct pickle_node *x) {
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, ...) */
 static void make_tensor(struct pickle *p, const struct pickle_node *args) {
-    struct pickle_node *x = node(p, PICKLE_TENSOR), **a = args->v;
+    struct pickle_node *x = new_node(p, PICKLE_TENSOR), **a = args->v;
     if (args->nv < 4 || a[0]->type != PICKLE_STORAGE || a[1]->type != PICKLE_INT || !all_ints(a[2]) ||
         !all_ints(a[3]) || a[2]->nv != a[3]->nv)
-        return fail(p, "a tensor without storage, size and strides");
-    append(x, a[0]);
-    append(x, a[2]);
-    append(x, a[3]);
+        return pickle_fail(p, "a tensor without storage, size and strides");
+    append_items(x, a[0]);
+    append_items(x, a[2]);
+    append_items(x, a[3]);
     x->i = a[1]->i;
-    push(p, x);
+    push_node(p, x);
 }
 
-static void reduce(struct pickle *p) {
-    const struct pickle_node *args = pop(p), *f = pop(p);
-    if (f->type != PICKLE_CLASS || args->type != PICKLE_SEQ) return fail(p, "it calls what is no function");
+static void reduce_call(struct pickle *p) {
+    const struct pickle_node *args = pop_node(p), *f = pop_node(p);
+    if (f->type != PICKLE_CLASS || args->type != PICKLE_SEQ)
+        return pickle_fail(p, "it calls what is no function");
     if (f->i == CALL_TENSOR) return make_tensor(p, args);
-    if (f->i == CALL_ORDERED_DICT && !args->nv) return push(p, node(p, PICKLE_DICT));
-    if (f->i == CALL_PARAMETER && args->nv && args->v[0]->type == PICKLE_TENSOR) return push(p, args->v[0]);
-    fail(p, "a call with arguments that it does not take");
+    if (f->i == CALL_ORDERED_DICT && !args->nv) return push_node(p, new_node(p, PICKLE_DICT));
+    if (f->i == CALL_PARAMETER && args->nv && args->v[0]->type == PICKLE_TENSOR)
+        return push_node(p, args->v[0]);
+    pickle_fail(p, "a call with arguments that it does not take");
 }
 
 /* A persistent id: ("storage", type, key, place, elements, ...) */
-static void storage(struct pickle *p) {
-    const struct pickle_node *id = pop(p);
-    struct pickle_node *x = node(p, PICKLE_STORAGE);
+static void make_storage(struct pickle *p) {
+    const struct pickle_node *id = pop_node(p);
+    struct pickle_node *x = new_node(p, PICKLE_STORAGE);
     bool ok = id->type == PICKLE_SEQ && id->nv >= 5 && id->v[0]->type == PICKLE_STR &&
-              equals("storage", id->v[0]->s, id->v[0]->n) && id->v[1]->type == PICKLE_CLASS &&
+              equals_text("storage", id->v[0]->s, id->v[0]->n) && id->v[1]->type == PICKLE_CLASS &&
               id->v[1]->i == CLASS_STORAGE && id->v[2]->type == PICKLE_STR && id->v[4]->type == PICKLE_INT;
-    if (!ok) return fail(p, "a reference that is no storage");
+    if (!ok) return pickle_fail(p, "a reference that is no storage");
     x->s = id->v[2]->s;
     x->n = id->v[2]->n;
     x->i = id->v[4]->i;
     x->dtype = id->v[1]->dtype;
-    push(p, x);
+    push_node(p, x);
 }
 
 /* The state of an OrderedDict is where torch notes its versions: nothing of it is wanted. */
-static void build(struct pickle *p) {
-    pop(p);
-    if (top(p)->type != PICKLE_DICT) fail(p, "it sets the state of an object");
+static void build_object(struct pickle *p) {
+    pop_node(p);
+    if (top_node(p)->type != PICKLE_DICT) pickle_fail(p, "it sets the state of an object");
 }
 
 /* ---- the machine --------------------------------------------------------------------------------------- */
 
-static void step(struct pickle *p, uint8_t op) {
+/* Opcodes that push a number, a text, a mark or something empty. */
+static bool push_scalar(struct pickle *p, uint8_t op) {
     switch (op) {
     case 0x80: /* PROTO */
-        if (number(p, 1) > 5) fail(p, "a protocol above 5");
+        if (take_number(p, 1) > 5) pickle_fail(p, "a protocol above 5");
         break;
     case 0x95: /* FRAME */
-        number(p, 8);
+        take_number(p, 8);
         break;
     case '(':
         GROW(p->marks, p->nmarks, p->marks_cap);
         p->marks[p->nmarks++] = p->nstack;
         break;
     case 'N':
-        push(p, node(p, PICKLE_NONE));
+        push_node(p, new_node(p, PICKLE_NONE));
         break;
     case 0x88:
     case 0x89:
         push_int(p, op == 0x88);
         break;
     case 'J':
-        push_int(p, (int32_t)number(p, 4));
+        push_int(p, (int32_t)take_number(p, 4));
         break;
     case 'K':
-        push_int(p, (int64_t)number(p, 1));
+        push_int(p, (int64_t)take_number(p, 1));
         break;
     case 'M':
-        push_int(p, (int64_t)number(p, 2));
+        push_int(p, (int64_t)take_number(p, 2));
         break;
     case 0x8a:
         push_long(p);
         break;
     case 'G':
-        number(p, 8);
-        push(p, node(p, PICKLE_FLOAT));
+        take_number(p, 8);
+        push_node(p, new_node(p, PICKLE_FLOAT));
         break;
     case 'X':
-        push_str(p, number(p, 4));
+        push_str(p, take_number(p, 4));
         break;
     case 0x8c:
-        push_str(p, number(p, 1));
+        push_str(p, take_number(p, 1));
         break;
     case 0x8d:
-        push_str(p, number(p, 8));
+        push_str(p, take_number(p, 8));
         break;
     case ')':
     case ']':
-        push(p, node(p, PICKLE_SEQ));
+        push_node(p, new_node(p, PICKLE_SEQ));
         break;
     case '}':
-        push(p, node(p, PICKLE_DICT));
+        push_node(p, new_node(p, PICKLE_DICT));
         break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+/* Opcodes that build something out of what stands on the stack or in the memo. */
+static bool build_from_stack(struct pickle *p, uint8_t op) {
+    switch (op) {
     case 0x85:
     case 0x86:
     case 0x87:
@@ -345,44 +358,49 @@ static void step(struct pickle *p, uint8_t op) {
         append_one(p);
         break;
     case '0':
-        pop(p);
+        pop_node(p);
         break;
     case 'q':
-        put(p, number(p, 1));
+        put_memo(p, take_number(p, 1));
         break;
     case 'r':
-        put(p, number(p, 4));
+        put_memo(p, take_number(p, 4));
         break;
     case 0x94:
-        put(p, (uint64_t)p->nmemo);
+        put_memo(p, (uint64_t)p->nmemo);
         break;
     case 'h':
-        get(p, number(p, 1));
+        get_memo(p, take_number(p, 1));
         break;
     case 'j':
-        get(p, number(p, 4));
+        get_memo(p, take_number(p, 4));
         break;
     case 'c':
-        global(p);
+        push_global(p);
         break;
     case 0x93:
         stack_global(p);
         break;
     case 'R':
-        reduce(p);
+        reduce_call(p);
         break;
     case 'Q':
-        storage(p);
+        make_storage(p);
         break;
     case 'b':
-        build(p);
+        build_object(p);
         break;
-    default: {
-        char text[64];
-        snprintf(text, sizeof text, "operation 0x%02x is not one of a checkpoint", op);
-        fail(p, text);
+    default:
+        return false;
     }
-    }
+    return true;
+}
+
+static void run_opcode(struct pickle *p, uint8_t op) {
+    char text[64];
+    if (push_scalar(p, op) || build_from_stack(p, op)) return;
+    snprintf(text, sizeof text, "operation 0x%02x is not one of a checkpoint", op);
+    pickle_fail(p, text);
 }
 
 int pickle_read(struct pickle **ret, const void *bytes, size_t size, struct pickle_node **root, size_t *used,
@@ -394,10 +412,10 @@ int pickle_read(struct pickle **ret, const void *bytes, size_t size, struct pick
     p->e = e ? e : &local;
     bool stopped = false;
     while (!p->failed && !stopped) {
-        const uint8_t *op = take(p, 1);
-        if (op && !(stopped = *op == '.')) step(p, *op);
+        const uint8_t *op = take_bytes(p, 1);
+        if (op && !(stopped = *op == '.')) run_opcode(p, *op);
     }
-    if (!p->failed) *root = pop(p);
+    if (!p->failed) *root = pop_node(p);
     if (used) *used = (size_t)(p->p - (const uint8_t *)bytes);
     int rc = p->failed ? p->e->code : 0;
     *ret = rc ? NULL : p;

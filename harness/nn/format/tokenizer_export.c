@@ -42,9 +42,9 @@ static json_t *read_json(const char *dir, const char *name, struct err *e) {
 /* ---- the rule for words -------------------------------------------------------------------------------- */
 
 /* The components of a pre_tokenizer one after the other, without what does not change ids. */
-static void flatten(json_t *list, const json_t *pre) {
+static void flatten_pretokenizers(json_t *list, const json_t *pre) {
     const json_t *inner = json_object_get(pre, "pretokenizers");
-    for (size_t i = 0; i < json_array_size(inner); i++) flatten(list, json_array_get(inner, i));
+    for (size_t i = 0; i < json_array_size(inner); i++) flatten_pretokenizers(list, json_array_get(inner, i));
     if (inner || !json_is_object(pre)) return;
     json_t *one = json_deep_copy(pre);
     json_object_del(one, "trim_offsets");
@@ -66,10 +66,10 @@ static const char *rule_name(const json_t *root) {
     json_t *have = json_array();
     const char *name = NULL;
     const struct gguf_pre *pre;
-    flatten(have, json_object_get(root, "pre_tokenizer"));
+    flatten_pretokenizers(have, json_object_get(root, "pre_tokenizer"));
     for (size_t i = 0; (pre = gguf_pre_at(i)) && !name; i++) {
         json_t *rule = gguf_pre_json(pre, false, NULL), *want = json_array();
-        flatten(want, rule);
+        flatten_pretokenizers(want, rule);
         if (json_equal(have, want) && nfc == pre->nfc && ignore_merges == pre->ignore_merges)
             name = pre->name;
         json_decref(want);

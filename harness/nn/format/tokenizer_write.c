@@ -146,7 +146,7 @@ static json_t *post_json(const struct tokenizer_gguf *g) {
 
 /* ---- the files ----------------------------------------------------------------------------------------- */
 
-static char *dump(json_t *j) {
+static char *dump_json(json_t *j) {
     char *text = json_dumps(j, JSON_INDENT(2));
     BUG_ON(!text, "no JSON at %p", (void *)j);
     json_decref(j);
@@ -162,10 +162,11 @@ char *tokenizer_gguf_json(const struct tokenizer_gguf *g, const char *where, str
         err_wrap(e, "%s", where);
         return NULL;
     }
-    return dump(json_pack("{ss,sn,sn,so,so,so,so,so,so}", "version", "1.0", "truncation", "padding",
-                          "added_tokens", added_json(g), "normalizer",
-                          pre->nfc ? json_pack("{ss}", "type", "NFC") : json_null(), "pre_tokenizer", steps,
-                          "post_processor", post_json(g), "decoder", byte_level(true, true), "model", model));
+    return dump_json(json_pack("{ss,sn,sn,so,so,so,so,so,so}", "version", "1.0", "truncation", "padding",
+                               "added_tokens", added_json(g), "normalizer",
+                               pre->nfc ? json_pack("{ss}", "type", "NFC") : json_null(), "pre_tokenizer",
+                               steps, "post_processor", post_json(g), "decoder", byte_level(true, true),
+                               "model", model));
 }
 
 /* The text of the token that the metadata names, under Hugging Face's name. */
@@ -190,7 +191,7 @@ static char *config_text(const struct modelfile *f, const struct tokenizer_gguf 
     free(key);
     if (json_is_integer(length)) json_object_set(c, "model_max_length", length);
     if (json_is_string(chat)) json_object_set(c, "chat_template", chat);
-    return dump(c);
+    return dump_json(c);
 }
 
 int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config,

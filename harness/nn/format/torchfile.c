@@ -37,13 +37,13 @@ struct reader {
     struct err *e;
 };
 
-static uint64_t le(const uint8_t *p, int bytes) {
+static uint64_t read_le(const uint8_t *p, int bytes) {
     uint64_t v = 0;
     memcpy(&v, p, (size_t)bytes);
     return v;
 }
 
-static int damaged(struct reader *r, const char *what) {
+static int file_damaged(struct reader *r, const char *what) {
     return err_set(r->e, ERR_USER, "%s: it is damaged or cut off, copy it again", what);
 }
 
@@ -58,7 +58,7 @@ static void add_blob(struct reader *r, const char *key, size_t key_len, const ui
 static const uint8_t *find_end(const struct map *m) {
     for (size_t back = 22; back <= m->size && back <= 22 + 65535; back++) {
         const uint8_t *p = m->data + m->size - back;
-        if (!memcmp(p, "PK\5\6", 4) && le(p + 20, 2) == back - 22) return p;
+        if (!memcmp(p, "PK\5\6", 4) && read_le(p + 20, 2) == back - 22) return p;
     }
     return NULL;
 }
@@ -67,11 +67,11 @@ static const uint8_t *find_end(const struct map *m) {
  */
 static int read_entry(struct reader *r, const uint8_t **p, const uint8_t *end) {
     const struct map *m = &r->map;
-    if (end - *p < 46 || memcmp(*p, "PK\1\2", 4) != 0) return damaged(r, "the archive's directory");
-    uint64_t method = le(*p + 10, 2), bytes = le(*p + 20, 4), n = le(*p + 28, 2),
-             rest = n + le(*p + 30, 2) + le(*p + 32, 2), local = le(*p + 42, 4);
+    if (end - *p < 46 || memcmp(*p, "PK\1\2", 4) != 0) return file_damaged(r, "the archive's directory");
+    uint64_t method = read_le(*p + 10, 2), bytes = read_le(*p + 20, 4), n = read_le(*p + 28, 2),
+             rest = n + read_le(*p + 30, 2) + read_le(*p + 32, 2), local = read_le(*p + 42, 4);
     const char *name = (const char *)*p + 46;
-    if ((uint64_t)(end - *p) - 46 < rest) return damaged(r, "the archive's directory");
+    if ((uint64_t)(end - *p) - 46 < rest) return file_damaged(r, "the archive's directory");
     *p += 46 + rest;
     const char *slash = memchr(name, '/', n), *key = slash ? slash + 1 : name;
     size_t key_len = n - (size_t)(key - name);
@@ -82,9 +82,9 @@ static int read_entry(struct reader *r, const uint8_t **p, const uint8_t *end) {
     if (method != 0)
         return err_set(r->e, ERR_USER, "its entries are compressed: save it again with torch.save");
     if (local > m->size || m->size - local < 30 || memcmp(m->data + local, "PK\3\4", 4) != 0)
-        return damaged(r, "an archive's entry");
-    uint64_t at = local + 30 + le(m->data + local + 26, 2) + le(m->data + local + 28, 2);
-    if (at > m->size || bytes > m->size - at) return damaged(r, "an archive's entry");
+        return file_damaged(r, "an archive's entry");
+    uint64_t at = local + 30 + read_le(m->data + local + 26, 2) + read_le(m->data + local + 28, 2);
+    if (at > m->size || bytes > m->size - at) return file_damaged(r, "an archive's entry");
     if (pkl) {
         r->pkl = m->data + at;
         r->pkl_bytes = bytes;
@@ -97,9 +97,10 @@ static int read_entry(struct reader *r, const uint8_t **p, const uint8_t *end) {
 static int read_zip(struct reader *r) {
     const struct map *m = &r->map;
     const uint8_t *end = find_end(m), *p;
-    if (!end) return damaged(r, "the archive has no end");
-    uint64_t n = le(end + 10, 2), bytes = le(end + 12, 4), at = le(end + 16, 4);
-    if (at > m->size || bytes > m->size - at || n > MAX_ENTRIES) return damaged(r, "the archive's directory");
+    if (!end) return file_damaged(r, "the archive has no end");
+    uint64_t n = read_le(end + 10, 2), bytes = read_le(end + 12, 4), at = read_le(end + 16, 4);
+    if (at > m->size || bytes > m->size - at || n > MAX_ENTRIES)
+        return file_damaged(r, "the archive's directory");
     p = m->data + at;
     int rc = 0;
     for (uint64_t i = 0; i < n && !rc; i++) rc = read_entry(r, &p, m->data + at + bytes);
@@ -141,9 +142,9 @@ static int copy_elements(struct reader *r, struct torch_tensor *t, const struct 
         if (__builtin_mul_overflow(count, size, &count) || strides->v[d]->i < 0 ||
             __builtin_mul_overflow(size ? size - 1 : 0, (uint64_t)strides->v[d]->i, &reach) ||
             __builtin_add_overflow(last, reach, &last))
-            return damaged(r, t->name);
+            return file_damaged(r, t->name);
     }
-    if (count && last >= most) return damaged(r, t->name);
+    if (count && last >= most) return file_damaged(r, t->name);
     if (count > r->budget)
         return err_set(r->e, ERR_USER, "its tensors are larger than the file can hold: it is damaged");
     r->budget -= count;
@@ -165,12 +166,12 @@ static int add_tensor(struct reader *r, const char *name, const struct pickle_no
     if (x->v[0]->dtype == PICKLE_OTHER_DTYPE) return 0;
     if (sizes->nv > 4 || r->f->n >= MAX_TENSORS)
         return err_set(r->e, ERR_USER, "'%.200s' has %d dimensions", name, sizes->nv);
-    if (!b) return damaged(r, name);
+    if (!b) return file_damaged(r, name);
     struct torch_tensor t = {.name = xstrdup(name), .ndim = sizes->nv};
     int rc = 0;
     for (int d = 0; d < t.ndim && !rc; d++) {
         t.shape[d] = sizes->v[d]->i;
-        if (t.shape[d] < 0 || t.shape[d] > INT32_MAX) rc = damaged(r, name);
+        if (t.shape[d] < 0 || t.shape[d] > INT32_MAX) rc = file_damaged(r, name);
     }
     if (!rc) rc = copy_elements(r, &t, x, b);
     if (rc) {
@@ -184,20 +185,20 @@ static int add_tensor(struct reader *r, const char *name, const struct pickle_no
 }
 
 /* Tensors of a dictionary and of those in it, under their keys. */
-static int walk(struct reader *r, const char *above, const struct pickle_node *x, int depth) {
+static int walk_tensors(struct reader *r, const char *above, const struct pickle_node *x, int depth) {
     int rc = 0;
     for (int i = 0; i + 1 < x->nv && !rc; i += 2) {
         const struct pickle_node *key = x->v[i], *value = x->v[i + 1];
-        if (++r->visits > MAX_VISITS) return damaged(r, "its dictionaries");
+        if (++r->visits > MAX_VISITS) return file_damaged(r, "its dictionaries");
         bool wanted = value->type == PICKLE_TENSOR || value->type == PICKLE_DICT;
         if (!wanted || key->type != PICKLE_STR) continue;
         if (key->n > NAME_LIMIT || memchr(key->s, 0, key->n) || utf8_valid_prefix(key->s, key->n) != key->n)
-            return damaged(r, "a tensor's name");
+            return file_damaged(r, "a tensor's name");
         char *name = xasprintf("%s%s%.*s", above, *above ? "." : "", (int)key->n, key->s);
         if (value->type == PICKLE_TENSOR)
             rc = add_tensor(r, name, value);
         else if (depth < DEPTH)
-            rc = walk(r, name, value, depth + 1);
+            rc = walk_tensors(r, name, value, depth + 1);
         else
             rc = err_set(r->e, ERR_USER, "its dictionaries are nested more than %d deep", DEPTH);
         free(name);
@@ -209,7 +210,7 @@ static int read_root(struct reader *r, const struct pickle_node *root) {
     if (root->type == PICKLE_TENSOR)
         return err_set(r->e, ERR_USER, "it holds one tensor without a name, not a dictionary of them");
     if (root->type != PICKLE_DICT) return err_set(r->e, ERR_USER, "it holds no dictionary of tensors");
-    return walk(r, "", root, 0);
+    return walk_tensors(r, "", root, 0);
 }
 
 /* ---- the older form ------------------------------------------------------------------------------------ */
@@ -243,10 +244,10 @@ static int read_storages(struct reader *r, const struct pickle_node *root, const
             return err_set(
                 r->e, ERR_USER,
                 "it was saved before torch 1.6 with tensors that are no floats: load it and save it again");
-        if (end - p < 8) return damaged(r, "a storage");
-        uint64_t n = le(p, 8);
+        if (end - p < 8) return file_damaged(r, "a storage");
+        uint64_t n = read_le(p, 8);
         p += 8;
-        if (n > (uint64_t)(end - p) / element[type]) return damaged(r, "a storage");
+        if (n > (uint64_t)(end - p) / element[type]) return file_damaged(r, "a storage");
         add_blob(r, key->s, key->n, p, (size_t)n * element[type]);
         p += n * element[type];
     }
@@ -273,7 +274,7 @@ static int read_old(struct reader *r) {
         rc = pickle_read(&p[i], at, (size_t)(end - at), &root[i], &used, r->e);
         at += rc ? 0 : used;
     }
-    if (!rc && root[1]->type != PICKLE_SEQ) rc = damaged(r, "the list of storages");
+    if (!rc && root[1]->type != PICKLE_SEQ) rc = file_damaged(r, "the list of storages");
     if (!rc) rc = read_storages(r, root[0], root[1], at);
     if (!rc) rc = read_root(r, root[0]);
     pickle_free(p[0]);

@@ -74,7 +74,7 @@ static const float *head_at(const float *x, int ld, int p, int h, int hd) {
 }
 
 /* out [32][32] = A^T x: row j of the broadcast panel `w` against the lanes of x, over hd features. */
-static void scores(const struct att_job *j, float *out, const float *w, const float *x) {
+static void score_panel(const struct att_job *j, float *out, const float *w, const float *x) {
     struct seg s = {.w = w, .ws = PANEL, .trans = true, .x = x, .k = j->a->hd};
     j->k->mm(out, PANEL, 0, PANEL, 1, &s, 1, NULL, false, NULL);
 }
@@ -92,7 +92,7 @@ static void forward_piece(const struct att_job *j, float *o, float *max, float *
     memcpy(old, max, sizeof old);
     for (int kp = k0; kp < k1; kp++) {
         float *at = s + (size_t)(kp - k0) * PANEL * PANEL;
-        scores(j, at, head_at(k, ldk, kp, kvh, a->hd), q);
+        score_panel(j, at, head_at(k, ldk, kp, kvh, a->hd), q);
         j->k->score_max(at, PANEL, a->scale, kp * PANEL, start, lim, is_masked(&j->reach[p], kp), max);
         segs[kp - k0] = (struct seg){.w = head_at(v, ldv, kp, kvh, a->hd), .ws = PANEL, .x = at, .k = PANEL};
     }
@@ -156,10 +156,10 @@ static void query_piece(const struct att_job *j, const struct att_grad *g, int p
     int kvh = h / (a->heads / a->kv_heads);
     for (int kp = k0; kp < k1; kp++) {
         size_t at = (size_t)(kp - k0) * PANEL * PANEL;
-        scores(j, s + at, head_at(g->k, g->ldk, kp, kvh, a->hd), head_at(g->q, g->ldq, p, h, a->hd));
+        score_panel(j, s + at, head_at(g->k, g->ldk, kp, kvh, a->hd), head_at(g->q, g->ldq, p, h, a->hd));
         j->k->prob(s + at, PANEL, a->scale, kp * PANEL, j->start + p * PANEL, j->lim + p * PANEL,
                    is_masked(&j->reach[p], kp), g->lse + ((size_t)p * a->heads + h) * PANEL);
-        scores(j, dp + at, head_at(g->v, g->ldv, kp, kvh, a->hd), head_at(g->d_o, g->lddo, p, h, a->hd));
+        score_panel(j, dp + at, head_at(g->v, g->ldv, kp, kvh, a->hd), head_at(g->d_o, g->lddo, p, h, a->hd));
     }
 }
 
@@ -196,10 +196,10 @@ static void key_piece(const struct att_job *j, const struct att_grad *g, int p, 
                       float *s, float *dp) {
     const struct attention *a = j->a;
     size_t row = ((size_t)p * a->heads + h) * PANEL;
-    scores(j, s, head_at(g->q, g->ldq, p, h, a->hd), head_at(g->k, g->ldk, kp, kvh, a->hd));
+    score_panel(j, s, head_at(g->q, g->ldq, p, h, a->hd), head_at(g->k, g->ldk, kp, kvh, a->hd));
     j->k->prob_rows(s, a->scale, kp * PANEL, j->start + p * PANEL, j->lim + p * PANEL,
                     is_masked(&j->reach[p], kp), g->lse + row);
-    scores(j, dp, head_at(g->d_o, g->lddo, p, h, a->hd), head_at(g->v, g->ldv, kp, kvh, a->hd));
+    score_panel(j, dp, head_at(g->d_o, g->lddo, p, h, a->hd), head_at(g->v, g->ldv, kp, kvh, a->hd));
     j->k->ds_rows(dp, s, g->delta + row, a->scale);
 }
 

@@ -10,12 +10,12 @@
 
 enum { BLOCK = 64 }; /* features per item of work: a multiple of 8 */
 
-static int threshold(double p) {
+static int keep_threshold(double p) {
     BUG_ON(!(p >= 0 && p < 1), "p=%g", p);
     return MIN_OF((int)lround(p * 65536), 65535);
 }
 
-double dropout_rate(double p) { return threshold(p) / 65536.0; }
+double dropout_rate(double p) { return keep_threshold(p) / 65536.0; }
 
 static void panel_counters(uint32_t c[3][PANEL], const struct dropout *m, int p) {
     for (int i = 0; i < PANEL; i++) {
@@ -28,7 +28,7 @@ static void panel_counters(uint32_t c[3][PANEL], const struct dropout *m, int p)
 
 void panel_dropout(struct team *t, float *y, int ldy, const float *x, int ldx, int d, int np,
                    const struct dropout *m, bool accumulate) {
-    int below = threshold(m->p), blocks = (d + BLOCK - 1) / BLOCK;
+    int below = keep_threshold(m->p), blocks = (d + BLOCK - 1) / BLOCK;
     float scale = (float)(1 / (1 - dropout_rate(m->p)));
     const struct kernels *k = kernels_get();
     TEAM_PARALLEL(t, 20.0 * d * np) {

@@ -51,7 +51,7 @@ static int cut_terms(const struct term *terms, int nterms, struct piece *out, in
 
 /* Row length of a block in scratch: an odd number of cache lines, so that its rows do not share cache sets.
  */
-static int tight(int n) { return ((n + 15) / 16 | 1) * 16; }
+static int tight_rows(int n) { return ((n + 15) / 16 | 1) * 16; }
 
 /* The weights of rows i0..i0+m-1 of op(W) for one piece as a segment; scratch of ROWS x k floats (padded) may
  * be used. */
@@ -75,7 +75,7 @@ static struct seg ready_piece(const struct piece *pc, int i0, int m, int p0, flo
         weight_expand(t->w, pc->k0, pc->k, i0, m, to, ROWS + 16);
         *used += (size_t)pc->k * (ROWS + 16);
     } else {
-        s.ws = tight(pc->k);
+        s.ws = tight_rows(pc->k);
         weight_expand(t->w, i0, m, pc->k0, pc->k, to, (int)s.ws);
         *used += (size_t)m * (size_t)s.ws;
     }

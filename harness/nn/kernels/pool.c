@@ -10,7 +10,7 @@
 #define NORM_MIN 1e-12
 
 /* Where feature f of a token is in panels. */
-static size_t place(int ld, int token, int f) {
+static size_t feature_offset(int ld, int token, int f) {
     return ((size_t)(token / PANEL) * (size_t)ld + (size_t)f) * PANEL + (size_t)(token % PANEL);
 }
 
@@ -20,7 +20,7 @@ static void mean_row(float *row, const float *x, int ldx, int d, int a, int b) {
         double sum = 0;
         for (int t = a; t < b;) {
             int end = MIN_OF(b, (t / PANEL + 1) * PANEL);
-            const float *v = x + place(ldx, t, f);
+            const float *v = x + feature_offset(ldx, t, f);
             for (int j = 0; j < end - t; j++) sum += (double)v[j];
             t = end;
         }
@@ -30,10 +30,10 @@ static void mean_row(float *row, const float *x, int ldx, int d, int a, int b) {
 
 static void max_row(float *row, int32_t *arg, const float *x, int ldx, int d, int a, int b) {
     for (int f = 0; f < d; f++) {
-        row[f] = x[place(ldx, a, f)];
+        row[f] = x[feature_offset(ldx, a, f)];
         arg[f] = a;
         for (int t = a + 1; t < b; t++) {
-            float v = x[place(ldx, t, f)];
+            float v = x[feature_offset(ldx, t, f)];
             if (!(v > row[f] || isnan(v)) || isnan(row[f])) continue;
             row[f] = v;
             arg[f] = t;
@@ -56,7 +56,7 @@ void pool_forward(struct team *t, enum pooling how, float *rows, int32_t *arg, c
             else if (how == POOL_MAX)
                 max_row(row, arg + (size_t)i * (size_t)d, x, ldx, d, a, b);
             else
-                for (int f = 0; f < d; f++) row[f] = x[place(ldx, how == POOL_FIRST ? a : b - 1, f)];
+                for (int f = 0; f < d; f++) row[f] = x[feature_offset(ldx, how == POOL_FIRST ? a : b - 1, f)];
         }
     }
 }
@@ -66,10 +66,10 @@ static void backward_row(enum pooling how, float *dx, int lddx, const float *dro
                          long lo, long hi, int a, int b) {
     for (int f = (int)lo; f < (int)hi; f++) {
         if (how == POOL_MEAN)
-            for (int t = a; t < b; t++) dx[place(lddx, t, f)] = drow[f] / (float)(b - a);
+            for (int t = a; t < b; t++) dx[feature_offset(lddx, t, f)] = drow[f] / (float)(b - a);
         else {
             int t = how == POOL_MAX ? arg[f] : how == POOL_FIRST ? a : b - 1;
-            dx[place(lddx, t, f)] = drow[f];
+            dx[feature_offset(lddx, t, f)] = drow[f];
         }
     }
 }
@@ -87,7 +87,7 @@ void pool_backward(struct team *t, enum pooling how, float *dx, int lddx, int np
     }
 }
 
-static double dot(const float *a, const float *b, int d) {
+static double dot_product(const float *a, const float *b, int d) {
     double sum = 0;
     for (int f = 0; f < d; f++) sum += (double)a[f] * (double)b[f];
     return sum;
@@ -99,7 +99,7 @@ void rows_normalize(struct team *t, float *rows, float *norm, int d, int n) {
         team_range(n, &lo, &hi);
         for (long i = lo; i < hi; i++) {
             float *x = rows + (size_t)i * (size_t)d;
-            double length = sqrt(dot(x, x, d));
+            double length = sqrt(dot_product(x, x, d));
             if (length < NORM_MIN) length = NORM_MIN;
             norm[i] = (float)length;
             for (int f = 0; f < d; f++) x[f] = (float)((double)x[f] / length);
@@ -115,7 +115,7 @@ void rows_normalize_grad(struct team *t, float *dx, const float *dy, const float
         for (long i = lo; i < hi; i++) {
             size_t o = (size_t)i * (size_t)d;
             /* below the least length the divisor is a constant */
-            double c = norm[i] > (float)NORM_MIN ? dot(y + o, dy + o, d) : 0, r = 1 / (double)norm[i];
+            double c = norm[i] > (float)NORM_MIN ? dot_product(y + o, dy + o, d) : 0, r = 1 / (double)norm[i];
             for (int f = 0; f < d; f++)
                 dx[o + (size_t)f] = (float)(((double)dy[o + (size_t)f] - c * (double)y[o + (size_t)f]) * r);
         }

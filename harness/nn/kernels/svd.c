@@ -37,7 +37,7 @@ static void eigen_top(double *M, int n, int k, double *values, double *Z, double
 }
 
 /* out [n, n] = the lower triangle of W W^T (n = m) or W^T W, in double. */
-static void gram(double *out, const float *W, int m, int n, bool of_rows, double *wide) {
+static void gram_matrix(double *out, const float *W, int m, int n, bool of_rows, double *wide) {
     for (size_t i = 0; i < (size_t)m * (size_t)n; i++) wide[i] = W[i];
     int d = of_rows ? m : n;
     /* row-major upper = column-major lower */
@@ -53,8 +53,8 @@ static bool is_finite(const float *W, size_t n) {
 
 /* U, S, V from the eigenvectors of the rows' Gram matrix: V = U^T W / S; or of the columns': U = W V^T / S.
  */
-static void triplets(const double *values, const double *Z, const double *wide, int m, int n, int r, int k,
-                     bool of_rows, double *other, float *U, float *S, float *V) {
+static void write_triplets(const double *values, const double *Z, const double *wide, int m, int n, int r,
+                           int k, bool of_rows, double *other, float *U, float *S, float *V) {
     int d = of_rows ? m : n;
     for (int t = 0; t < k; t++) {
         const double *z = Z + (size_t)(k - 1 - t) * (size_t)d;
@@ -86,9 +86,9 @@ void svd_top(struct mem *mem, const float *W, int m, int n, int r, float *U, flo
         for (size_t i = 0; i < (size_t)r * (size_t)n; i++) V[i] = finite ? 0 : NAN;
         for (int i = 0; i < r; i++) S[i] = finite ? 0 : NAN;
         if (finite) {
-            gram(G, W, m, n, of_rows, wide);
+            gram_matrix(G, W, m, n, of_rows, wide);
             eigen_top(G, d, k, values, Z, work);
-            triplets(values, Z, wide, m, n, r, k, of_rows, other, U, S, V);
+            write_triplets(values, Z, wide, m, n, r, k, of_rows, other, U, S, V);
         }
     }
     mem_free(mem, MEM_SCRATCH, wide, bytes);

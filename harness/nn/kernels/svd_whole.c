@@ -26,7 +26,7 @@ extern void dgelqf_(const int *m, const int *n, double *a, const int *lda, doubl
 extern void dorglq_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau,
                     double *work, const int *lwork, int *info);
 
-static double *doubles(size_t n) { return xmalloc((n ? n : 1) * sizeof(double)); }
+static double *new_doubles(size_t n) { return xmalloc((n ? n : 1) * sizeof(double)); }
 
 static bool is_finite(const double *v, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -42,7 +42,7 @@ int svd_whole(double *M, int m, int n, double *U, double *S, double *V) {
     dgesdd_("S", &n, &m, M, &n, S, V, &n, U, &k, &best, &ask, iwork, &info, 1);
     BUG_ON(info, "dgesdd: info=%d for [%d, %d]", info, m, n);
     lwork = (int)best;
-    double *work = doubles((size_t)lwork);
+    double *work = new_doubles((size_t)lwork);
     dgesdd_("S", &n, &m, M, &n, S, V, &n, U, &k, work, &lwork, iwork, &info, 1);
     BUG_ON(info < 0, "dgesdd: info=%d for [%d, %d]", info, m, n);
     free(work);
@@ -54,7 +54,7 @@ int svd_whole(double *M, int m, int n, double *U, double *S, double *V) {
  * beginning of B. */
 static int split_left(double *B, int m, int r, double *R) {
     int k = MIN_OF(m, r), info, lwork = 64 * MAX_OF(m, r);
-    double *tau = doubles((size_t)k), *work = doubles((size_t)lwork);
+    double *tau = new_doubles((size_t)k), *work = new_doubles((size_t)lwork);
     dgelqf_(&r, &m, B, &r, tau, work, &lwork, &info);
     BUG_ON(info, "dgelqf: info=%d", info);
     for (int i = 0; i < k; i++)
@@ -73,7 +73,7 @@ static int split_left(double *B, int m, int r, double *R) {
  * beginning of A. */
 static int split_right(double *A, int r, int n, double *R) {
     int k = MIN_OF(r, n), info, lwork = 64 * MAX_OF(r, n);
-    double *tau = doubles((size_t)k), *work = doubles((size_t)lwork);
+    double *tau = new_doubles((size_t)k), *work = new_doubles((size_t)lwork);
     dgeqrf_(&n, &r, A, &n, tau, work, &lwork, &info);
     BUG_ON(info, "dgeqrf: info=%d", info);
     for (int i = 0; i < r; i++)
@@ -86,29 +86,29 @@ static int split_right(double *A, int r, int n, double *R) {
     return k;
 }
 
-static double *widened(const float *v, size_t n) {
-    double *d = doubles(n);
+static double *widened_copy(const float *v, size_t n) {
+    double *d = new_doubles(n);
     for (size_t i = 0; i < n; i++) d[i] = v[i];
     return d;
 }
 
 /* C [m, n] = A [m, k] B [k, n], rows of C n apart. */
-static void multiply(const double *A, int lda, const double *B, int m, int k, int n, double *C) {
+static void multiply_matrices(const double *A, int lda, const double *B, int m, int k, int n, double *C) {
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, A, lda, B, n, 0, C, n);
 }
 
 int svd_of_product(const float *B, const float *A, int m, int n, int r, double *U, double *S, double *V) {
-    double *qb = widened(B, (size_t)m * (size_t)r), *qa = widened(A, (size_t)r * (size_t)n);
+    double *qb = widened_copy(B, (size_t)m * (size_t)r), *qa = widened_copy(A, (size_t)r * (size_t)n);
     int rc = is_finite(qb, (size_t)m * (size_t)r) && is_finite(qa, (size_t)r * (size_t)n) ? 0 : -1;
-    double *rb = doubles((size_t)r * (size_t)r), *ra = doubles((size_t)r * (size_t)r);
+    double *rb = new_doubles((size_t)r * (size_t)r), *ra = new_doubles((size_t)r * (size_t)r);
     if (!rc) {
         int kb = split_left(qb, m, r, rb), ka = split_right(qa, r, n, ra), k = MIN_OF(kb, ka);
-        double *core = doubles((size_t)kb * (size_t)ka), *u = doubles((size_t)kb * (size_t)k),
-               *v = doubles((size_t)k * (size_t)ka);
-        multiply(rb, r, ra, kb, r, ka, core);
+        double *core = new_doubles((size_t)kb * (size_t)ka), *u = new_doubles((size_t)kb * (size_t)k),
+               *v = new_doubles((size_t)k * (size_t)ka);
+        multiply_matrices(rb, r, ra, kb, r, ka, core);
         rc = svd_whole(core, kb, ka, u, S, v);
-        if (!rc) multiply(qb, kb, u, m, kb, k, U);
-        if (!rc) multiply(v, ka, qa, k, ka, n, V);
+        if (!rc) multiply_matrices(qb, kb, u, m, kb, k, U);
+        if (!rc) multiply_matrices(v, ka, qa, k, ka, n, V);
         free(core);
         free(u);
         free(v);
@@ -121,8 +121,8 @@ int svd_of_product(const float *B, const float *A, int m, int n, int r, double *
 }
 
 double svd_projected(const double *U, int ldu, const double *V, int k, const float *W, int m, int n) {
-    double *wide = widened(W, (size_t)m * (size_t)n), *t = doubles((size_t)k * (size_t)n),
-           *p = doubles((size_t)k * (size_t)k);
+    double *wide = widened_copy(W, (size_t)m * (size_t)n), *t = new_doubles((size_t)k * (size_t)n),
+           *p = new_doubles((size_t)k * (size_t)k);
     double sum = 0;
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, k, n, m, 1, U, ldu, wide, n, 0, t, n);
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, k, k, n, 1, t, n, V, n, 0, p, k);

@@ -101,7 +101,7 @@ static void add_char(struct strbuf *out, int32_t c) {
     strbuf_add(out, bytes, (size_t)utf8proc_encode_char(c, bytes));
 }
 
-static void clean(const char *s, size_t n, struct strbuf *out) {
+static void clean_text(const char *s, size_t n, struct strbuf *out) {
     int len;
     for (size_t i = 0; i < n; i += (size_t)len) {
         int32_t c = uniclass_next(s + i, n - i, &len);
@@ -168,7 +168,7 @@ void berttext_lower(const char *s, size_t n, struct strbuf *out) {
 
 void berttext_normalize(const struct berttext *b, const char *s, size_t n, struct strbuf *out) {
     void (*const steps[])(const char *, size_t, struct strbuf *) = {
-        b->clean ? clean : NULL, b->cjk ? space_ideographs : NULL, b->strip ? strip_marks : NULL,
+        b->clean ? clean_text : NULL, b->cjk ? space_ideographs : NULL, b->strip ? strip_marks : NULL,
         b->lower ? berttext_lower : NULL};
     struct strbuf now = {0}, next = {0};
     strbuf_add(&now, s, n);

@@ -180,7 +180,7 @@ void bpe_free(struct bpe *b) {
     free(b);
 }
 
-static int find(const struct bpe *b, const char *s, size_t n, uint32_t hash) {
+static int find_pair(const struct bpe *b, const char *s, size_t n, uint32_t hash) {
     uint32_t i = hash & (b->n_slots - 1);
     for (; b->slots[i].index >= 0; i = (i + 1) & (b->n_slots - 1)) {
         if (b->slots[i].hash != hash) continue;
@@ -190,7 +190,7 @@ static int find(const struct bpe *b, const char *s, size_t n, uint32_t hash) {
     return -1;
 }
 
-int bpe_id(const struct bpe *b, const char *s, size_t n) { return find(b, s, n, hash_bytes(s, n)); }
+int bpe_id(const struct bpe *b, const char *s, size_t n) { return find_pair(b, s, n, hash_bytes(s, n)); }
 
 int bpe_model_id(const struct bpe *b, const char *s, size_t n) {
     int id = bpe_id(b, s, n);
@@ -223,7 +223,7 @@ enum bpe_added bpe_add_token(struct bpe *b, const char *s, size_t n, int id, boo
     BUG_ON(id < 0 || id >= BPE_MAX_ID, "id=%d", id);
     BUG_ON(b->texts.len + n >= UINT32_MAX, "texts=%zu n=%zu", b->texts.len, n);
     uint32_t hash = hash_bytes(s, n);
-    if (find(b, s, n, hash) >= 0) return BPE_SAME_TEXT;
+    if (find_pair(b, s, n, hash) >= 0) return BPE_SAME_TEXT;
     make_room(b, id);
     if (b->tokens[id].off != UINT32_MAX) return BPE_SAME_ID;
     b->tokens[id] = (struct token){(uint32_t)b->texts.len, (uint32_t)n};

@@ -93,7 +93,7 @@ static size_t run_end(const char *s, size_t i, size_t n, enum uniclass cls) {
 static void run_step(struct pretok *p, int step, const char *s, size_t n);
 
 /* Length of 's 't 're 've 'm 'll 'd at s, or 0. */
-static size_t contraction(const char *s, size_t n) {
+static size_t split_contraction(const char *s, size_t n) {
     if (n < 2 || *s != '\'') return 0;
     if (s[1] == 's' || s[1] == 't' || s[1] == 'm' || s[1] == 'd') return 2;
     if (n < 3) return 0;
@@ -114,7 +114,7 @@ static void cut_gpt2(struct pretok *p, int step, const char *s, size_t n) {
     for (size_t i = 0, end; i < n && !p->stopped; i = end) {
         size_t word = i; /* where the run begins: after one optional space */
         int len;
-        size_t c = contraction(s + i, n - i);
+        size_t c = split_contraction(s + i, n - i);
         if (c > 0) {
             end = i + c;
         } else {

@@ -38,7 +38,7 @@ struct split {
 
 /* ---- vetting ------------------------------------------------------------------------------------------- */
 
-static int refuse(struct err *e, const char *what, const char *pattern) {
+static int refuse_pattern(struct err *e, const char *what, const char *pattern) {
     return err_set(e, ERR_USER,
                    "the Split pattern uses %s, which is not implemented (pattern: %.200s); "
                    "use a model with another tokenizer",
@@ -66,7 +66,7 @@ static size_t vet_escape(const char *p, const char *end, const char *pattern, st
         const char *close = p + 2 < end && p[2] == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
         const char *name = p + 3;
         if (!close || close - name > 32) {
-            refuse(e, "a \\p without {...}", pattern);
+            refuse_pattern(e, "a \\p without {...}", pattern);
             return 0;
         }
         bool negated = name < close && *name == '^';
@@ -76,7 +76,7 @@ static size_t vet_escape(const char *p, const char *end, const char *pattern, st
                       (len == 8 && !memcmp(name, "Katakana", 8)) || (len == 6 && !memcmp(name, "Hangul", 6));
         if (!script && !is_general_category(name, len)) {
             snprintf(what, sizeof what, "the property \\p{%.*s}", (int)MIN_OF(len, 32), name);
-            refuse(e, what, pattern);
+            refuse_pattern(e, what, pattern);
             return 0;
         }
         /* PCRE2 would read a bare script name as Script_Extensions */
@@ -87,7 +87,7 @@ static size_t vet_escape(const char *p, const char *end, const char *pattern, st
         (c > 32 && c < 127 && !(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'z')) || c == ' ';
     if (!plain && (c == 0 || !strchr("sSdDrntfAzZ", c))) {
         snprintf(what, sizeof what, c > 32 && c < 127 ? "the escape \\%c" : "an unknown escape", c);
-        refuse(e, what, pattern);
+        refuse_pattern(e, what, pattern);
         return 0;
     }
     strbuf_add(out, p, n);
@@ -101,12 +101,12 @@ static size_t vet_class(const char *p, const char *end, const char *pattern, str
     strbuf_addc(out, '[');
     if (s < end && *s == '^') strbuf_addc(out, *s++);
     if (s < end && *s == ']') {
-        refuse(e, "an unescaped ] at the start of a class", pattern);
+        refuse_pattern(e, "an unescaped ] at the start of a class", pattern);
         return 0;
     }
     while (s < end && *s != ']') {
         if (*s == '[' || (*s == '&' && s + 1 < end && s[1] == '&')) {
-            refuse(e, *s == '[' ? "a class inside a class" : "a class intersection (&&)", pattern);
+            refuse_pattern(e, *s == '[' ? "a class inside a class" : "a class intersection (&&)", pattern);
             return 0;
         }
         size_t n = 1;
@@ -119,7 +119,7 @@ static size_t vet_class(const char *p, const char *end, const char *pattern, str
         s += n;
     }
     if (s == end) {
-        refuse(e, "a class without its ]", pattern);
+        refuse_pattern(e, "a class without its ]", pattern);
         return 0;
     }
     strbuf_addc(out, ']');
@@ -151,12 +151,13 @@ static int pattern_vet(const char *pattern, size_t n, struct strbuf *out, struct
             len = vet_class(p, end, pattern, out, e);
         } else {
             if (*p == '(' && !vet_group(p, end, p == pattern))
-                return refuse(e, "a group of another kind than (?: (?= (?! (?<= (?<! (?> (?i:", pattern);
-            if (*p == '(' && ++depth > 50) return refuse(e, "more than 50 groups", pattern);
+                return refuse_pattern(e,
+                                      "a group of another kind than (?: (?= (?! (?<= (?<! (?> (?i:", pattern);
+            if (*p == '(' && ++depth > 50) return refuse_pattern(e, "more than 50 groups", pattern);
             if (*p == '}' && p + 1 < end && (p[1] == '+' || p[1] == '?'))
-                return refuse(e, "a repeat {m,n} followed by + or ?", pattern);
+                return refuse_pattern(e, "a repeat {m,n} followed by + or ?", pattern);
             if (*p == '{' && p + 1 < end && p[1] == ',')
-                return refuse(e, "a repeat without a lower bound, {,n}", pattern);
+                return refuse_pattern(e, "a repeat without a lower bound, {,n}", pattern);
             strbuf_addc(out, *p);
         }
         if (len == 0) return e ? e->code : ERR_USER;

@@ -83,9 +83,9 @@ void tokenizer_add_added(struct tokenizer *t, const struct added *a) {
     t->added[t->n_added++].text = text;
 }
 
-static bool normalizes(const struct tokenizer *t) { return t->nfc || t->bert; }
+static bool normalizes_text(const struct tokenizer *t) { return t->nfc || t->bert; }
 
-static void normalize(const struct tokenizer *t, const char *s, size_t n, struct strbuf *out) {
+static void normalize_text(const struct tokenizer *t, const char *s, size_t n, struct strbuf *out) {
     if (t->bert)
         berttext_normalize(&t->normal_bert, s, n, out);
     else
@@ -100,9 +100,9 @@ int tokenizer_seal(struct tokenizer *t, bool ignore_merges) {
         const struct added *a = &t->added[i];
         t->added_of[a->id] = i;
         if (a->n == 0 || utf8_valid_prefix(a->text, a->n) != a->n) continue;
-        if (a->normalized && normalizes(t)) {
+        if (a->normalized && normalizes_text(t)) {
             struct strbuf text = {0};
-            normalize(t, a->text, a->n, &text);
+            normalize_text(t, a->text, a->n, &text);
             if (text.len) trie_add(&t->normal, text.s, text.len, i, a->special);
             strbuf_release(&text);
         } else {
@@ -196,9 +196,9 @@ static void encode_plain(struct encoding *enc, const char *s, size_t n) {
 
 static void encode_segment(struct encoding *enc, const char *s, size_t n) {
     struct tokenizer *t = enc->t;
-    if (normalizes(t)) {
+    if (normalizes_text(t)) {
         strbuf_reset(&t->composed);
-        normalize(t, s, n, &t->composed);
+        normalize_text(t, s, n, &t->composed);
         s = t->composed.s, n = t->composed.len;
     }
     cut_added(enc, &t->normal, s, n, encode_plain);

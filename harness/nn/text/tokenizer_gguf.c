@@ -96,7 +96,7 @@ static int add_merges(struct tokenizer *t, const struct tokenizer_gguf *g, struc
     return 0;
 }
 
-static int check(const struct tokenizer_gguf *g, const char *pre, struct err *e) {
+static int check_arrays(const struct tokenizer_gguf *g, const char *pre, struct err *e) {
     if (!gguf_pre_find(pre))
         return err_set(
             e, ERR_USER,
@@ -121,7 +121,7 @@ int tokenizer_open_gguf(struct tokenizer **ret, const struct tokenizer_gguf *g, 
                         struct err *e) {
     const char *name = g->pre ? g->pre : "default";
     *ret = NULL;
-    int rc = check(g, name, e);
+    int rc = check_arrays(g, name, e);
     if (rc) {
         err_wrap(e, "%s", where);
         return rc;

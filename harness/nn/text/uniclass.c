@@ -173,7 +173,7 @@ static const struct range *find_late(int32_t c) {
     return lo < ARRAY_LEN(late) && c >= late[lo].first ? &late[lo] : NULL;
 }
 
-static int category(int32_t c) {
+static int category_of(int32_t c) {
     int cat = utf8proc_category(c);
     if (cat != UTF8PROC_CATEGORY_CN && c != 0x1171E) return cat;
     const struct range *r = find_late(c);
@@ -203,16 +203,16 @@ static enum uniclass class_of_category(int cat) {
 
 enum uniclass uniclass_of(int32_t c) {
     if ((c >= 9 && c <= 13) || c == 0x85) return UNI_SPACE;
-    return class_of_category(category(c));
+    return class_of_category(category_of(c));
 }
 
 bool uniclass_is_numeric(int32_t c) {
     if ((c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6)) return true; /* Unicode 17 */
-    return class_of_category(category(c)) == UNI_NUMBER;
+    return class_of_category(category_of(c)) == UNI_NUMBER;
 }
 
 bool uniclass_is_word(int32_t c) {
-    switch (category(c)) {
+    switch (category_of(c)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
