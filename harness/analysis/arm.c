@@ -1,5 +1,4 @@
-/* arm.c - see arm.h. Keys become conditions on the table `param`; values are bound, never put into the
- * SQL. */
+/* arm.c - see arm.h. */
 #include "harness/analysis/arm.h"
 
 #include <math.h>
@@ -7,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/prefer.h"
 #include "harness/core/task.h"
 #include "harness/base/util.h"
 #include "harness/config/yaml.h"
@@ -14,22 +14,13 @@
 /* ---- values -------------------------------------------------------------------------------------------- */
 
 static const struct {
-    const char *name, *sql;
+    const char *name;
     int sign; /* 0: the sweep's goal */
     bool exact;
 } values[] = {
-    {"metric", "COALESCE(u.test_metric, c.metric)", 0, false},
-    {"eval", "c.metric", 0, false},
-    {"half",
-     "(SELECT value FROM metric WHERE run = u.run_id AND key = c.metric_name AND 2 * step <= u.steps ORDER "
-     "BY step DESC LIMIT 1)",
-     0, false},
-    {"train_loss", "u.train_loss", -1, false},
-    {"peak_bytes", "u.peak_bytes", -1, true},
-    {"act_bytes", "u.act_bytes", -1, true},
-    {"checkpoint_bytes", "u.checkpoint_bytes", -1, true},
-    {"trainable", "u.trainable", -1, true},
-    {"train_s", "u.train_s", -1, false},
+    {"metric", 0, false},           {"eval", 0, false},       {"half", 0, false},
+    {"train_loss", -1, false},      {"peak_bytes", -1, true}, {"act_bytes", -1, true},
+    {"checkpoint_bytes", -1, true}, {"trainable", -1, true},  {"train_s", -1, false},
 };
 
 static size_t value_index(const char *name) {
@@ -64,14 +55,36 @@ int arm_value_sign(const char *value, const char *goal) {
     return strcmp(goal, "maximize") ? -1 : 1;
 }
 
-static const char *value_sql(const char *value) {
-    size_t i = value_index(value);
-    return i < ARRAY_LEN(values)
-               ? values[i].sql
-               : "(SELECT value FROM metric WHERE run = u.run_id AND key = ?2 ORDER BY step DESC LIMIT 1)";
+static double count_or_nan(int64_t v) { return v < 0 ? NAN : (double)v; }
+
+/* The metric at the last evaluation by half of the steps. */
+static int value_at_half(const struct record_sweep *s, const struct record_cell *c, struct db *db, double *v,
+                         struct err *e) {
+    struct record_curve curve;
+    int rc = record_curve_read(&curve, db, c->run, s->metric, e);
+    *v = NAN;
+    for (int i = 0; i < curve.n; i++)
+        if (2 * curve.step[i] <= (double)c->steps) *v = curve.value[i];
+    record_curve_release(&curve);
+    return rc;
 }
 
-/* ---- the query ----------------------------------------------------------------------------------------- */
+static int value_of(const struct record_sweep *s, const struct record_cell *c, const char *name,
+                    struct db *db, double *v, struct err *e) {
+    if (!strcmp(name, "half")) return value_at_half(s, c, db, v, e);
+    if (value_index(name) == ARRAY_LEN(values)) return record_last_value(v, db, c->run, name, e);
+    *v = !strcmp(name, "metric")             ? (isnan(c->test) ? c->metric : c->test)
+         : !strcmp(name, "train_loss")       ? c->train_loss
+         : !strcmp(name, "peak_bytes")       ? count_or_nan(c->peak_bytes)
+         : !strcmp(name, "act_bytes")        ? count_or_nan(c->act_bytes)
+         : !strcmp(name, "checkpoint_bytes") ? count_or_nan(c->checkpoint_bytes)
+         : !strcmp(name, "trainable")        ? count_or_nan(c->trainable)
+         : !strcmp(name, "train_s")          ? c->train_s
+                                             : c->metric;
+    return 0;
+}
+
+/* ---- the points of an arm ------------------------------------------------------------------------------ */
 
 int arm_check(const struct ynode *where, struct err *e) {
     if (!where || where->kind != YNODE_MAP || !where->n)
@@ -84,114 +97,78 @@ int arm_check(const struct ynode *where, struct err *e) {
     return 0;
 }
 
-static void add_condition(struct strbuf *sql, const struct ynode *where, int i) {
-    json_t *v = ynode_json(where->items[i]);
-    if (!strcmp(where->keys[i]->text, "target_modules"))
-        strbuf_addf(sql, " AND u.target_modules = ?%d", 4 + 2 * i);
-    else
-        strbuf_addf(
-            sql,
-            " AND EXISTS (SELECT 1 FROM param p WHERE p.point = u.point_id AND p.key = ?%d AND p.%s = ?%d)",
-            3 + 2 * i, json_is_string(v) ? "txt" : "num", 4 + 2 * i);
+static bool fits_key(const struct record_point *p, const char *key, const struct ynode *want) {
+    json_t *v = ynode_json(want);
+    const json_t *have = json_object_get(p->flat, key);
+    bool fits;
+    if (!strcmp(key, "target_modules"))
+        fits = p->target_modules && !strcmp(p->target_modules, want->text);
+    else if (json_is_number(v) || json_is_boolean(v)) {
+        double number = json_is_number(v) ? json_number_value(v) : json_is_true(v);
+        fits = record_point_number(p, key) == number;
+    } else
+        fits = json_is_string(have) && !strcmp(json_string_value(have), want->text);
     json_decref(v);
+    return fits;
 }
 
-static void bind_keys(struct db_query *q, const struct ynode *where, int i) {
-    json_t *v = ynode_json(where->items[i]);
-    if (strcmp(where->keys[i]->text, "target_modules") != 0)
-        db_query_bind_text(q, 3 + 2 * i, where->keys[i]->text);
-    if (json_is_number(v) && strcmp(where->keys[i]->text, "target_modules") != 0)
-        db_query_bind_num(q, 4 + 2 * i, json_number_value(v));
-    else if (json_is_boolean(v))
-        db_query_bind_num(q, 4 + 2 * i, json_is_true(v));
-    else
-        db_query_bind_text(q, 4 + 2 * i, where->items[i]->text);
-    json_decref(v);
+static bool fits_where(const struct record_point *p, const struct ynode *where) {
+    for (int i = 0; i < where->n; i++)
+        if (!fits_key(p, where->keys[i]->text, where->items[i])) return false;
+    return true;
 }
 
-static int open_query(struct db *db, const char *sweep, const struct ynode *where, const char *value,
-                      struct db_query **q, struct err *e) {
-    struct strbuf sql = {0};
-    strbuf_addf(&sql,
-                "SELECT u.point_id, u.seed, u.state = 'complete', c.metric, %s, u.lr, c.goal, v.build, "
-                "v.cpu, substr(r.ended, 1, 10)"
-                " FROM sweep_runs c JOIN runs u USING (run_id) JOIN run r ON r.id = u.run_id LEFT JOIN env v "
-                "ON v.id = r.env"
-                " WHERE c.sweep = ?1 AND u.state IN ('complete', 'nan')",
-                value_sql(value));
-    for (int i = 0; i < where->n; i++) add_condition(&sql, where, i);
-    strbuf_adds(&sql, " ORDER BY u.point_id, u.seed");
-    int rc = db_query(db, q, sql.s, e);
-    strbuf_release(&sql);
-    if (rc) return rc;
-    db_query_bind_text(*q, 1, sweep);
-    if (value_index(value) == ARRAY_LEN(values)) db_query_bind_text(*q, 2, value);
-    for (int i = 0; i < where->n; i++) bind_keys(*q, where, i);
-    return 0;
-}
+/* ---- the arm ------------------------------------------------------------------------------------------- */
 
-/* ---- the best point ------------------------------------------------------------------------------------ */
-
-struct point {
-    struct arm arm;
-    int64_t id;
-    double chosen_by; /* sum of the metric, turned so that less is better */
-};
-
-/* Is p to be preferred to best? */
-static bool beats_arm(const struct point *p, const struct point *best) {
-    if (!best->arm.n) return true;
-    if (p->arm.diverged != best->arm.diverged) return best->arm.diverged;
-    if (p->arm.n != best->arm.n) return p->arm.n > best->arm.n;
-    return p->chosen_by / p->arm.n < best->chosen_by / best->arm.n;
-}
-
-static void end_point(struct point *p, struct arm *best, struct point *best_point) {
-    if (!p->arm.n && !p->arm.diverged) return;
-    int points = best->points + 1;
-    if (points == 1 || beats_arm(p, best_point)) {
-        *best_point = *p;
-        *best = p->arm;
+/* Of the points that fit and have runs, the best. */
+static int choose_point(struct arm *a, const struct record_sweep *s, const struct ynode *where) {
+    int *fit = xcalloc((size_t)s->npoint + 1, sizeof *fit), n = 0;
+    for (int i = 0; i < s->npoint; i++) {
+        struct candidate c = prefer_point(s, i);
+        if ((c.n || c.diverged) && fits_where(&s->point[i], where)) fit[n++] = i;
     }
-    best->points = points;
-    memset(p, 0, sizeof *p);
+    int best = prefer_best(s, fit, n);
+    a->points = n;
+    free(fit);
+    return best;
 }
 
-static void add_run(struct point *p, const struct db_query *q, int sign) {
-    struct arm *a = &p->arm;
-    const char *texts[] = {db_query_text(q, 7), db_query_text(q, 8), db_query_text(q, 9)};
-    if (!db_query_int(q, 2) || !isfinite(db_query_num(q, 4))) a->diverged = true;
-    if (a->n >= ARM_MAX_SEEDS || !isfinite(db_query_num(q, 4))) return;
-    a->seed[a->n] = db_query_int(q, 1);
-    a->value[a->n++] = db_query_num(q, 4);
-    a->lr = db_query_num(q, 5);
-    p->chosen_by += sign * db_query_num(q, 3);
-    snprintf(a->build, sizeof a->build, "%s", texts[0] ? texts[0] : "");
-    snprintf(a->cpu, sizeof a->cpu, "%s", texts[1] ? texts[1] : "");
-    snprintf(a->date, sizeof a->date, "%s", texts[2] ? texts[2] : "");
+static int fill_arm(struct arm *a, const struct record_sweep *s, int point, const char *value, struct db *db,
+                    struct err *e) {
+    const struct record_point *p = &s->point[point];
+    a->lr = p->lr;
+    a->diverged = prefer_point(s, point).diverged;
+    for (int i = p->first; i < p->first + p->ncell; i++) {
+        const struct record_cell *c = &s->cell[i];
+        double v;
+        if (c->state != CELL_COMPLETE) continue;
+        int rc = value_of(s, c, value, db, &v, e);
+        if (rc) return rc;
+        if (!isfinite(v)) a->diverged = true;
+        if (!isfinite(v) || a->n >= ARM_MAX_SEEDS) continue;
+        a->seed[a->n] = c->seed;
+        a->value[a->n++] = v;
+        snprintf(a->build, sizeof a->build, "%s", c->build ? c->build : "");
+        snprintf(a->cpu, sizeof a->cpu, "%s", c->cpu ? c->cpu : "");
+        snprintf(a->date, sizeof a->date, "%s", c->ended ? c->ended : "");
+    }
+    return 0;
 }
 
 int arm_read(struct arm *a, struct db *db, const char *sweep, const struct ynode *where, const char *value,
              char goal[16], struct err *e) {
-    struct db_query *q;
-    struct point now = {0}, best = {0};
-    char found[16] = "";
-    int rc;
+    struct record_sweep s;
     *a = (struct arm){.lr = NAN};
     if (goal) *goal = 0;
-    rc = arm_check(where, e);
-    if (!rc) rc = open_query(db, sweep, where, value, &q, e);
+    int rc = arm_check(where, e);
+    int64_t id = rc ? 0 : db_sweep_find(db, sweep, e);
+    if (rc || id <= 0) return rc ? rc : (int)id;
+    rc = record_sweep_read_id(&s, db, id, NULL, e);
     if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1) {
-        int64_t id = db_query_int(q, 0);
-        if (now.id && id != now.id) end_point(&now, a, &best);
-        now.id = id;
-        snprintf(found, sizeof found, "%s", db_query_text(q, 6));
-        add_run(&now, q, strcmp(found, "maximize") ? 1 : -1);
-    }
-    end_point(&now, a, &best);
-    db_query_close(q);
-    if (goal) memcpy(goal, found, sizeof found);
+    if (goal) snprintf(goal, 16, "%s", s.goal);
+    int point = choose_point(a, &s, where);
+    if (point >= 0) rc = fill_arm(a, &s, point, value, db, e);
+    record_sweep_release(&s);
     return rc;
 }
 

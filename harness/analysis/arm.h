@@ -2,9 +2,8 @@
  * best learning rate.
  *
  * An arm is a map of configuration keys: {method: lora, r: 8, target_modules: "q_proj,v_proj"}. Of the points
- * that fit, the one with the best mean of the sweep's metric at the last evaluation counts, among those with
- * the most finished seeds; points of which a seed diverged only when all did. What is reported is the test
- * score where the sweep has one: it chose nothing. */
+ * that fit, the best by the rule of prefer.h counts. What is reported is the test score where the sweep has
+ * one: it chose nothing. */
 #ifndef BENCH_ARM_H
 #define BENCH_ARM_H
 

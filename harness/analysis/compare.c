@@ -34,13 +34,15 @@ static void point_reduce(struct compare *c, struct compare_point *g) {
     free(v);
 }
 
-/* Is point a to be chosen before b (-1: none)? */
+struct candidate compare_candidate(const struct compare *c, int point) {
+    const struct compare_point *g = &c->point[point];
+    return (struct candidate){g->eval.n, g->eval.mean, g->diverged};
+}
+
+/* Is point a, which has a number, to be chosen before b (-1: none)? */
 static bool point_preferred(const struct compare *c, int a, int b) {
-    if (!c->point[a].eval.n) return false;
-    if (b < 0) return true;
-    const struct compare_point *x = &c->point[a], *y = &c->point[b];
-    if (x->diverged != y->diverged) return y->diverged;
-    return prefer_value(c->maximize, x->eval.mean, y->eval.mean);
+    struct candidate x = compare_candidate(c, a), y = b < 0 ? (struct candidate){0} : compare_candidate(c, b);
+    return x.n && prefer_candidate(c->maximize, &x, &y);
 }
 
 /* Test data count only when every arm's choice was scored on them. */
@@ -58,38 +60,14 @@ static void split_choose(struct compare *c) {
 
 /* ---- scores per row ------------------------------------------------------------------------------------ */
 
-struct row_scores { /* of one run, by row */
-    int64_t *item;
-    double *value;
-    int n, item_cap, value_cap;
-};
-
-static int rows_read(struct db *db, int64_t run, const char *key, struct row_scores *s, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(db, &q, "SELECT item, value FROM item WHERE run = ?1 AND key = ?2 ORDER BY item", e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, run);
-    db_query_bind_text(q, 2, key);
-    while ((rc = db_query_next(q, e)) == 1) {
-        GROW(s->item, s->n, s->item_cap);
-        GROW(s->value, s->n, s->value_cap);
-        s->item[s->n] = db_query_int(q, 0);
-        s->value[s->n++] = db_query_num(q, 1);
-    }
-    db_query_close(q);
-    return rc;
-}
-
-static void rows_release(struct row_scores *s) { free(s->item), free(s->value); }
-
 /* Mean over some of a point's runs, of the rows that all of them scored. use[i]: run first + i
  * counts. */
-static int rows_mean(const struct compare_point *g, const struct row_scores *run, const bool *use,
+static int rows_mean(const struct compare_point *g, const struct record_rows *run, const bool *use,
                      int64_t **item, double **value) {
     int n = -1, m = 0;
     *item = NULL, *value = NULL;
     for (int i = 0; i < g->nrun; i++) {
-        const struct row_scores *s = &run[g->first + i];
+        const struct record_rows *s = &run[g->first + i];
         if (!use[i]) continue;
         m++;
         if (n < 0) { /* the first */
@@ -115,7 +93,7 @@ static int rows_mean(const struct compare_point *g, const struct row_scores *run
 
 /* b - a of each row that both scored with finite values; n of them. Caller frees. */
 static double *rows_difference(const struct compare *c, const struct compare_pair *p,
-                               const struct row_scores *run, const bool *use_a, const bool *use_b, int *n) {
+                               const struct record_rows *run, const bool *use_a, const bool *use_b, int *n) {
     const struct compare_point *a = &c->point[c->arm[p->a].point], *b = &c->point[c->arm[p->b].point];
     int64_t *ia, *ib;
     double *va, *vb;
@@ -160,7 +138,7 @@ static bool seeds_pair(const struct compare *c, const struct compare_point *a, c
     return false;
 }
 
-static void pair_measure(const struct compare *c, struct compare_pair *p, const struct row_scores *run,
+static void pair_measure(const struct compare *c, struct compare_pair *p, const struct record_rows *run,
                          int draws) {
     const struct compare_point *a = &c->point[c->arm[p->a].point], *b = &c->point[c->arm[p->b].point];
     int most = MAX_OF(a->nrun, b->nrun) + 1, na, nb, n;
@@ -179,7 +157,7 @@ static void pair_measure(const struct compare *c, struct compare_pair *p, const 
 }
 
 /* Scores per row of the chosen points' runs, indexed as c->run. */
-static int arms_rows(struct compare *c, struct db *db, struct row_scores *rows, struct err *e) {
+static int arms_rows(struct compare *c, struct db *db, struct record_rows *rows, struct err *e) {
     for (int i = 0; i < c->narm; i++) {
         struct compare_arm *a = &c->arm[i];
         if (a->point < 0) continue;
@@ -187,7 +165,7 @@ static int arms_rows(struct compare *c, struct db *db, struct row_scores *rows, 
         a->rows = -1;
         for (int k = g->first; k < g->first + g->nrun; k++) {
             if (!counts_rows(c, &c->run[k])) continue;
-            int rc = rows_read(db, c->run[k].id, c->reported, &rows[k], e);
+            int rc = record_rows_read(&rows[k], db, c->run[k].id, c->reported, e);
             if (rc) return rc;
             a->rows = a->rows < 0 ? rows[k].n : MIN_OF(a->rows, rows[k].n);
         }
@@ -269,13 +247,13 @@ static void pairs_correct(struct compare *c) {
 }
 
 static int pairs_measure(struct compare *c, struct db *db, struct err *e) {
-    struct row_scores *rows = xcalloc((size_t)c->nrun + 1, sizeof *rows);
+    struct record_rows *rows = xcalloc((size_t)c->nrun + 1, sizeof *rows);
     int rc = arms_rows(c, db, rows, e);
     double work = 0;
     for (int i = 0; i < c->npair; i++) work += (double)c->arm[c->pair[i].a].rows;
     int draws = (int)fmax(DRAWS_LEAST, fmin(DRAWS, DRAWS_WORK / fmax(work, 1)));
     for (int i = 0; i < c->npair && !rc; i++) pair_measure(c, &c->pair[i], rows, draws);
-    for (int i = 0; i < c->nrun; i++) rows_release(&rows[i]);
+    for (int i = 0; i < c->nrun; i++) record_rows_release(&rows[i]);
     free(rows);
     if (!rc) pairs_correct(c);
     return rc;
@@ -301,9 +279,8 @@ static void arms_collect(struct compare *c) {
     }
 }
 
-static const struct compare *sorting; /* qsort takes no argument; one thread */
-
-static int arm_compare(const void *va, const void *vb) {
+static int arm_compare(const void *va, const void *vb, void *arg) {
+    const struct compare *sorting = arg;
     const struct compare_arm *a = va, *b = vb;
     const struct compare_point *x = &sorting->point[a->any], *y = &sorting->point[b->any];
     int o = strcmp(x->setting, y->setting);
@@ -347,8 +324,7 @@ int compare_arms(struct compare *c, struct db *db, struct err *e) {
                        "sweep '%.100s' has no finished run with %s to compare (bench status)", c->sweep,
                        c->metric);
     arms_collect(c);
-    sorting = c;
-    qsort(c->arm, (size_t)c->narm, sizeof *c->arm, arm_compare);
+    qsort_r(c->arm, (size_t)c->narm, sizeof *c->arm, arm_compare, c);
     noise_measure(c);
     pairs_collect(c);
     int rc = pairs_measure(c, db, e);

@@ -16,6 +16,7 @@
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
 
+#include "harness/analysis/prefer.h"
 #include "harness/record/db.h"
 #include "harness/base/stats.h"
 #include "harness/table/table.h"
@@ -125,5 +126,7 @@ int compare_cells(struct compare *c, struct db *db, const struct compare_job *jo
 /* Arms, their choice, differences and ranks. */
 int compare_arms(struct compare *c, struct db *db, struct err *e);
 void compare_fronts(struct compare *c);
+/* A point as a candidate for the best (prefer.h): by the evaluation split. */
+struct candidate compare_candidate(const struct compare *c, int point);
 
 #endif

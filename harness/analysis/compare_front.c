@@ -51,9 +51,8 @@ static void dominators_find(struct compare *c, struct compare_front *f) {
     }
 }
 
-static const struct compare *sorting; /* qsort takes no argument; one thread */
-
-static int front_compare(const void *va, const void *vb) {
+static int front_compare(const void *va, const void *vb, void *arg) {
+    const struct compare *sorting = arg;
     const struct compare_front *a = va, *b = vb;
     int o = strcmp(sorting->point[a->point].setting, sorting->point[b->point].setting);
     if (o) return o;
@@ -73,14 +72,11 @@ void compare_fronts(struct compare *c) {
             c->front[c->nfront++] = (struct compare_front){.point = i};
             continue;
         }
-        const struct compare_point *old = &c->point[c->front[k].point];
-        bool better = old->diverged != g->diverged ? old->diverged
-                                                   : prefer_value(c->maximize, g->eval.mean, old->eval.mean);
-        if (better) c->front[k].point = i;
+        struct candidate old = compare_candidate(c, c->front[k].point), now = compare_candidate(c, i);
+        if (prefer_candidate(c->maximize, &now, &old)) c->front[k].point = i;
     }
     if (!c->nfront) return;
-    sorting = c;
-    qsort(c->front, (size_t)c->nfront, sizeof *c->front, front_compare);
+    qsort_r(c->front, (size_t)c->nfront, sizeof *c->front, front_compare, c);
     c->timings_alone = false;
     for (int i = 0; i < c->nfront; i++) c->timings_alone |= !c->point[c->front[i].point].concurrent;
     for (int i = 0; i < c->nfront; i++)

@@ -5,170 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/config/cfg.h"
+#include "harness/analysis/prefer.h"
 #include "harness/base/util.h"
 
-struct cell {
-    uint64_t seed;
-    bool complete, diverged;
-    double metric; /* NaN: none */
-};
-
-struct point {
-    int64_t id, r, trainable;
-    char *method, *target_modules;
-    double alpha, lr;
-    char *rest; /* its configuration without the learning rate, as text */
-    struct cell *cell;
-    int ncell, cap;
-};
-
-struct pair {
-    int of, control; /* indices into points */
-    char *kind;
-};
-
 struct load {
-    struct db *db;
-    struct point *point;
-    int npoint, point_cap;
-    struct pair *pair;
-    int npair, pair_cap;
-    bool maximize;
+    struct record_sweep r;
+    struct record_pair *pair;
+    int npair;
 };
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+static const struct record_point *point_at(const struct load *l, int i) { return &l->r.point[i]; }
 
 static char *copy_text(const char *s) { return s ? xstrdup(s) : NULL; }
 
-static int64_t int_or(const struct db_query *q, int col, int64_t none) {
-    return db_query_type(q, col) == DB_NULL ? none : db_query_int(q, col);
-}
-
-static char *without_rate(const char *config) {
-    json_t *c = json_loads(config, 0, NULL);
-    if (!c) return xstrdup(config);
-    cfg_set(c, "train.lr", json_null());
-    char *text = json_dumps(c, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(c);
-    return text;
-}
-
-static int point_index(const struct load *l, int64_t id) {
-    for (int i = 0; i < l->npoint; i++)
-        if (l->point[i].id == id) return i;
-    return -1;
-}
-
-static int query_sweep(struct db *db, struct db_query **q, const char *sql, int64_t sweep, struct err *e) {
-    int rc = db_query(db, q, sql, e);
-    if (!rc) db_query_bind_int(*q, 1, sweep);
-    return rc;
-}
-
-static int read_points(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    int rc = query_sweep(l->db, &q,
-                         "SELECT id, method, r, lora_alpha, target_modules, lr, config FROM point WHERE id IN"
-                         " (SELECT point FROM point_control WHERE sweep = ?1"
-                         "  UNION SELECT control FROM point_control WHERE sweep = ?1)",
-                         sweep, e);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1) {
-        GROW(l->point, l->npoint, l->point_cap);
-        l->point[l->npoint++] = (struct point){.id = db_query_int(q, 0),
-                                               .method = copy_text(db_query_text(q, 1)),
-                                               .r = int_or(q, 2, -1),
-                                               .alpha = db_query_num(q, 3),
-                                               .target_modules = copy_text(db_query_text(q, 4)),
-                                               .lr = db_query_num(q, 5),
-                                               .trainable = -1,
-                                               .rest = without_rate(db_query_text(q, 6))};
-    }
-    db_query_close(q);
-    return rc;
-}
-
-static int read_cells(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    int rc = query_sweep(l->db, &q,
-                         "SELECT c.point_id, c.seed, c.metric, r.state, r.trainable FROM sweep_runs c"
-                         " LEFT JOIN run r ON r.id = c.run_id WHERE c.sweep_id = ?1 ORDER BY c.seed",
-                         sweep, e);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1) {
-        int i = point_index(l, db_query_int(q, 0));
-        if (i < 0) continue;
-        struct point *p = &l->point[i];
-        const char *state = db_query_text(q, 3);
-        GROW(p->cell, p->ncell, p->cap);
-        struct cell *c = &p->cell[p->ncell++];
-        *c = (struct cell){.seed = (uint64_t)db_query_int(q, 1),
-                           .complete = state && !strcmp(state, "complete"),
-                           .diverged = state && !strcmp(state, "nan"),
-                           .metric = db_query_num(q, 2)};
-        if (!c->complete || !isfinite(c->metric)) c->metric = NAN;
-        p->trainable = int_or(q, 4, p->trainable);
-    }
-    db_query_close(q);
-    return rc;
-}
-
-static int read_pairs(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    int rc = query_sweep(
-        l->db, &q,
-        "SELECT point, control, kind FROM point_control k WHERE sweep = ?1"
-        " ORDER BY (SELECT min(ord) FROM sweep_point c WHERE c.sweep = k.sweep AND c.point = k.point), kind,"
-        " (SELECT min(ord) FROM sweep_point c WHERE c.sweep = k.sweep AND c.point = k.control)",
-        sweep, e);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1) {
-        GROW(l->pair, l->npair, l->pair_cap);
-        l->pair[l->npair++] =
-            (struct pair){point_index(l, db_query_int(q, 0)), point_index(l, db_query_int(q, 1)),
-                          copy_text(db_query_text(q, 2))};
-    }
-    db_query_close(q);
-    return rc;
-}
-
-static int read_goal(struct load *l, int64_t sweep, char **metric, struct err *e) {
-    struct db_query *q;
-    int rc = query_sweep(l->db, &q, "SELECT metric, goal FROM sweep WHERE id = ?1", sweep, e);
-    if (rc) return rc;
-    if ((rc = db_query_next(q, e)) == 1) {
-        *metric = copy_text(db_query_text(q, 0));
-        l->maximize = !strcmp(db_query_text(q, 1), "maximize");
-    } else if (rc == 0)
-        rc = err_set(e, ERR_USER, "there is no sweep %lld in %s", (long long)sweep, db_path(l->db));
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
-}
-
 /* ---- arms ---------------------------------------------------------------------------------------------- */
 
-static struct stats_mean mean_of(const struct point *p) {
+static bool has_number(const struct record_cell *c) {
+    return c->state == CELL_COMPLETE && isfinite(c->metric);
+}
+
+static struct stats_mean mean_of(const struct load *l, int point) {
+    const struct record_point *p = point_at(l, point);
     double *v = xmalloc(((size_t)p->ncell + 1) * sizeof *v);
     int n = 0;
-    for (int i = 0; i < p->ncell; i++)
-        if (!isnan(p->cell[i].metric)) v[n++] = p->cell[i].metric;
+    for (int i = p->first; i < p->first + p->ncell; i++)
+        if (has_number(&l->r.cell[i])) v[n++] = l->r.cell[i].metric;
     struct stats_mean m = stats_mean(v, n);
     free(v);
     return m;
-}
-
-static bool has_diverged(const struct point *p) {
-    for (int i = 0; i < p->ncell; i++)
-        if (p->cell[i].diverged) return true;
-    return false;
-}
-
-static bool is_better(const struct load *l, const struct point *a, const struct point *b) {
-    struct stats_mean ma = mean_of(a), mb = mean_of(b);
-    if ((ma.n > 0) != (mb.n > 0)) return ma.n > 0;
-    if (has_diverged(a) != has_diverged(b)) return has_diverged(b);
-    return l->maximize ? ma.mean > mb.mean : ma.mean < mb.mean;
 }
 
 /* Points of one side of a row, one per learning rate. */
@@ -183,14 +47,8 @@ static void side_add(struct side *s, int point) {
     s->v[s->n++] = point;
 }
 
-static const struct point *side_best(const struct load *l, const struct side *s) {
-    const struct point *best = &l->point[s->v[0]];
-    for (int i = 1; i < s->n; i++)
-        if (is_better(l, &l->point[s->v[i]], best)) best = &l->point[s->v[i]];
-    return best;
-}
-
-static struct control_arm arm_of(const struct point *p, int rates) {
+static struct control_arm arm_of(const struct load *l, int point, int rates) {
+    const struct record_point *p = point_at(l, point);
     struct control_arm a = {.point = p->id,
                             .method = copy_text(p->method),
                             .r = p->r,
@@ -198,24 +56,29 @@ static struct control_arm arm_of(const struct point *p, int rates) {
                             .lr = p->lr,
                             .target_modules = copy_text(p->target_modules),
                             .rates = rates,
-                            .trainable = p->trainable,
+                            .trainable = -1,
                             .runs = p->ncell,
-                            .metric = mean_of(p)};
-    for (int i = 0; i < p->ncell; i++) a.complete += p->cell[i].complete;
+                            .metric = mean_of(l, point)};
+    for (int i = p->first; i < p->first + p->ncell; i++) {
+        const struct record_cell *c = &l->r.cell[i];
+        a.complete += c->state == CELL_COMPLETE;
+        if (c->trainable >= 0) a.trainable = c->trainable;
+    }
     return a;
 }
 
 /* a - b over the seeds at which both have a number. */
-static struct stats_diff paired_difference(const struct point *a, const struct point *b) {
+static struct stats_diff paired_difference(const struct load *l, int ia, int ib) {
+    const struct record_point *a = point_at(l, ia), *b = point_at(l, ib);
     double *va = xmalloc(((size_t)a->ncell + 1) * sizeof *va),
            *vb = xmalloc(((size_t)a->ncell + 1) * sizeof *vb);
     int n = 0;
-    for (int i = 0; i < a->ncell; i++)
-        for (int k = 0; k < b->ncell; k++) {
-            if (a->cell[i].seed != b->cell[k].seed || isnan(a->cell[i].metric) || isnan(b->cell[k].metric))
-                continue;
-            va[n] = b->cell[k].metric;
-            vb[n++] = a->cell[i].metric;
+    for (int i = a->first; i < a->first + a->ncell; i++)
+        for (int k = b->first; k < b->first + b->ncell; k++) {
+            const struct record_cell *x = &l->r.cell[i], *y = &l->r.cell[k];
+            if (x->seed != y->seed || !has_number(x) || !has_number(y)) continue;
+            va[n] = y->metric;
+            vb[n++] = x->metric;
         }
     struct stats_diff d = {.diff = NAN, .se = NAN, .df = NAN, .lo = NAN, .hi = NAN, .p = NAN};
     if (n) d = stats_paired(va, vb, n);
@@ -226,109 +89,79 @@ static struct stats_diff paired_difference(const struct point *a, const struct p
 
 /* ---- what else tells rows apart ------------------------------------------------------------------------ */
 
-static void flatten_settings(const json_t *v, const char *key, json_t *out) {
-    const char *name;
-    json_t *child;
-    if (!json_is_object(v)) {
-        char *text = json_is_string(v)
-                         ? xstrdup(json_string_value(v))
-                         : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        json_object_set_new(out, key, json_string(text));
-        free(text);
-        return;
-    }
-    json_object_foreach((json_t *)(uintptr_t)v, name, child) {
-        char *full = *key ? xasprintf("%s.%s", key, name) : xstrdup(name);
-        flatten_settings(child, full, out);
-        free(full);
-    }
-}
-
-static json_t *settings_of(const struct point *p) {
-    json_t *config = json_loads(p->rest, 0, NULL), *flat = json_object();
-    if (config) flatten_settings(config, "", flat);
-    json_decref(config);
-    return flat;
-}
-
-static bool looks_like(const struct point *a, const struct point *b) {
+static bool looks_like(const struct record_point *a, const struct record_point *b) {
     bool targets = a->target_modules && b->target_modules ? !strcmp(a->target_modules, b->target_modules)
                                                           : a->target_modules == b->target_modules;
     return !strcmp(a->method, b->method) && a->r == b->r && targets &&
            (a->alpha == b->alpha || (isnan(a->alpha) && isnan(b->alpha)));
 }
 
-/* Beside the names of model and data, their digests and paths tell nothing. */
-static bool is_told(const char *key) { return !strstr(key, "digest") && strcmp(key, "model_path") != 0; }
+/* The rate stands in a column of its own; beside the names of model and data their digests and paths tell nothing. */
+static bool is_told(const char *key) {
+    return !strstr(key, "digest") && strcmp(key, "model_path") != 0 && strcmp(key, "train.lr") != 0;
+}
 
-static char *tell_apart(const struct load *l, const struct point *p) {
+static void add_value(struct strbuf *b, const char *key, const json_t *v) {
+    char *text = json_is_string(v) ? xstrdup(json_string_value(v))
+                                   : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+    strbuf_addf(b, "%s%s=%s", b->len ? " " : "", key, text);
+    free(text);
+}
+
+static char *tell_apart(const struct load *l, int point) {
+    const struct record_point *p = point_at(l, point);
     struct strbuf b = {0};
-    json_t *own = settings_of(p), *v;
+    json_t *v;
     const char *key;
-    json_t *differs = json_object();
-    for (int i = 0; i < l->npair; i++) {
-        const struct point *o = &l->point[l->pair[i].of];
-        if (o == p || !looks_like(o, p)) continue;
-        json_t *other = settings_of(o);
-        json_object_foreach(own, key, v) if (is_told(key) && !json_equal(v, json_object_get(other, key)))
-            json_object_set(differs, key, v);
-        json_decref(other);
+    json_object_foreach(p->flat, key, v) {
+        bool differs = false;
+        for (int i = 0; i < l->npair && !differs; i++) {
+            const struct record_point *o = point_at(l, l->pair[i].point);
+            differs = o != p && looks_like(o, p) && !json_equal(v, json_object_get(o->flat, key));
+        }
+        if (differs && is_told(key)) add_value(&b, key, v);
     }
-    json_object_foreach(differs, key, v)
-        strbuf_addf(&b, "%s%s=%s", b.len ? " " : "", key, json_string_value(v));
-    json_decref(differs);
-    json_decref(own);
     return b.s ? strbuf_detach(&b) : xstrdup("");
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-static bool same_row(const struct load *l, const struct pair *a, const struct pair *b) {
-    return !strcmp(a->kind, b->kind) && !strcmp(l->point[a->of].rest, l->point[b->of].rest);
+static bool same_row(const struct load *l, const struct record_pair *a, const struct record_pair *b) {
+    return !strcmp(a->kind, b->kind) &&
+           !strcmp(point_at(l, a->point)->but_rate, point_at(l, b->point)->but_rate);
 }
 
 static void add_row(struct load *l, int first, struct control_set *c) {
     struct side of = {0}, control = {0};
     for (int i = first; i < l->npair; i++) {
         if (!same_row(l, &l->pair[i], &l->pair[first])) continue;
-        side_add(&of, l->pair[i].of);
+        side_add(&of, l->pair[i].point);
         side_add(&control, l->pair[i].control);
     }
-    const struct point *a = side_best(l, &of), *b = side_best(l, &control);
+    int a = prefer_best(&l->r, of.v, of.n), b = prefer_best(&l->r, control.v, control.n);
     GROW(c->row, c->n, c->cap);
-    c->row[c->n++] = (struct control_row){xstrdup(l->pair[first].kind), tell_apart(l, a), arm_of(a, of.n),
-                                          arm_of(b, control.n), paired_difference(a, b)};
+    c->row[c->n++] = (struct control_row){xstrdup(l->pair[first].kind), tell_apart(l, a), arm_of(l, a, of.n),
+                                          arm_of(l, b, control.n), paired_difference(l, a, b)};
     free(of.v);
     free(control.v);
 }
 
-static void load_release(struct load *l) {
-    for (int i = 0; i < l->npoint; i++) {
-        free(l->point[i].method);
-        free(l->point[i].target_modules);
-        free(l->point[i].rest);
-        free(l->point[i].cell);
-    }
-    for (int i = 0; i < l->npair; i++) free(l->pair[i].kind);
-    free(l->point);
-    free(l->pair);
-}
-
 int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct err *e) {
-    struct load l = {.db = db};
+    struct load l = {0};
     memset(c, 0, sizeof *c);
-    int rc = read_goal(&l, sweep, &c->metric, e);
-    if (!rc && !db_has_controls(db)) return 0;
-    if (!rc) rc = read_points(&l, sweep, e);
-    if (!rc) rc = read_cells(&l, sweep, e);
-    if (!rc) rc = read_pairs(&l, sweep, e);
-    c->maximize = l.maximize;
+    int rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
+    if (rc) return rc;
+    rc = record_pairs_read(&l.pair, &l.npair, &l.r, db, e);
+    c->metric = xstrdup(l.r.metric);
+    c->maximize = l.r.maximize;
     for (int i = 0; i < l.npair && !rc; i++) {
         bool seen = false;
         for (int k = 0; k < i && !seen; k++) seen = same_row(&l, &l.pair[k], &l.pair[i]);
         if (!seen) add_row(&l, i, c);
     }
-    load_release(&l);
+    for (int i = 0; i < l.npair; i++) free(l.pair[i].kind);
+    free(l.pair);
+    record_sweep_release(&l.r);
     if (rc) controls_release(c);
     return rc;
 }

@@ -1,227 +1,171 @@
-/* summary.c - cells of a sweep → groups → arms (learning rates) → one table row per group. See summary.h.
+/* summary.c - points of a sweep → groups that differ in the learning rate alone → one table row per group. See
+ * summary.h.
  *
- * Further axes: a configuration key is one when two points of the sweep agree in method, rank, modules and
- * learning rate and differ in that key. Keys that always change together (paired axes, a model's name and
- * path) give one column. */
+ * Columns: a configuration key is one when two points agree in method, rank and modules and differ in that
+ * key. Keys that always change together (paired axes, a model's name and path) give one column. What tells
+ * rows apart never depends on the columns. */
 #include "harness/analysis/summary.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/core/method.h"
+#include "harness/analysis/prefer.h"
 #include "harness/base/stats.h"
+#include "harness/core/method.h"
 
-#define EXTRA_MAX 8 /* further axes that are told apart */
+#define SHOWN_MAX 8 /* columns of keys that people see; data has them all */
 
-struct cell {
-    int64_t point, run;
-    char *method, *targets;
-    int64_t r; /* -1: none */
-    double lr, metric, train_s, trainable_fraction, adapted_fraction;
-    bool untouched, concurrent, control; /* control: there only as the control arm of others */
-    enum summary_state state;
-    int64_t trainable, peak, checkpoint; /* -1: not known */
-    char *extra[EXTRA_MAX];
-    int order;
+/* A key that varies, and its values as texts. */
+struct axis {
+    const char *key;
+    char **value; /* [npoint], "-" where a point has none */
 };
 
 struct load {
-    struct db *db;
     struct summary *s;
-    struct cell *cell;
-    size_t n, cap;
-    char *axis[EXTRA_MAX]; /* keys of the further axes */
-    int naxis;
+    struct record_sweep r;
+    int ngroup;
+    json_t *keys; /* of all configurations; owns the names of axes */
+    struct axis *axis;
+    int naxis, axis_cap;
 };
 
-static const char *const state_names[SUMMARY_NSTATE] = {"complete", "diverged",   "pruned",      "failed",
-                                                        "oom",      "timeout",    "interrupted", "running",
-                                                        "waiting",  "not started"};
+/* ---- columns ------------------------------------------------------------------------------------------- */
 
-const char *summary_state_name(enum summary_state s) { return state_names[s]; }
-
-static enum summary_state state_of(const char *state) {
-    if (!state) return SUMMARY_NOT_STARTED;
-    if (!strcmp(state, "nan")) return SUMMARY_DIVERGED;
-    for (int i = 0; i < SUMMARY_NSTATE; i++)
-        if (!strcmp(state, state_names[i])) return (enum summary_state)i;
-    return SUMMARY_FAILED;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------- */
-
-static char *text_copy(const struct db_query *q, int col) {
-    const char *s = db_query_text(q, col);
-    return s ? xstrdup(s) : NULL;
-}
-
-static int64_t int_or(const struct db_query *q, int col, int64_t none) {
-    return db_query_type(q, col) == DB_NULL ? none : db_query_int(q, col);
-}
-
-static int read_head(struct summary *s, struct db *db, int64_t *sweep, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(
-        db, &q,
-        "SELECT id, name, path, metric, goal, begun FROM sweep"
-        " WHERE id = (SELECT max(id) FROM sweep WHERE name = (SELECT name FROM sweep WHERE id = ?1))",
-        e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, *sweep);
-    if ((rc = db_query_next(q, e)) == 1) {
-        *sweep = db_query_int(q, 0);
-        s->name = text_copy(q, 1);
-        s->path = text_copy(q, 2);
-        s->metric = text_copy(q, 3);
-        s->goal = text_copy(q, 4);
-        s->begun = text_copy(q, 5);
-    } else if (rc == 0)
-        rc = err_set(e, ERR_USER, "%s: no sweep %lld", db_path(db), (long long)*sweep);
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
-}
-
-static int read_cells(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    char *sql = xasprintf(
-        "SELECT c.point_id, c.run_id, c.metric, p.method, p.untouched, p.r, p.target_modules, p.lr, u.state,"
-        " u.trainable, u.peak_bytes, u.checkpoint_bytes, u.train_s, u.concurrent, u.trainable_fraction,"
-        " u.adapted_fraction, %s FROM sweep_runs c JOIN point p ON p.id = c.point_id"
-        " LEFT JOIN runs u ON u.run_id = c.run_id WHERE c.sweep_id = ?1 ORDER BY c.ord",
-        db_has_controls(l->db) ? "c.control" : "0");
-    int rc = db_query(l->db, &q, sql, e);
-    free(sql);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    while ((rc = db_query_next(q, e)) == 1) {
-        GROW(l->cell, l->n, l->cap);
-        struct cell *c = &l->cell[l->n];
-        *c = (struct cell){.point = db_query_int(q, 0),
-                           .run = db_query_int(q, 1),
-                           .metric = db_query_num(q, 2),
-                           .method = text_copy(q, 3),
-                           .untouched = db_query_int(q, 4) != 0,
-                           .r = int_or(q, 5, -1),
-                           .targets = text_copy(q, 6),
-                           .lr = db_query_num(q, 7),
-                           .state = state_of(db_query_text(q, 8)),
-                           .trainable = int_or(q, 9, -1),
-                           .peak = int_or(q, 10, -1),
-                           .checkpoint = int_or(q, 11, -1),
-                           .train_s = db_query_num(q, 12),
-                           .concurrent = db_query_int(q, 13) > 0,
-                           .trainable_fraction = db_query_num(q, 14),
-                           .adapted_fraction = db_query_num(q, 15),
-                           .control = db_query_int(q, 16) != 0,
-                           .order = (int)l->n};
-        l->s->count[c->state]++;
-        l->n++;
+/* Does the key differ between points of one method, rank and choice of modules? */
+static bool key_varies(const struct record_sweep *r, const char *key) {
+    json_t *first = json_object(), *none = json_null(); /* method, rank, modules -> the first value */
+    bool varies = false;
+    for (int i = 0; i < r->npoint && !varies; i++) {
+        const struct record_point *p = &r->point[i];
+        if (p->untouched) continue;
+        char *alike =
+            xasprintf("%s %lld %s", p->method, (long long)p->r, p->target_modules ? p->target_modules : "");
+        json_t *value = json_object_get(p->flat, key), *seen = json_object_get(first, alike);
+        if (!value) value = none;
+        if (seen)
+            varies = !json_equal(seen, value);
+        else
+            json_object_set(first, alike, value);
+        free(alike);
     }
-    db_query_close(q);
-    l->s->cells = (int)l->n;
-    return rc;
+    json_decref(first);
+    return varies;
 }
 
-/* The value of `key` at each cell's point, into extra[a]. */
-static int read_axis(struct load *l, int a, const char *key, struct err *e) {
-    struct db_query *q;
-    for (size_t i = 0; i < l->n; i++) {
-        if (i && l->cell[i].point == l->cell[i - 1].point) {
-            l->cell[i].extra[a] = xstrdup(l->cell[i - 1].extra[a]);
-            continue;
-        }
-        int rc = db_query(
-            l->db, &q, "SELECT coalesce(txt, printf('%.10g', num)) FROM param WHERE point = ?1 AND key = ?2",
-            e);
-        if (rc) return rc;
-        db_query_bind_int(q, 1, l->cell[i].point);
-        db_query_bind_text(q, 2, key);
-        rc = db_query_next(q, e);
-        const char *v = rc == 1 ? db_query_text(q, 0) : NULL;
-        l->cell[i].extra[a] = xstrdup(v ? v : "-");
-        db_query_close(q);
-        if (rc < 0) return rc;
+/* Do two axes split the points alike? */
+static bool axis_same(const struct load *l, const struct axis *a, const struct axis *b) {
+    json_t *ab = json_object(), *ba = json_object();
+    bool same = true;
+    for (int i = 0; i < l->r.npoint && same; i++) {
+        const char *x = json_string_value(json_object_get(ab, a->value[i])),
+                   *y = json_string_value(json_object_get(ba, b->value[i]));
+        same = (!x || !strcmp(x, b->value[i])) && (!y || !strcmp(y, a->value[i]));
+        if (!x) json_object_set_new(ab, a->value[i], json_string(b->value[i]));
+        if (!y) json_object_set_new(ba, b->value[i], json_string(a->value[i]));
+    }
+    json_decref(ab);
+    json_decref(ba);
+    return same;
+}
+
+static void axis_release(const struct load *l, struct axis *a) {
+    for (int i = 0; i < l->r.npoint; i++) free(a->value[i]);
+    free(a->value);
+}
+
+static void axis_add(struct load *l, const char *key) {
+    struct axis a = {key, xcalloc((size_t)l->r.npoint + 1, sizeof *a.value)};
+    for (int i = 0; i < l->r.npoint; i++) {
+        char buf[32];
+        const json_t *v = json_object_get(l->r.point[i].flat, key);
+        const char *text = record_point_text(&l->r.point[i], key, buf);
+        a.value[i] = text               ? xstrdup(text)
+                     : json_is_array(v) ? json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(6))
+                                        : xstrdup("-");
+    }
+    bool same = false;
+    for (int b = 0; b < l->naxis && !same; b++) same = axis_same(l, &a, &l->axis[b]);
+    if (same) {
+        axis_release(l, &a);
+        return;
+    }
+    GROW(l->axis, l->naxis, l->axis_cap);
+    l->axis[l->naxis++] = a;
+}
+
+/* Names before paths before digests: of keys that change together the first is kept. */
+static int key_class(const struct record_sweep *r, const char *key) {
+    if (str_ends_with(key, "_digest")) return 2;
+    for (int i = 0; i < r->npoint; i++) {
+        const char *s = json_string_value(json_object_get(r->point[i].flat, key));
+        if (s && *s == '/') return 1;
     }
     return 0;
 }
 
-/* Do axes a and b split the cells alike? */
-static bool axis_same(const struct load *l, int a, int b) {
-    for (size_t i = 0; i < l->n; i++)
-        for (size_t j = 0; j < i; j++)
-            if (!strcmp(l->cell[i].extra[a], l->cell[j].extra[a]) !=
-                !strcmp(l->cell[i].extra[b], l->cell[j].extra[b]))
-                return false;
-    return true;
+struct varied_key {
+    const char *key;
+    int class;
+};
+
+static int key_compare(const void *va, const void *vb) {
+    const struct varied_key *a = va, *b = vb;
+    return a->class != b->class ? a->class - b->class : strcmp(a->key, b->key);
 }
 
-static void axis_drop(struct load *l, int a) {
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->cell[i].extra[a]);
-        l->cell[i].extra[a] = NULL;
+static void find_axes(struct load *l) {
+    static const char *const own[] = {"method", "r", "target_modules", "train.lr"}; /* columns of their own */
+    struct varied_key *v = NULL;
+    int n = 0, cap = 0;
+    const char *key;
+    json_t *value;
+    l->keys = json_object();
+    for (int i = 0; i < l->r.npoint; i++)
+        if (!l->r.point[i].untouched) json_object_update_missing(l->keys, l->r.point[i].flat);
+    json_object_foreach(l->keys, key, value) {
+        bool told = false;
+        for (size_t i = 0; i < ARRAY_LEN(own); i++) told |= !strcmp(own[i], key);
+        if (told || !key_varies(&l->r, key)) continue;
+        GROW(v, n, cap);
+        v[n++] = (struct varied_key){key, key_class(&l->r, key)};
     }
+    if (n) qsort(v, (size_t)n, sizeof *v, key_compare);
+    for (int i = 0; i < n; i++) axis_add(l, v[i].key);
+    free(v);
 }
 
-static int read_axes(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    /* names before paths before digests: of keys that change together the first is kept */
-    int rc =
-        db_query(l->db, &q,
-                 "WITH pt AS (SELECT DISTINCT p.* FROM sweep_point c JOIN point p ON p.id = c.point"
-                 " WHERE c.sweep = ?1 AND NOT p.untouched)"
-                 " SELECT key FROM (SELECT v.key, max(v.txt) AS txt FROM pt JOIN param v ON v.point = pt.id"
-                 " GROUP BY v.key, method, r, target_modules, lr"
-                 " HAVING count(DISTINCT coalesce(v.txt, v.num, '')) > 1)"
-                 " GROUP BY key ORDER BY key LIKE '%\\_digest' ESCAPE '\\', max(txt) LIKE '/%', key",
-                 e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    while ((rc = db_query_next(q, e)) == 1 && l->naxis < EXTRA_MAX) {
-        int a = l->naxis;
-        if ((rc = read_axis(l, a, db_query_text(q, 0), e))) break;
-        bool same = false;
-        for (int b = 0; b < a && !same; b++) same = axis_same(l, a, b);
-        if (same)
-            axis_drop(l, a);
-        else
-            l->axis[l->naxis++] = xstrdup(db_query_text(q, 0));
+/* The steps and rows per step of all trained points, 0 where they differ. */
+static long common_number(const struct record_sweep *r, const char *key) {
+    double common = NAN;
+    for (int i = 0; i < r->npoint; i++) {
+        double v = record_point_number(&r->point[i], key);
+        if (r->point[i].untouched || isnan(v)) continue;
+        if (!isnan(common) && v != common) return 0;
+        common = v;
     }
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    return isnan(common) ? 0 : (long)common;
 }
 
-static int read_budget(struct load *l, int64_t sweep, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(l->db, &q,
-                      "SELECT v.key, min(v.num), max(v.num) FROM sweep_point c JOIN point p ON p.id = c.point"
-                      " JOIN param v ON v.point = p.id WHERE c.sweep = ?1 AND NOT p.untouched"
-                      " AND v.key IN ('train.steps', 'train.batch_size') GROUP BY v.key",
-                      e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    while ((rc = db_query_next(q, e)) == 1) {
-        long v = db_query_num(q, 1) == db_query_num(q, 2) ? (long)db_query_int(q, 1) : 0;
-        *(strcmp(db_query_text(q, 0), "train.steps") ? &l->s->batch_size : &l->s->steps) = v;
-    }
-    db_query_close(q);
-    return rc;
+/* ---- groups -------------------------------------------------------------------------------------------- */
+
+/* A group of points, and the one that stands for it. */
+struct group {
+    const struct record_sweep *r;
+    int *point, n;
+    int best; /* index into the sweep's points */
+    int order;
+};
+
+static const struct record_point *group_point(const struct group *g, int i) {
+    return &g->r->point[g->point[i]];
 }
 
-/* ---- grouping ------------------------------------------------------------------------------------------ */
-
-static int text_compare(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
-
-static bool group_same(const struct cell *a, const struct cell *b, int naxis) {
-    bool same = !strcmp(a->method, b->method) && a->r == b->r && !text_compare(a->targets, b->targets) &&
-                a->control == b->control;
-    for (int i = 0; i < naxis && same; i++) same = !strcmp(a->extra[i], b->extra[i]);
-    return same;
-}
-
-/* Groups in the table's order; `first` of each group stands for it. */
-static int first_compare(const void *va, const void *vb) {
-    const struct cell *a = *(const struct cell *const *)va, *b = *(const struct cell *const *)vb;
+/* Groups in the table's order. */
+static int group_compare(const void *va, const void *vb) {
+    const struct group *ga = va, *gb = vb;
+    const struct record_point *a = group_point(ga, 0), *b = group_point(gb, 0);
     if (a->untouched != b->untouched) return a->untouched ? -1 : 1;
     int ma = method_order(a->method), mb = method_order(b->method);
     if (ma != mb) return ma - mb;
@@ -229,61 +173,65 @@ static int first_compare(const void *va, const void *vb) {
     if (c) return c;
     if (a->r != b->r) return a->r < b->r ? -1 : 1;
     if (a->control != b->control) return a->control ? 1 : -1;
-    return a->order - b->order;
+    return ga->order - gb->order;
 }
 
-struct arm { /* one learning rate of a group */
-    double lr, mean, sd, ci;
-    int n; /* runs in the mean */
-    bool diverged;
-    const struct cell *first; /* a complete run, or NULL */
+static struct group *make_groups(struct load *l) {
+    int *of, n = prefer_groups(&l->r, &of);
+    struct group *g = xcalloc((size_t)n + 1, sizeof *g);
+    l->ngroup = n;
+    for (int i = 0; i < l->r.npoint; i++) {
+        struct group *x = &g[of[i]];
+        x->r = &l->r;
+        x->order = of[i];
+        x->point = xrealloc(x->point, (size_t)(x->n + 1) * sizeof *x->point);
+        x->point[x->n++] = i;
+    }
+    for (int i = 0; i < n; i++) g[i].best = prefer_best(&l->r, g[i].point, g[i].n);
+    qsort(g, (size_t)n, sizeof *g, group_compare);
+    free(of);
+    return g;
+}
+
+/* Means over the complete runs of the group's best point. */
+struct costs {
+    struct stats_mean metric;
+    double train_s;
+    int64_t peak;
+    bool concurrent;
+    const struct record_cell *first; /* a complete run, or NULL */
 };
 
-static bool lr_same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
-
-static struct arm arm_read(struct cell *const *c, size_t n, double lr) {
-    struct arm a = {.lr = lr};
-    double *v = xmalloc((n + 1) * sizeof *v);
-    for (size_t i = 0; i < n; i++) {
-        if (!lr_same(c[i]->lr, lr)) continue;
-        a.diverged |= c[i]->state == SUMMARY_DIVERGED;
-        if (c[i]->state != SUMMARY_COMPLETE) continue;
-        if (!a.first) a.first = c[i];
-        if (isfinite(c[i]->metric)) v[a.n++] = c[i]->metric;
+static struct costs costs_of(const struct group *g) {
+    const struct record_point *p = &g->r->point[g->best];
+    struct costs c = {.peak = -1};
+    double *v = xmalloc(((size_t)p->ncell + 1) * 2 * sizeof *v), *train = v + p->ncell;
+    int n = 0, timed = 0;
+    for (int i = p->first; i < p->first + p->ncell; i++) {
+        const struct record_cell *x = &g->r->cell[i];
+        if (x->state != CELL_COMPLETE) continue;
+        if (!c.first) c.first = x;
+        if (isfinite(x->metric)) v[n++] = x->metric;
+        if (!isnan(x->train_s)) train[timed++] = x->train_s;
+        c.peak = MAX_OF(c.peak, x->peak_bytes);
+        c.concurrent |= x->concurrent > 0;
     }
-    struct stats_mean m = stats_mean(v, a.n);
+    c.metric = stats_mean(v, n);
+    c.train_s = stats_mean(train, timed).mean;
     free(v);
-    a.mean = m.mean, a.sd = m.sd, a.ci = m.ci;
-    return a;
-}
-
-static bool arm_better(const struct arm *a, const struct arm *b, bool maximize) {
-    if ((a->n > 0) != (b->n > 0)) return a->n > 0;
-    if (a->diverged != b->diverged) return b->diverged;
-    return maximize ? a->mean > b->mean : a->mean < b->mean;
-}
-
-/* The best arm of a group of n cells, and how many there are. */
-static struct arm arm_best(struct cell *const *c, size_t n, bool maximize, int *narm) {
-    struct arm best = {0};
-    *narm = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool seen = false;
-        for (size_t j = 0; j < i && !seen; j++) seen = lr_same(c[j]->lr, c[i]->lr);
-        if (seen) continue;
-        struct arm a = arm_read(c, n, c[i]->lr);
-        if ((*narm)++ == 0 || arm_better(&a, &best, maximize)) best = a;
-    }
-    return best;
+    return c;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
-/* Has some configuration finished with two seeds, so that there is a spread to tell? */
-static bool several_seeds(const struct load *l) {
-    for (size_t i = 1; i < l->n; i++)
-        for (size_t k = 0; k < i && l->cell[i].state == SUMMARY_COMPLETE; k++)
-            if (l->cell[k].state == SUMMARY_COMPLETE && l->cell[k].point == l->cell[i].point) return true;
+/* Has some point finished with two seeds, so that there is a spread to tell? */
+static bool several_seeds(const struct record_sweep *r) {
+    for (int i = 0; i < r->npoint; i++) {
+        int complete = 0;
+        for (int k = r->point[i].first; k < r->point[i].first + r->point[i].ncell; k++)
+            complete += r->cell[k].state == CELL_COMPLETE;
+        if (complete > 1) return true;
+    }
     return false;
 }
 
@@ -293,8 +241,8 @@ static void columns_add(struct load *l) {
     table_column(t, "r", "r", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "target_modules", "modules", TABLE_TEXT, TABLE_BOTH);
     for (int a = 0; a < l->naxis; a++) {
-        const char *dot = strrchr(l->axis[a], '.');
-        table_column(t, l->axis[a], dot ? dot + 1 : l->axis[a], TABLE_TEXT, TABLE_BOTH);
+        const char *key = l->axis[a].key, *dot = strrchr(key, '.');
+        table_column(t, key, dot ? dot + 1 : key, TABLE_TEXT, a < SHOWN_MAX ? TABLE_BOTH : TABLE_DATA);
     }
     table_column(t, "lr", "best lr", TABLE_RATE, TABLE_BOTH);
     table_column(t, "lr_tried", "", TABLE_PLAIN, TABLE_DATA);
@@ -311,8 +259,8 @@ static void columns_add(struct load *l) {
     table_column(t, "concurrent", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "run_id", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "runs", "runs", TABLE_PLAIN, TABLE_BOTH);
-    for (int i = 0; i < SUMMARY_NSTATE; i++) {
-        char *key = xstrdup(state_names[i]);
+    for (int i = 0; i < CELL_NSTATE; i++) {
+        char *key = xstrdup(cell_state_name((enum cell_state)i));
         if (strchr(key, ' ')) *strchr(key, ' ') = '_';
         table_column(t, key, "", TABLE_PLAIN, TABLE_DATA);
         free(key);
@@ -320,157 +268,158 @@ static void columns_add(struct load *l) {
     table_column(t, "control", "", TABLE_PLAIN, TABLE_DATA);
 }
 
-/* "3/3": complete of all; how many came to which end follows for data. */
-static void states_add(struct table *t, struct cell *const *c, size_t n) {
-    int count[SUMMARY_NSTATE] = {0};
-    for (size_t i = 0; i < n; i++) count[c[i]->state]++;
-    table_int(t, (int64_t)n);
-    table_shown(t, "%d/%zu", count[SUMMARY_COMPLETE], n);
-    for (int i = 0; i < SUMMARY_NSTATE; i++) table_int(t, count[i]);
-    table_int(t, c[0]->control);
+static void states_count(const struct group *g, int count[CELL_NSTATE], int *all) {
+    memset(count, 0, CELL_NSTATE * sizeof *count);
+    *all = 0;
+    for (int i = 0; i < g->n; i++) {
+        const struct record_point *p = group_point(g, i);
+        for (int k = p->first; k < p->first + p->ncell; k++) count[g->r->cell[k].state]++;
+        *all += p->ncell;
+    }
 }
 
-/* c[0..n): the group's cells; where no run gave a number, what became of them is told in its place. */
-static void metric_add(struct table *t, const struct arm *a, struct cell *const *c, size_t n) {
-    if (a->n > 0)
-        table_num(t, a->mean);
+/* "3/3": complete of all; how many came to which end follows for data. */
+static void states_add(struct table *t, const struct group *g) {
+    int count[CELL_NSTATE], all;
+    states_count(g, count, &all);
+    table_int(t, all);
+    table_shown(t, "%d/%d", count[CELL_COMPLETE], all);
+    for (int i = 0; i < CELL_NSTATE; i++) table_int(t, count[i]);
+    table_int(t, group_point(g, 0)->control);
+}
+
+/* Where no run gave a number, what became of them is told in its place. */
+static void metric_add(struct table *t, const struct group *g, const struct stats_mean *m) {
+    if (m->n > 0)
+        table_num(t, m->mean);
     else {
-        enum summary_state first = SUMMARY_NOT_STARTED;
-        for (size_t i = 0; i < n; i++) first = MIN_OF(first, c[i]->state);
+        int count[CELL_NSTATE], all, first = 0;
+        states_count(g, count, &all);
+        while (first < CELL_NOT_STARTED && !count[first]) first++;
         table_null(t);
-        if (first != SUMMARY_COMPLETE) table_shown(t, "%s", state_names[first]);
+        if (first != CELL_COMPLETE) table_shown(t, "%s", cell_state_name((enum cell_state)first));
     }
-    if (a->n > 1) {
+    if (m->n > 1) {
         char mean[TABLE_FORMAT_MAX], ci[TABLE_FORMAT_MAX];
-        table_format_num(mean, TABLE_LOSS, a->mean);
-        table_format_num(ci, TABLE_LOSS, a->ci);
+        table_format_num(mean, TABLE_LOSS, m->mean);
+        table_format_num(ci, TABLE_LOSS, m->ci);
         table_shown(t, "%s \xc2\xb1 %s", mean, ci);
     }
-    table_num_or_null(t, a->sd);
-    table_num_or_null(t, a->ci);
-    table_int(t, a->n);
+    table_num_or_null(t, m->sd);
+    table_num_or_null(t, m->ci);
+    table_int(t, m->n);
 }
 
-/* Sizes and time of the arm: sizes are equal for all seeds but for the peak, of which the largest is told;
- * time is the mean. */
-static void costs_add(struct load *l, const struct arm *a, struct cell *const *c, size_t n) {
+static double fraction_of(int64_t part, int64_t whole) {
+    return part < 0 || whole <= 0 ? NAN : (double)part / (double)whole;
+}
+
+/* Sizes are equal for all seeds but for the peak, of which the largest is told; time is the mean. */
+static void costs_add(struct load *l, const struct costs *c, bool untouched) {
     struct table *t = l->s->table;
-    const struct cell *f = a->first;
-    int64_t peak = -1;
-    double train = 0;
-    int timed = 0;
-    bool concurrent = false;
-    for (size_t i = 0; i < n; i++) {
-        if (c[i]->state != SUMMARY_COMPLETE || !lr_same(c[i]->lr, a->lr)) continue;
-        peak = MAX_OF(peak, c[i]->peak);
-        concurrent |= c[i]->concurrent;
-        if (!isnan(c[i]->train_s)) train += c[i]->train_s, timed++;
-    }
+    const struct record_cell *f = c->first;
     table_int_or_null(t, f ? f->trainable : -1);
-    table_num_or_null(t, f ? f->trainable_fraction : NAN);
-    table_num_or_null(t, f ? f->adapted_fraction : NAN);
-    table_int_or_null(t, peak);
-    table_int_or_null(t, f && !f->untouched ? f->checkpoint : -1);
-    if (timed && !f->untouched) {
+    table_num_or_null(t, f ? fraction_of(f->trainable, f->total_params) : NAN);
+    table_num_or_null(t, f ? fraction_of(f->adapted_params, f->total_params) : NAN);
+    table_int_or_null(t, c->peak);
+    table_int_or_null(t, f && !untouched ? f->checkpoint_bytes : -1);
+    if (!isnan(c->train_s) && !untouched) {
         char text[TABLE_FORMAT_MAX];
-        table_num(t, train / timed);
-        table_format_num(text, TABLE_SECONDS, train / timed);
-        table_shown(t, "%s%s", text, concurrent ? "*" : "");
-        l->s->concurrent |= concurrent;
+        table_num(t, c->train_s);
+        table_format_num(text, TABLE_SECONDS, c->train_s);
+        table_shown(t, "%s%s", text, c->concurrent ? "*" : "");
+        l->s->concurrent |= c->concurrent;
     } else
         table_null(t);
-    table_int(t, concurrent);
+    table_int(t, c->concurrent);
     table_int_or_null(t, f ? f->run : -1);
 }
 
 /* Is this the untouched base, and the axis nothing that tells several of them apart? */
-static bool base_alike(const struct load *l, const struct cell *c, int a) {
-    if (!c->untouched) return false;
-    for (size_t i = 0; i < l->n; i++)
-        if (l->cell[i].untouched && strcmp(l->cell[i].extra[a], c->extra[a])) return false;
+static bool base_alike(const struct load *l, int point, const struct axis *a) {
+    if (!l->r.point[point].untouched) return false;
+    for (int i = 0; i < l->r.npoint; i++)
+        if (l->r.point[i].untouched && strcmp(a->value[i], a->value[point])) return false;
     return true;
 }
 
-static void row_add(struct load *l, struct cell *const *c, size_t n) {
-    struct table *t = l->s->table;
-    int narm;
-    struct arm best = arm_best(c, n, !strcmp(l->s->goal, "maximize"), &narm);
-    table_text(t, c[0]->method);
-    if (c[0]->control) table_shown(t, "%s (control)", c[0]->method);
-    table_int_or_null(t, c[0]->r);
-    table_text(t, c[0]->targets);
+static void axes_write(struct load *l, const struct group *g) {
     for (int a = 0; a < l->naxis; a++) {
-        const char *v = c[0]->extra[a], *slash = *v == '/' ? strrchr(v, '/') : NULL;
-        table_text(t, v);
+        const char *v = l->axis[a].value[g->point[0]], *slash = *v == '/' ? strrchr(v, '/') : NULL;
+        table_text(l->s->table, v);
         /* a default that means nothing to it */
-        if (base_alike(l, c[0], a))
-            table_shown(t, "-");
+        if (base_alike(l, g->point[0], &l->axis[a]))
+            table_shown(l->s->table, "-");
         else if (slash)
-            table_shown(t, "%s", slash + 1);
+            table_shown(l->s->table, "%s", slash + 1);
     }
-    table_num_or_null(t, best.lr);
-    if (narm > 1) {
-        char text[TABLE_FORMAT_MAX];
-        table_format_num(text, TABLE_RATE, best.lr);
-        table_shown(t, "%s (%d)", text, narm);
-    }
-    if (isnan(best.lr))
-        table_null(t);
-    else
-        table_int(t, narm);
-    metric_add(t, &best, c, n);
-    costs_add(l, &best, c, n);
-    states_add(t, c, n);
 }
 
-static void table_fill(struct load *l) {
-    struct cell **first = xmalloc((l->n + 1) * sizeof *first),
-                **member = xmalloc((l->n + 1) * sizeof *member);
-    size_t ngroup = 0;
-    l->s->table = table_new();
-    columns_add(l);
-    for (size_t i = 0; i < l->n; i++) {
-        size_t g = 0;
-        while (g < ngroup && !group_same(first[g], &l->cell[i], l->naxis)) g++;
-        if (g == ngroup) first[ngroup++] = &l->cell[i];
+static void row_add(struct load *l, const struct group *g) {
+    struct table *t = l->s->table;
+    const struct record_point *p = group_point(g, 0);
+    double lr = l->r.point[g->best].lr;
+    struct costs c = costs_of(g);
+    table_text(t, p->method);
+    if (p->control) table_shown(t, "%s (control)", p->method);
+    table_int_or_null(t, p->r);
+    table_text(t, p->target_modules);
+    axes_write(l, g);
+    table_num_or_null(t, lr);
+    if (g->n > 1) {
+        char text[TABLE_FORMAT_MAX];
+        table_format_num(text, TABLE_RATE, lr);
+        table_shown(t, "%s (%d)", text, g->n);
     }
-    qsort(first, ngroup, sizeof *first, first_compare);
-    for (size_t g = 0; g < ngroup; g++) {
-        size_t n = 0;
-        for (size_t i = 0; i < l->n; i++)
-            if (group_same(first[g], &l->cell[i], l->naxis)) member[n++] = &l->cell[i];
-        row_add(l, member, n);
-    }
-    free(first);
-    free(member);
+    if (isnan(lr))
+        table_null(t);
+    else
+        table_int(t, g->n);
+    metric_add(t, g, &c.metric);
+    costs_add(l, &c, p->untouched);
+    states_add(t, g);
 }
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-static void load_release(struct load *l) {
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->cell[i].method);
-        free(l->cell[i].targets);
-        for (int a = 0; a < EXTRA_MAX; a++) free(l->cell[i].extra[a]);
+static char *name_more_keys(const struct load *l) {
+    struct strbuf b = {0};
+    for (int a = SHOWN_MAX; a < l->naxis; a++) strbuf_addf(&b, "%s%s", b.len ? ", " : "", l->axis[a].key);
+    return b.len ? strbuf_detach(&b) : NULL;
+}
+
+static void fill_summary(struct load *l) {
+    struct summary *s = l->s;
+    s->name = xstrdup(l->r.name), s->path = l->r.path ? xstrdup(l->r.path) : NULL;
+    s->metric = xstrdup(l->r.metric), s->goal = xstrdup(l->r.goal), s->begun = xstrdup(l->r.begun);
+    s->cells = l->r.ncell;
+    for (int i = 0; i < l->r.ncell; i++) s->count[l->r.cell[i].state]++;
+    s->steps = common_number(&l->r, "train.steps");
+    s->batch_size = common_number(&l->r, "train.batch_size");
+    s->several_seeds = several_seeds(&l->r);
+    find_axes(l);
+    s->more_keys = name_more_keys(l);
+    s->table = table_new();
+    columns_add(l);
+    struct group *g = make_groups(l);
+    for (int i = 0; i < l->ngroup; i++) {
+        row_add(l, &g[i]);
+        free(g[i].point);
     }
-    for (int a = 0; a < l->naxis; a++) free(l->axis[a]);
-    free(l->cell);
+    free(g);
 }
 
 int summary_read(struct summary *s, struct db *db, int64_t sweep, struct err *e) {
     *s = (struct summary){0};
-    struct load l = {.db = db, .s = s};
-    int rc = read_head(s, db, &sweep, e);
-    if (!rc) rc = read_cells(&l, sweep, e);
-    if (!rc) rc = read_axes(&l, sweep, e);
-    if (!rc) rc = read_budget(&l, sweep, e);
-    if (!rc) {
-        s->several_seeds = several_seeds(&l);
-        table_fill(&l);
-    }
-    load_release(&l);
-    if (rc) summary_release(s);
-    return rc;
+    struct load l = {.s = s};
+    int rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
+    if (rc) return rc;
+    fill_summary(&l);
+    for (int a = 0; a < l.naxis; a++) axis_release(&l, &l.axis[a]);
+    free(l.axis);
+    json_decref(l.keys);
+    s->record = l.r;
+    return 0;
 }
 
 void summary_release(struct summary *s) {
@@ -479,6 +428,8 @@ void summary_release(struct summary *s) {
     free(s->metric);
     free(s->goal);
     free(s->begun);
+    free(s->more_keys);
     table_free(s->table);
+    record_sweep_release(&s->record);
     *s = (struct summary){0};
 }

@@ -1,36 +1,23 @@
-/* summary.h - a sweep as one table: per method, rank, modules and every further axis of the sweep one row, at
- * the learning rate whose mean over the seeds is best. The untouched base comes first.
+/* summary.h - a sweep as one table: per configuration, learning rates aside, one row, at the rate that is best
+ * by the rule of prefer.h. The untouched base comes first.
  *
- * Seeds are never chosen among: they are the mean and its 95 % interval (Student's t). A learning rate at
- * which some seed diverged counts only when all rates did so. Runs of other sweeps that this one reuses are
- * in it. */
+ * Seeds are the mean and its 95 % interval (Student's t). Runs of other sweeps that this one reuses are in
+ * it. */
 #ifndef BENCH_SUMMARY_H
 #define BENCH_SUMMARY_H
 
+#include "harness/record/query.h"
 #include "harness/table/table.h"
 
-/* What can have become of a cell, in the order in which it is told. */
-enum summary_state {
-    SUMMARY_COMPLETE,
-    SUMMARY_DIVERGED,
-    SUMMARY_PRUNED,
-    SUMMARY_FAILED,
-    SUMMARY_OOM,
-    SUMMARY_TIMEOUT,
-    SUMMARY_INTERRUPTED,
-    SUMMARY_RUNNING,
-    SUMMARY_WAITING,
-    SUMMARY_NOT_STARTED,
-    SUMMARY_NSTATE
-};
-const char *summary_state_name(enum summary_state s); /* "complete", "diverged", ..., "not started" */
-
 struct summary {
+    struct record_sweep record; /* what it was made of */
     char *name, *path, *metric, *goal, *begun;
-    int cells, count[SUMMARY_NSTATE];
+    int cells, count[CELL_NSTATE];
     long steps, batch_size; /* of all trained points; 0: they differ */
     bool concurrent;        /* some timings in the table were taken beside other workers; they carry a '*' */
     bool several_seeds;     /* some configuration finished with two: the table has a spread to show */
+    /* keys that tell rows apart beyond the columns that people see, "a, b"; NULL: none */
+    char *more_keys;
     struct table *table;
 };
 

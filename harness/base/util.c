@@ -455,6 +455,11 @@ int str_distance(const char *a, const char *b) {
     return d;
 }
 
+bool str_ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
 const char *str_closest(const char *word, const char *const *names, size_t n) {
     const char *best = NULL;
     int best_d = 4;

@@ -3,6 +3,7 @@
  * RUN is a number or the beginning of a point's hash; SWEEP a name or a sweep file; without either, the last
  * sweep. A number is a run. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +39,9 @@ static int print_buffer(struct strbuf *b) {
 static void add_states(const struct summary *s, struct strbuf *out) {
     strbuf_addf(out, "%d run%s", s->cells, s->cells == 1 ? "" : "s");
     const char *sep = ": ";
-    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+    for (int i = 0; i < CELL_NSTATE; i++) {
         if (!s->count[i]) continue;
-        strbuf_addf(out, "%s%d %s", sep, s->count[i], summary_state_name((enum summary_state)i));
+        strbuf_addf(out, "%s%d %s", sep, s->count[i], cell_state_name((enum cell_state)i));
         sep = ", ";
     }
 }
@@ -52,77 +53,71 @@ static void add_budget(const struct summary *s, struct strbuf *out) {
         strbuf_addf(out, "; budget per run: %ld steps", s->steps);
 }
 
+static bool has_base(const struct record_sweep *r) {
+    for (int i = 0; i < r->npoint; i++)
+        if (r->point[i].untouched) return true;
+    return false;
+}
+
 /* A sweep without `none` still compares with the untouched base, which then is no cell of it. */
-static int add_base(struct db *db, const struct summary *s, int64_t sweep, struct strbuf *out,
-                    struct err *e) {
-    struct db_query *q;
-    int rc =
-        db_query(db, &q,
-                 "WITH cells AS (SELECT p.base_hash AS base, p.untouched AS untouched FROM sweep_point c "
-                 "JOIN point p ON p.id = c.point WHERE c.sweep = ?1)"
-                 " SELECT u.run_id, u.data, u.model, coalesce((SELECT value FROM metric WHERE run = u.run_id "
-                 "AND key = ?2 ORDER BY step DESC LIMIT 1),"
-                 " CASE WHEN u.metric_name = ?2 THEN u.metric END)"
-                 " FROM runs u JOIN point p ON p.id = u.point_id WHERE p.untouched AND u.state = 'complete'"
-                 " AND p.base_hash IN (SELECT base FROM cells) AND NOT EXISTS (SELECT 1 FROM cells WHERE "
-                 "untouched) ORDER BY u.run_id",
-                 e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    db_query_bind_text(q, 2, s->metric);
-    for (int n = 0; (rc = db_query_next(q, e)) == 1; n++) {
-        if (db_query_type(q, 3) == DB_NULL) continue;
-        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n ? "" : "\n",
-                    (long long)db_query_int(q, 0), db_query_text(q, 2), db_query_text(q, 1), s->metric,
-                    db_query_num(q, 3));
+static void add_base(const struct record_sweep *r, struct strbuf *out) {
+    int n = 0;
+    for (int i = 0; i < r->ncell && !has_base(r); i++) {
+        const struct record_cell *c = &r->cell[i];
+        const struct record_point *p = &r->point[c->point];
+        bool told = !c->base_run || isnan(c->base);
+        for (int k = 0; k < i && !told; k++) told = r->cell[k].base_run == c->base_run;
+        if (told) continue;
+        strbuf_addf(out, "%suntouched base (run %lld, %s on %s): %s %.5g\n", n++ ? "" : "\n",
+                    (long long)c->base_run, p->model ? p->model : "-", p->data ? p->data : "-", r->metric,
+                    c->base);
     }
-    db_query_close(q);
-    return rc;
 }
 
 #define NOTES  12 /* runs that are not complete, told one by one */
 #define RUINED 2  /* a loss so many times the base's is told: it grew, though not to infinity */
 
+/* 0: nothing to tell; else in which order: what failed, what diverged, what grew. */
+static int note_class(const struct record_cell *c) {
+    if (c->state == CELL_COMPLETE) return c->base_loss > 0 && c->eval_loss > RUINED * c->base_loss ? 3 : 0;
+    if (c->state == CELL_RUNNING || c->state == CELL_WAITING || c->state == CELL_NOT_STARTED) return 0;
+    return c->state == CELL_DIVERGED ? 2 : 1;
+}
+
+static void add_note(const struct record_sweep *r, const struct record_cell *c, bool first,
+                     enum table_format format, struct strbuf *out) {
+    struct strbuf b = {0};
+    const struct record_point *p = &r->point[c->point];
+    bool grew = c->state == CELL_COMPLETE;
+    strbuf_addf(&b, "run %lld %s: %s", (long long)c->run, grew ? "diverged" : cell_state_name(c->state),
+                p->method);
+    if (p->r >= 0) strbuf_addf(&b, " r=%lld", (long long)p->r);
+    if (p->target_modules) strbuf_addf(&b, " %s", p->target_modules);
+    if (!isnan(p->lr)) strbuf_addf(&b, " lr=%g", p->lr);
+    strbuf_addf(&b, " seed %lld", (long long)c->seed);
+    if (grew)
+        strbuf_addf(
+            &b,
+            ": its loss %.3g is %.3g times that of the untouched base: the learning rate may be far too high",
+            c->eval_loss, c->eval_loss / c->base_loss);
+    else if (c->error)
+        strbuf_addf(&b, ": %s", c->error);
+    char *clean = table_clean(b.s);
+    strbuf_addf(out, "%s%s%s\n", first ? "\n" : "", format == TABLE_AS_MARKDOWN ? "- " : "", clean);
+    free(clean);
+    strbuf_release(&b);
+}
+
 /* The runs that did not end well, with their reasons. */
-static int add_notes(struct db *db, const struct summary *s, enum table_format format, struct strbuf *out,
-                     struct err *e) {
-    struct db_query *q;
-    int n = 0,
-        rc = db_query(
-            db, &q,
-            "SELECT u.run_id, u.state, u.method, u.r, u.target_modules, u.lr, u.seed,"
-            " CASE WHEN u.state = 'complete' THEN printf('its loss %.3g is %.3g times that of the untouched "
-            "base: the learning rate may be far too high',"
-            " u.eval_loss, u.eval_loss / u.base_eval_loss) ELSE u.error END FROM sweep_runs c"
-            " JOIN runs u USING (run_id) WHERE c.sweep = ?1 AND (u.state NOT IN ('complete', 'running', "
-            "'waiting')"
-            " OR (u.state = 'complete' AND u.base_eval_loss > 0 AND u.eval_loss > ?2 * u.base_eval_loss))"
-            " ORDER BY u.state = 'complete', u.state = 'nan', c.ord",
-            e);
-    if (rc) return rc;
-    db_query_bind_text(q, 1, s->name);
-    db_query_bind_int(q, 2, RUINED);
-    while ((rc = db_query_next(q, e)) == 1) {
-        struct strbuf b = {0};
-        const char *targets = db_query_text(q, 4), *error = db_query_text(q, 7), *state = db_query_text(q, 1);
-        if (!strcmp(state, "nan") || !strcmp(state, "complete")) state = "diverged";
-        if (n++ >= NOTES) continue;
-        strbuf_addf(&b, "run %lld %s: %s", (long long)db_query_int(q, 0), state, db_query_text(q, 2));
-        if (db_query_type(q, 3) != DB_NULL) strbuf_addf(&b, " r=%lld", (long long)db_query_int(q, 3));
-        if (targets) strbuf_addf(&b, " %s", targets);
-        if (db_query_type(q, 5) != DB_NULL) strbuf_addf(&b, " lr=%g", db_query_num(q, 5));
-        strbuf_addf(&b, " seed %lld%s%s", (long long)db_query_int(q, 6), error ? ": " : "",
-                    error ? error : "");
-        char *clean = table_clean(b.s);
-        strbuf_addf(out, "%s%s%s\n", n == 1 ? "\n" : "", format == TABLE_AS_MARKDOWN ? "- " : "", clean);
-        free(clean);
-        strbuf_release(&b);
-    }
-    db_query_close(q);
+static void add_notes(const struct record_sweep *r, enum table_format format, struct strbuf *out) {
+    int n = 0;
+    for (int class = 1; class <= 3; class ++)
+        for (int i = 0; i < r->ncell; i++)
+            if (note_class(&r->cell[i]) == class && n++ < NOTES)
+                add_note(r, &r->cell[i], n == 1, format, out);
     if (n > NOTES)
         strbuf_addf(out, "... and %d more: bench ls runs --sweep %s --where \"state <> 'complete'\"\n",
-                    n - NOTES, s->name);
-    return rc;
+                    n - NOTES, r->name);
 }
 
 /* The methods beside their control arms, if the sweep has any. */
@@ -157,6 +152,9 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     strbuf_adds(out, s->several_seeds
                          ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
                          : "one seed: differences may be chance, no interval\n");
+    if (s->more_keys)
+        strbuf_addf(out, "rows differ in more keys than fit here: %s (--csv and --json have them)\n",
+                    s->more_keys);
     if (s->concurrent) strbuf_adds(out, "*: other runs were under way at the same time: not comparable\n");
 }
 
@@ -168,8 +166,8 @@ static int write_json(const struct summary *s, struct db *db, int64_t sweep, str
     struct table *controls = controls_table(&c);
 
     json_t *states = json_object();
-    for (int i = 0; i < SUMMARY_NSTATE; i++) {
-        char *key = xstrdup(summary_state_name((enum summary_state)i));
+    for (int i = 0; i < CELL_NSTATE; i++) {
+        char *key = xstrdup(cell_state_name((enum cell_state)i));
         if (strchr(key, ' ')) *strchr(key, ' ') = '_';
         json_object_set_new(states, key, json_integer(s->count[i]));
         free(key);
@@ -198,11 +196,11 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
         rc = write_json(&s, db, sweep, &out, e);
     else
         table_write(s.table, format, 0, &out);
-    if (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN) rc = add_controls(db, sweep, format, &out, e);
-    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN))
-        rc = add_base(db, &s, sweep, &out, e);
-    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN))
-        rc = add_notes(db, &s, format, &out, e);
+    if (!rc && (format == TABLE_AS_TEXT || format == TABLE_AS_MARKDOWN)) {
+        rc = add_controls(db, sweep, format, &out, e);
+        add_base(&s.record, &out);
+        add_notes(&s.record, format, &out);
+    }
     summary_release(&s);
     print_buffer(&out);
     return rc;

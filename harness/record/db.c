@@ -29,8 +29,9 @@
 #error "SQLite 3.37 or newer is needed (STRICT tables)"
 #endif
 
-#define DB_SCHEMA     3 /* user_version that this program writes */
-#define DB_READS      1 /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms */
+#define DB_SCHEMA 4 /* user_version that this program writes */
+#define DB_READS                                                                                             \
+    1 /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms, 4 views */
 #define DB_APP        0x62656e63 /* application_id: "benc" */
 #define DB_BUSY_MS    10000      /* how long a statement waits for another process */
 #define DB_STATEMENTS 40         /* distinct texts given to db_do */
@@ -47,6 +48,7 @@ static const char *const upgrades[DB_SCHEMA] = {
     " PRIMARY KEY (sweep, point, control, kind)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX point_control_control ON point_control(control);"
     "ALTER TABLE sweep_point ADD COLUMN control INTEGER NOT NULL DEFAULT 0",
+    "",
 };
 
 struct db {
@@ -121,7 +123,7 @@ static int db_fail(struct db *db, struct err *e) {
     }
 }
 
-static int db_exec(struct db *db, const char *sql, struct err *e) {
+int db_exec(struct db *db, const char *sql, struct err *e) {
     return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, e);
 }
 
@@ -154,7 +156,7 @@ static bool fs_is_network(const char *path) {
 }
 
 /* The number that a one-value PRAGMA or SELECT gives, -1 on error. */
-static int64_t db_number(struct db *db, const char *sql) {
+int64_t db_number(struct db *db, const char *sql) {
     sqlite3_stmt *s;
     int64_t v = -1;
     if (sqlite3_prepare_v2(db->sql, sql, -1, &s, NULL)) return -1;
@@ -265,34 +267,6 @@ bool db_runner(const char *path, long *pid, char host[257]) {
     return held;
 }
 
-/* For a reader: runs of a process that is gone read as what the next command will make of them. The view of
- * this connection alone hides the file's. */
-static int show_dead_runs(struct db *db, struct err *e) {
-    long pid;
-    char host[257];
-    if (db_number(db, "SELECT count(*) FROM run WHERE state IN ('running', 'waiting')") <= 0 ||
-        db_runner(db->path, &pid, host))
-        return 0;
-    struct strbuf sql = {0};
-    sqlite3_stmt *s;
-    if (sqlite3_prepare_v2(db->sql, "SELECT name FROM pragma_table_info('runs')", -1, &s, NULL))
-        return db_fail(db, e);
-    strbuf_adds(&sql, "CREATE TEMP VIEW runs AS SELECT");
-    for (const char *sep = " "; sqlite3_step(s) == SQLITE_ROW; sep = ", ") {
-        const char *name = (const char *)sqlite3_column_text(s, 0);
-        bool is_state = !strcmp(name, "state");
-        strbuf_addf(
-            &sql, "%s%s", sep,
-            is_state ? "CASE WHEN state IN ('running', 'waiting') THEN 'interrupted' ELSE state END AS state"
-                     : name);
-    }
-    sqlite3_finalize(s);
-    strbuf_adds(&sql, " FROM main.runs");
-    int rc = db_exec(db, sql.s, e);
-    strbuf_release(&sql);
-    return rc;
-}
-
 static int db_connect(struct db *db, struct err *e) {
     int flags = db->write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
@@ -304,7 +278,7 @@ static int db_connect(struct db *db, struct err *e) {
     }
     rc = db_settings(db, e);
     if (!rc) rc = schema_check(db, e);
-    if (!rc && !db->write) rc = show_dead_runs(db, e);
+    if (!rc && !db->write) rc = db_reader_views(db, strstr(schema_sql, "CREATE VIEW "), e);
     return rc ? rc : db_journal(db, e);
 }
 

@@ -1,4 +1,4 @@
--- The record of bench, schema 3. Everything that ran; read it through the views `runs` and `sweep_runs`.
+-- The record of bench, schema 4. Everything that ran; read it through the views `runs` and `sweep_runs`.
 -- Times are UTC, "2026-01-31T12:00:00Z"; durations are seconds; sizes are bytes. NULL: not applicable, or not known (yet).
 -- A change here: raise DB_SCHEMA in db.c and add the step from the version before to `upgrades` there; for the views, which come
 -- last, nothing more: an upgrade makes them anew.
@@ -283,12 +283,26 @@ SELECT
     CASE WHEN rs.metric = s.metric THEN r.metric
          ELSE (SELECT value FROM metric WHERE run = r.id AND key = s.metric ORDER BY step DESC LIMIT 1)
     END AS metric,                       -- this sweep's metric at the last evaluation
-    c.control AS control                 -- 1: there only as the control arm of others
+    c.control AS control,                -- 1: there only as the control arm of others
+    r.state AS state,                    -- NULL: not started
+    CASE WHEN rs.metric = s.metric THEN r.test_metric
+         ELSE (SELECT value FROM metric WHERE run = r.id AND key = 'test/' || substr(s.metric, 6) ORDER BY step DESC LIMIT 1)
+    END AS test_metric,                  -- the same metric on the test split; NULL: there is none
+    CASE WHEN bs.metric = s.metric THEN b.metric
+         ELSE (SELECT value FROM metric WHERE run = b.id AND key = s.metric ORDER BY step DESC LIMIT 1)
+    END AS base_metric,                  -- of the untouched base on the same data; preferably from the same sweep
+    b.id AS base_run_id                  -- its run
 FROM sweep s
 JOIN sweep_point c ON c.sweep = s.id
+JOIN point p ON p.id = c.point
 LEFT JOIN run r ON r.point = c.point AND r.seed = c.seed
     AND r.attempt = (SELECT max(attempt) FROM run WHERE point = c.point AND seed = c.seed)
 LEFT JOIN sweep rs ON rs.id = r.sweep
+LEFT JOIN run b ON b.id = (
+    SELECT coalesce(max(CASE WHEN r2.sweep = s.id THEN r2.id END), max(r2.id))
+    FROM point p2 JOIN run r2 ON r2.point = p2.id
+    WHERE p2.untouched AND p2.base_hash = p.base_hash AND r2.state = 'complete')
+LEFT JOIN sweep bs ON bs.id = b.sweep
 WHERE s.id = (SELECT max(id) FROM sweep WHERE name = s.name);
 
 -- A point of a sweep and a control arm of it, at one seed: both runs, and by how much the point's metric is above the control's.

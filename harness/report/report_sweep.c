@@ -17,9 +17,9 @@ static void item_close(struct strbuf *out) { strbuf_adds(out, "</dd>\n"); }
 static void states_write(const struct summary *s, struct strbuf *out) {
     strbuf_addf(out, "%d", s->cells);
     const char *sep = ": ";
-    for (int i = 0; i < SUMMARY_NSTATE; i++) {
+    for (int i = 0; i < CELL_NSTATE; i++) {
         if (!s->count[i]) continue;
-        strbuf_addf(out, "%s%d %s", sep, s->count[i], summary_state_name((enum summary_state)i));
+        strbuf_addf(out, "%s%d %s", sep, s->count[i], cell_state_name((enum cell_state)i));
         sep = ", ";
     }
 }

@@ -1,5 +1,5 @@
 /* pending.c - from a sweep's cells to the runs that are missing (see pending.h). */
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/sched/pending.h"
 
 #include <limits.h>

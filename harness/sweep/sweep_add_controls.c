@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "harness/config/cfg.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/core/method_support.h"
 #include "harness/sweep/sweep_private.h"
 

@@ -12,7 +12,7 @@
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
 #include "harness/config/expr.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/core/net.h"
 #include "harness/sweep/sweep_private.h"
 #include "harness/core/target.h"

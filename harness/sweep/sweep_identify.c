@@ -5,7 +5,7 @@
 
 #include "harness/checkpoint/adapter.h"
 #include "harness/config/cfg.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/sweep/sweep_private.h"
 
 static void find_data(struct load *l, struct sweep_point *p) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "harness/config/cfg.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/core/net.h"
 #include "harness/sweep/sweep_private.h"
 

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "harness/train/base_f32.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 #include "harness/sweep/sweep.h"
 #include "tests/engine.h"
 

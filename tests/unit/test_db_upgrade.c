@@ -103,7 +103,7 @@ static void writing_brings_it_up_to_date_and_keeps_what_it_holds(void **state) {
     (void)state;
     make_old();
     struct db *db = open_db(path, true);
-    assert_text(db, version, "3");
+    assert_text(db, version, "4");
     assert_text(db, "SELECT state FROM run WHERE id = 7", "complete");
     struct err e = {0};
     struct db_speed s = {

@@ -3,7 +3,7 @@
 #include "tests/unit/sweep_fixture.h"
 
 #include "harness/core/method.h"
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 
 /* The labels of all runs, one a line. */
 static void expect_runs(const struct sweep *s, const char *want) {

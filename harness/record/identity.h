@@ -5,7 +5,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* SHA-256 of what the result of a resolved configuration depends on, the seed aside. */
+/* What the result of a resolved configuration depends on, the seed aside, as one text: equal for equal
+ * configurations. Caller frees. */
+char *identity_text(const json_t *config);
+/* SHA-256 of that text. */
 void identity_hash(const json_t *config, char out[65]);
 /* The configuration of the untouched base beside `config`: same model, data, task and evaluation. New
  * reference; NULL when no such method is registered. */

@@ -6,7 +6,7 @@
  * alone. Left out: threads, `weights` (no bit of a result depends on either), the names and paths of model
  * and data (their digests stand for them), and for the untouched base everything that it ignores. Not in a
  * configuration at all: the sweep's name, limits, workers, `save`. */
-#include "harness/sweep/identity.h"
+#include "harness/record/identity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,9 +68,10 @@ static void reset_ignored(json_t *c, const struct opt *o) {
         if (identity_base_ignores(o->key)) cfg_set(c, o->key, opt_default(o));
 }
 
-void identity_hash(const json_t *config, char out[65]) {
+char *identity_text(const json_t *config) {
     static const char *const aside[] = {"threads", "weights", "model", "model_path", "init", "init_path"};
-    const struct method *m = method_find(cfg_str(config, "method"));
+    const char *name = cfg_str(config, "method");
+    const struct method *m = name ? method_find(name) : NULL;
     json_t *c = json_deep_copy(config);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
     for (int i = 0; data_path_key(i); i++) cfg_delete(c, data_path_key(i));
@@ -78,10 +79,15 @@ void identity_hash(const json_t *config, char out[65]) {
     drop_nulls(c);
     json_object_set_new(c, "version", json_integer(IDENT_VERSION));
     char *text = json_dumps(c, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
-    BUG_ON(!text, "method %s", cfg_str(config, "method"));
+    BUG_ON(!text, "method %s", name);
+    json_decref(c);
+    return text;
+}
+
+void identity_hash(const json_t *config, char out[65]) {
+    char *text = identity_text(config);
     sha256_hex(text, strlen(text), out);
     free(text);
-    json_decref(c);
 }
 
 json_t *identity_base(const json_t *config) {
