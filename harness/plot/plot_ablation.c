@@ -69,14 +69,12 @@ static void modules_panel(struct plot_xy *x) {
 
 int plot_ablation(struct plot_figure *f, const struct plot_set *s, struct err *e) {
     struct plot_axis axis[PANELS_MAX - 1];
-    int n;
     struct plot_xy x = {.s = s};
-    int rc = plot_axes_read(s, axis, PANELS_MAX - 1, &n, e);
-    for (int i = 0; i < n && !rc; i++) number_panel(&x, &axis[i]);
-    if (!rc && s->ntarget > 1) modules_panel(&x);
-    if (!rc)
-        rc = plot_xy_finish(
-            f, &x, "no method ran with two values of anything but the learning rate (bench plot lr)", e);
+    int n = plot_axes_read(s, axis, PANELS_MAX - 1);
+    for (int i = 0; i < n; i++) number_panel(&x, &axis[i]);
+    if (s->ntarget > 1) modules_panel(&x);
+    int rc = plot_xy_finish(
+        f, &x, "no method ran with two values of anything but the learning rate (bench plot lr)", e);
     if (!rc) {
         char *count = plot_count_text(s, true),
              *what = xasprintf("%s (%s is better), best over everything else varied; %s", s->metric,

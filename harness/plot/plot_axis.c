@@ -9,20 +9,10 @@
 
 bool plot_point_counts(const struct plot_point *p) { return !p->untouched && p->nok > 0; }
 
-static int axis_read(const struct plot_set *s, const char *key, double *value, struct err *e) {
-    struct db_query *q;
-    for (int i = 0; i < s->npoint; i++) value[i] = NAN;
-    for (int i = 0; i < s->npoint; i++) {
-        if (!plot_point_counts(&s->point[i])) continue;
-        int rc = db_query(s->db, &q, "SELECT num FROM param WHERE point = ?1 AND key = ?2", e);
-        if (rc) return rc;
-        db_query_bind_int(q, 1, s->point[i].id);
-        db_query_bind_text(q, 2, key);
-        if ((rc = db_query_next(q, e)) == 1) value[i] = db_query_num(q, 0);
-        db_query_close(q);
-        if (rc < 0) return rc;
-    }
-    return 0;
+static int key_compare(const void *va, const void *vb) {
+    const char *a = *(const char *const *)va, *b = *(const char *const *)vb;
+    bool rank_a = !strcmp(a, "r"), rank_b = !strcmp(b, "r");
+    return rank_a != rank_b ? (rank_a ? -1 : 1) : strcmp(a, b);
 }
 
 /* Does this number take two values within some method? */
@@ -46,32 +36,49 @@ static bool axis_same(const struct plot_set *s, const double *a, const double *b
     return true;
 }
 
-int plot_axes_read(const struct plot_set *s, struct plot_axis *axis, int most, int *n, struct err *e) {
-    struct strbuf sql = {0};
-    struct db_query *q;
+/* Numbers of the points' configurations, the rank first, then by name. Caller frees the array alone. */
+static const char **number_keys(const struct plot_set *s, json_t *seen, int *n) {
+    const char **keys = NULL, *key;
+    int cap = 0;
+    json_t *v;
     *n = 0;
-    strbuf_adds(&sql,
-                "SELECT key FROM param WHERE num IS NOT NULL AND key NOT IN ('train.lr') AND point IN (0");
     for (int i = 0; i < s->npoint; i++)
-        if (plot_point_counts(&s->point[i])) strbuf_addf(&sql, ",%lld", (long long)s->point[i].id);
-    strbuf_adds(&sql, ") GROUP BY key HAVING count(DISTINCT num) > 1 ORDER BY key <> 'r', key");
-    int rc = db_query(s->db, &q, sql.s, e);
-    strbuf_release(&sql);
-    if (rc) return rc;
-    while ((rc = db_query_next(q, e)) == 1 && *n < most) {
-        struct plot_axis x = {xstrdup(db_query_text(q, 0)),
-                              xmalloc((size_t)(s->npoint + 1) * sizeof *x.value)};
-        rc = axis_read(s, x.key, x.value, e);
-        bool keep = !rc && varies_key(s, x.value);
-        for (int k = 0; k < *n && keep; k++) keep = !axis_same(s, x.value, axis[k].value);
+        if (plot_point_counts(&s->point[i]))
+            json_object_foreach(s->point[i].record->flat, key,
+                                v) if ((json_is_number(v) || json_is_boolean(v)) && strcmp(key, "train.lr"))
+                json_object_set_new(seen, key, json_true());
+    json_object_foreach(seen, key, v) {
+        GROW(keys, *n, cap);
+        keys[(*n)++] = key;
+    }
+    if (*n) qsort(keys, (size_t)*n, sizeof *keys, key_compare);
+    return keys;
+}
+
+void plot_axis_fill(const struct plot_set *s, struct plot_axis *x, bool all) {
+    for (int i = 0; i < s->npoint; i++)
+        x->value[i] = (all && !s->point[i].untouched) || plot_point_counts(&s->point[i])
+                          ? record_point_number(s->point[i].record, x->key)
+                          : NAN;
+}
+
+int plot_axes_read(const struct plot_set *s, struct plot_axis *axis, int most) {
+    json_t *seen = json_object();
+    int nkeys, n = 0;
+    const char **keys = number_keys(s, seen, &nkeys);
+    for (int i = 0; i < nkeys && n < most; i++) {
+        struct plot_axis x = {xstrdup(keys[i]), xmalloc((size_t)(s->npoint + 1) * sizeof *x.value)};
+        plot_axis_fill(s, &x, false);
+        bool keep = varies_key(s, x.value);
+        for (int k = 0; k < n && keep; k++) keep = !axis_same(s, x.value, axis[k].value);
         if (keep)
-            axis[(*n)++] = x;
+            axis[n++] = x;
         else
             plot_axes_release(&x, 1);
-        if (rc) break;
     }
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    free(keys);
+    json_decref(seen);
+    return n;
 }
 
 void plot_axes_release(struct plot_axis *axis, int n) {
@@ -79,6 +86,6 @@ void plot_axes_release(struct plot_axis *axis, int n) {
 }
 
 bool plot_point_preferred(const struct plot_set *s, const struct plot_point *a, const struct plot_point *b) {
-    if ((a->ndiverged > 0) != (b->ndiverged > 0)) return b->ndiverged > 0;
-    return prefer_value(s->maximize, a->mean, b->mean);
+    struct candidate x = plot_candidate(a), y = plot_candidate(b);
+    return prefer_candidate(s->maximize, &x, &y);
 }

@@ -11,9 +11,10 @@ struct plot_axis {
 };
 
 /* At most `most` configuration numbers that take two values within some method, the rank first; of numbers
- * that always change together (alpha as twice the rank) the first. *n of them, also on error;
- * plot_axes_release. */
-int plot_axes_read(const struct plot_set *s, struct plot_axis *axis, int most, int *n, struct err *e);
+ * that always change together (alpha as twice the rank) the first. Returns how many; plot_axes_release. */
+int plot_axes_read(const struct plot_set *s, struct plot_axis *axis, int most);
+/* The values of its key; all: also of points without a finished run. */
+void plot_axis_fill(const struct plot_set *s, struct plot_axis *x, bool all);
 void plot_axes_release(struct plot_axis *axis, int n);
 
 /* A trained point with a finished run. */

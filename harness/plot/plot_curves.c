@@ -34,47 +34,25 @@ struct curves {
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-/* The runs of a point that are averaged: the complete ones, else those that diverged. Empty: none. */
-static void runs_list(const struct plot_set *s, int point, struct strbuf *b) {
-    const struct plot_point *p = &s->point[point];
-    enum plot_state want = p->nok ? PLOT_OK : PLOT_DIVERGED;
-    for (int i = p->first; i < p->first + p->nruns; i++)
-        if (s->run[i].state == want) strbuf_addf(b, "%s%lld", b->len ? "," : "", (long long)s->run[i].id);
-}
-
-/* Mean and interval over the runs at each step that all of them reached, into curve v's series k. */
-static int series_read(struct curves *c, const char *runs, const char *key, struct curve *v, int k,
-                       struct err *e) {
-    struct db_query *q;
-    int cap[3] = {0}, most = 0, nseed = 0, seed_cap = 0, rc;
-    double *seed = NULL, at = NAN;
-    char *sql = xasprintf("SELECT step, value FROM metric WHERE run IN (%s) AND key = ?1"
-                          " AND kind = 'finite' ORDER BY step",
-                          runs);
-    rc = db_query(c->s->db, &q, sql, e);
-    free(sql);
+/* Mean and interval over the runs at each step that all of them reached, into curve v's series k. The complete
+ * runs are averaged, else those that diverged. */
+static int series_read(struct curves *c, const char *key, struct curve *v, int k, struct err *e) {
+    int cap[3] = {0}, most = 0;
+    struct record_curve all;
+    int rc = plot_curves_read(&all, c->s, v->point, v->diverged ? PLOT_DIVERGED : PLOT_OK, key, e);
     if (rc) return rc;
-    db_query_bind_text(q, 1, key);
-    do {
-        rc = db_query_next(q, e);
-        if (nseed && (rc != 1 || db_query_num(q, 0) != at)) { /* a step is complete */
-            if (nseed > most) most = nseed, v->n[k] = 0;
-            if (nseed < most) break;
-            GROW(v->step[k], v->n[k], cap[0]);
-            GROW(v->value[k], v->n[k], cap[1]);
-            GROW(v->ci[k], v->n[k], cap[2]);
-            struct stats_mean m = stats_mean(seed, nseed);
-            v->step[k][v->n[k]] = at, v->value[k][v->n[k]] = m.mean, v->ci[k][v->n[k]++] = m.ci;
-            nseed = 0;
-        }
-        if (rc != 1) break;
-        at = db_query_num(q, 0);
-        GROW(seed, nseed, seed_cap);
-        seed[nseed++] = db_query_num(q, 1);
-    } while (true);
-    db_query_close(q);
-    free(seed);
-    return rc < 0 ? rc : 0;
+    for (int i = 0, end; i < all.n; i = end) {
+        for (end = i; end < all.n && all.step[end] == all.step[i];) end++;
+        if (end - i > most) most = end - i, v->n[k] = 0;
+        if (end - i < most) break;
+        GROW(v->step[k], v->n[k], cap[0]);
+        GROW(v->value[k], v->n[k], cap[1]);
+        GROW(v->ci[k], v->n[k], cap[2]);
+        struct stats_mean m = stats_mean(all.value + i, end - i);
+        v->step[k][v->n[k]] = all.step[i], v->value[k][v->n[k]] = m.mean, v->ci[k][v->n[k]++] = m.ci;
+    }
+    record_curve_release(&all);
+    return 0;
 }
 
 /* The moving average of v[0..n), a new array. */
@@ -112,13 +90,9 @@ static void thin_curve(struct curve *c, int k) {
 static int curve_read(struct curves *c, int arm, struct err *e) {
     const struct plot_set *s = c->s;
     int point = s->arm[arm].best >= 0 ? s->arm[arm].best : s->arm[arm].first;
-    struct strbuf runs = {0};
     struct curve v = {.arm = arm, .point = point, .diverged = !s->point[point].nok};
-    runs_list(s, point, &runs);
-    int rc = 0;
-    if (runs.len) rc = series_read(c, runs.s, s->metric, &v, 0, e);
-    if (!rc && runs.len) rc = series_read(c, runs.s, "train/loss", &v, 1, e);
-    strbuf_release(&runs);
+    int rc = series_read(c, s->metric, &v, 0, e);
+    if (!rc) rc = series_read(c, "train/loss", &v, 1, e);
     smooth_curve(&v);
     for (int k = 0; k < 2; k++) thin_curve(&v, k);
     GROW(c->curve, c->n, c->cap);

@@ -5,7 +5,6 @@
  * diverged counts only when that is so at all learning rates. A sweep over several models, tasks or data sets
  * falls into groups, one picture each. */
 #include "harness/plot/plot_private.h"
-#include "harness/analysis/prefer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,139 +12,147 @@
 
 #include "harness/core/method.h"
 #include "harness/base/stats.h"
-#include "harness/record/sweep_head.h"
 
 static const char *or_empty(const char *s) { return s ? s : ""; }
 static int int_compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static char *text_copy(const struct db_query *q, int col) {
-    const char *s = db_query_text(q, col);
-    return s ? xstrdup(s) : NULL;
+static enum plot_state state_of(const struct record_cell *c) {
+    switch (c->state) {
+    case CELL_COMPLETE:
+        return isfinite(c->metric) ? PLOT_OK : PLOT_OPEN;
+    case CELL_DIVERGED:
+        return PLOT_DIVERGED;
+    case CELL_FAILED:
+    case CELL_OOM:
+    case CELL_TIMEOUT:
+    case CELL_PRUNED:
+        return PLOT_FAILED;
+    default:
+        return PLOT_OPEN;
+    }
 }
 
-static int64_t int_or_none(const struct db_query *q, int col) {
-    return db_query_type(q, col) == DB_NULL ? -1 : db_query_int(q, col);
+static void add_run(struct plot_set *s, struct plot_point *p, const struct record_cell *c) {
+    GROW(s->run, s->nrun, s->run_cap);
+    s->run[s->nrun++] = (struct plot_run){.id = c->run,
+                                          .cell = c,
+                                          .metric = c->metric,
+                                          .state = state_of(c),
+                                          .what = cell_state_name(c->state)};
+    p->nruns++;
+    if (c->adapted_params >= 0 && c->total_params > 0)
+        p->adapted = (double)c->adapted_params / (double)c->total_params;
+    /* The untouched base may stand outside the sweep's arms (or be left out by --where). */
+    if (isnan(s->base)) s->base = c->base;
 }
 
-static int read_head(struct plot_set *s, const char *name, struct err *e) {
-    struct sweep_head h;
-    int rc = sweep_head_read(&h, s->db, name, e);
+static void add_point(struct plot_set *s, const struct record_point *r) {
+    GROW(s->point, s->npoint, s->point_cap);
+    struct plot_point *p = &s->point[s->npoint++];
+    const struct method *m = method_find(r->method);
+    *p = (struct plot_point){.id = r->id,
+                             .record = r,
+                             .method = r->method,
+                             .method_order = method_order(r->method),
+                             .untouched = r->untouched,
+                             .full = m && m->flags & METHOD_FULL,
+                             .r = r->r,
+                             .target_modules = r->target_modules,
+                             .target = -1,
+                             .batch_size = r->batch_size,
+                             .max_length = r->max_length,
+                             .lr = r->lr,
+                             .model = r->model,
+                             .task = r->task,
+                             .data = r->data,
+                             .adapted = NAN,
+                             .first = s->nrun};
+    for (int i = r->first; i < r->first + r->ncell; i++) add_run(s, p, &s->record.cell[i]);
+}
+
+/* Points of one picture: equal model, task and data. */
+static int picture_compare(const void *va, const void *vb) {
+    const struct record_point *a = *(const struct record_point *const *)va,
+                              *b = *(const struct record_point *const *)vb;
+    int c = strcmp(or_empty(a->model), or_empty(b->model));
+    if (!c) c = strcmp(or_empty(a->task), or_empty(b->task));
+    return c ? c : strcmp(or_empty(a->data), or_empty(b->data));
+}
+
+static int by_picture(const void *va, const void *vb) {
+    const struct record_point *a = *(const struct record_point *const *)va,
+                              *b = *(const struct record_point *const *)vb;
+    int c = picture_compare(va, vb);
+    return c ? c : int_compare(a->id, b->id);
+}
+
+/* s->ngroup comes as the wanted picture and goes as their number. */
+static void choose_picture(struct plot_set *s) {
+    const struct record_sweep *r = &s->record;
+    const struct record_point **all = xcalloc((size_t)r->npoint + 1, sizeof *all);
+    int keep = s->ngroup;
+    s->ngroup = 0;
+    for (int i = 0; i < r->npoint; i++) all[i] = &r->point[i];
+    qsort(all, (size_t)r->npoint, sizeof *all, by_picture);
+    for (int i = 0; i < r->npoint; i++) {
+        if (!i || picture_compare(&all[i - 1], &all[i])) s->ngroup++;
+        if (s->ngroup - 1 == keep) add_point(s, all[i]);
+    }
+    free(all);
+}
+
+static int read_record(struct plot_set *s, const char *sweep, const char *where, struct err *e) {
+    /* A control arm is no try of its method: at another alpha it would pass for another learning rate. */
+    struct record_filter f = {.where = where, .without_controls = !where || !strstr(where, "control_of")};
+    int rc = record_sweep_read(&s->record, s->db, sweep, &f, e);
     if (rc) return rc;
-    s->sweep = h.name;
-    s->metric = h.metric;
-    s->goal = h.goal;
-    s->maximize = !strcmp(s->goal, "maximize");
+    s->sweep = s->record.name, s->metric = s->record.metric, s->goal = s->record.goal;
+    s->maximize = s->record.maximize;
     s->is_loss = strstr(s->metric, "loss") != NULL;
+    choose_picture(s);
     return 0;
 }
 
-static enum plot_state state_of(const char *state, double metric) {
-    if (!state) return PLOT_OPEN;
-    if (!strcmp(state, "complete")) return isfinite(metric) ? PLOT_OK : PLOT_OPEN;
-    if (!strcmp(state, "nan")) return PLOT_DIVERGED;
-    static const char *const failed[] = {"failed", "oom", "timeout", "pruned"};
-    for (size_t i = 0; i < ARRAY_LEN(failed); i++)
-        if (!strcmp(state, failed[i])) return PLOT_FAILED;
-    return PLOT_OPEN;
-}
-
-enum {
-    Q_POINT,
-    Q_RUN,
-    Q_METRIC,
-    Q_METHOD,
-    Q_UNTOUCHED,
-    Q_R,
-    Q_TARGETS,
-    Q_LR,
-    Q_BATCH,
-    Q_MAXLEN,
-    Q_MODEL,
-    Q_TASK,
-    Q_DATA,
-    Q_STATE,
-    Q_ADAPTED,
-    Q_BASE
+struct step_value {
+    double step, value;
 };
-#define CELLS                                                                                                \
-    "SELECT c.point_id, c.run_id, c.metric, p.method, p.untouched, p.r, p.target_modules, p.lr, "            \
-    "p.batch_size,"                                                                                          \
-    " p.max_length, m.name, p.task, d.name, u.state, u.adapted_fraction,"                                    \
-    " CASE WHEN u.metric_name = c.metric_name THEN u.base_metric END"                                        \
-    " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"               \
-    " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN runs u ON u.run_id = c.run_id WHERE c.sweep = ?1"
 
-static void point_add(struct plot_set *s, const struct db_query *q) {
-    GROW(s->point, s->npoint, s->point_cap);
-    struct plot_point *p = &s->point[s->npoint++];
-    const char *method = or_empty(db_query_text(q, Q_METHOD));
-    const struct method *m = method_find(method);
-    *p = (struct plot_point){.id = db_query_int(q, Q_POINT),
-                             .method = xstrdup(method),
-                             .method_order = method_order(method),
-                             .untouched = db_query_int(q, Q_UNTOUCHED) != 0,
-                             .full = m && m->flags & METHOD_FULL,
-                             .r = int_or_none(q, Q_R),
-                             .target_modules = text_copy(q, Q_TARGETS),
-                             .target = -1,
-                             .batch_size = int_or_none(q, Q_BATCH),
-                             .max_length = int_or_none(q, Q_MAXLEN),
-                             .lr = db_query_num(q, Q_LR),
-                             .model = text_copy(q, Q_MODEL),
-                             .task = text_copy(q, Q_TASK),
-                             .data = text_copy(q, Q_DATA),
-                             .adapted = NAN,
-                             .first = s->nrun};
+static int step_compare(const void *va, const void *vb) {
+    const struct step_value *a = va, *b = vb;
+    return (a->step > b->step) - (a->step < b->step);
 }
 
-/* Rows come grouped by point. */
-static void row_add(struct plot_set *s, const struct db_query *q) {
-    if (!s->npoint || s->point[s->npoint - 1].id != db_query_int(q, Q_POINT)) point_add(s, q);
-    struct plot_point *p = &s->point[s->npoint - 1];
-    if (isfinite(db_query_num(q, Q_ADAPTED))) p->adapted = db_query_num(q, Q_ADAPTED);
-    GROW(s->run, s->nrun, s->run_cap);
-    struct plot_run *r = &s->run[s->nrun++];
-    const char *state = db_query_text(q, Q_STATE);
-    *r = (struct plot_run){.id = db_query_int(q, Q_RUN), .metric = db_query_num(q, Q_METRIC)};
-    r->state = state_of(state, r->metric);
-    snprintf(r->what, sizeof r->what, "%s", state ? state : "not started");
-    p->nruns++;
-    /* The untouched base may stand outside the sweep's arms (or be left out by --where). */
-    if (isnan(s->base)) s->base = db_query_num(q, Q_BASE);
+static void sort_steps(struct record_curve *c) {
+    struct step_value *v = xmalloc(((size_t)c->n + 1) * sizeof *v);
+    for (int i = 0; i < c->n; i++) v[i] = (struct step_value){c->step[i], c->value[i]};
+    qsort(v, (size_t)c->n, sizeof *v, step_compare);
+    for (int i = 0; i < c->n; i++) c->step[i] = v[i].step, c->value[i] = v[i].value;
+    free(v);
 }
 
-static int read_rows(struct plot_set *s, const char *where, struct err *e) {
-    struct db_query *q;
-    struct strbuf sql = {0};
-    strbuf_adds(&sql, CELLS);
-    /* A control arm is no try of its method: at another alpha it would pass for another learning rate. */
-    bool wanted = where && strstr(where, "control_of");
-    if (db_has_controls(s->db) && !wanted) strbuf_adds(&sql, " AND NOT c.control");
-    if (where) strbuf_addf(&sql, " AND c.run_id IN (SELECT run_id FROM runs WHERE (%s\n))", where);
-    strbuf_adds(
-        &sql,
-        " ORDER BY coalesce(m.name, ''), coalesce(p.task, ''), coalesce(d.name, ''), c.point_id, c.seed");
-    int rc = db_query(s->db, &q, sql.s, e);
-    strbuf_release(&sql);
-    if (rc) return where && rc == ERR_USER ? err_wrap(e, "--where") : rc;
-    db_query_bind_text(q, 1, s->sweep);
-    const char *model = NULL, *task = NULL, *data = NULL; /* of the group that is read */
-    char *key = NULL;
-    int keep = s->ngroup; /* the wanted group */
-    s->ngroup = 0;
-    while ((rc = db_query_next(q, e)) == 1) {
-        model = db_query_text(q, Q_MODEL), task = db_query_text(q, Q_TASK), data = db_query_text(q, Q_DATA);
-        char *now = xasprintf("%s\n%s\n%s", or_empty(model), or_empty(task), or_empty(data));
-        if (!key || strcmp(key, now)) s->ngroup++;
-        free(key);
-        key = now;
-        if (s->ngroup - 1 == keep) row_add(s, q);
+int plot_curves_read(struct record_curve *ret, const struct plot_set *s, int point, enum plot_state state,
+                     const char *key, struct err *e) {
+    const struct plot_point *p = &s->point[point];
+    *ret = (struct record_curve){0};
+    for (int i = p->first; i < p->first + p->nruns; i++) {
+        struct record_curve one;
+        if (s->run[i].state != state) continue;
+        int rc = record_curve_read(&one, s->db, s->run[i].id, key, e);
+        for (int k = 0; k < one.n && !rc; k++) {
+            GROW(ret->step, ret->n, ret->cap);
+            GROW(ret->value, ret->n, ret->value_cap);
+            ret->step[ret->n] = one.step[k], ret->value[ret->n++] = one.value[k];
+        }
+        record_curve_release(&one);
+        if (rc) {
+            record_curve_release(ret);
+            return rc;
+        }
     }
-    free(key);
-    db_query_close(q);
-    return rc;
+    sort_steps(ret);
+    return 0;
 }
 
 /* ---- points -------------------------------------------------------------------------------------------- */
@@ -261,10 +268,8 @@ static int point_compare(const void *va, const void *vb) {
     return c ? c : int_compare(a->id, b->id);
 }
 
-static bool point_preferred(const struct plot_set *s, const struct plot_point *a,
-                            const struct plot_point *b) {
-    if ((a->ndiverged > 0) != (b->ndiverged > 0)) return b->ndiverged > 0;
-    return prefer_value(s->maximize, a->mean, b->mean);
+struct candidate plot_candidate(const struct plot_point *p) {
+    return (struct candidate){p->nok, p->mean, p->ndiverged > 0};
 }
 
 static void arm_choose(struct plot_set *s, struct plot_arm *c) {
@@ -275,7 +280,9 @@ static void arm_choose(struct plot_set *s, struct plot_arm *c) {
         diverged += p->ndiverged, failed += p->nfailed;
         if (i == c->first || p->lr != p[-1].lr) c->lr_tried++;
         if (i > c->first && p->lr == p[-1].lr) s->other_axes = true;
-        if (p->nok && (c->best < 0 || point_preferred(s, p, &s->point[c->best]))) c->best = i;
+        struct candidate now = plot_candidate(p), best = {0};
+        if (c->best >= 0) best = plot_candidate(&s->point[c->best]);
+        if (p->nok && prefer_candidate(s->maximize, &now, &best)) c->best = i;
     }
     c->state = c->best >= 0 ? PLOT_OK : diverged ? PLOT_DIVERGED : failed ? PLOT_FAILED : PLOT_OPEN;
     if (c->best < 0) return;
@@ -336,8 +343,7 @@ static int nothing_found(struct plot_set *s, const char *where, struct err *e) {
 
 int plot_set_read(struct plot_set *s, struct db *db, const struct plot_job *job, int group, struct err *e) {
     *s = (struct plot_set){.db = db, .where = job->where, .base = NAN, .ngroup = group};
-    int rc = read_head(s, job->sweep, e);
-    if (!rc) rc = read_rows(s, job->where, e);
+    int rc = read_record(s, job->sweep, job->where, e);
     if (!rc && !s->npoint) rc = nothing_found(s, job->where, e);
     if (rc) {
         plot_set_release(s);
@@ -359,12 +365,8 @@ int plot_first_ok(const struct plot_set *s, int point) {
 }
 
 void plot_set_release(struct plot_set *s) {
-    for (int i = 0; i < s->npoint; i++) {
-        struct plot_point *p = &s->point[i];
-        free(p->method), free(p->target_modules), free(p->model), free(p->task), free(p->data);
-    }
     for (int i = 0; i < s->ntarget; i++) free(s->target[i].name), free(s->target[i].label);
-    free(s->sweep), free(s->metric), free(s->goal);
+    record_sweep_release(&s->record);
     free(s->run), free(s->point), free(s->arm), free(s->target), free(s->rank);
     *s = (struct plot_set){0};
 }

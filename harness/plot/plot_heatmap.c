@@ -128,22 +128,6 @@ static double *axis_choose(const struct plot_set *s, struct plot_axis *axis, int
     return axis[0].value;
 }
 
-/* plot_axes_read leaves out points without a finished run; here a diverged one has its place too. */
-static int axis_complete(const struct plot_set *s, struct plot_axis *a, struct err *e) {
-    for (int i = 0; i < s->npoint; i++) {
-        struct db_query *q;
-        if (isfinite(a->value[i]) || s->point[i].untouched) continue;
-        int rc = db_query(s->db, &q, "SELECT num FROM param WHERE point = ?1 AND key = ?2", e);
-        if (rc) return rc;
-        db_query_bind_int(q, 1, s->point[i].id);
-        db_query_bind_text(q, 2, a->key);
-        if ((rc = db_query_next(q, e)) == 1) a->value[i] = db_query_num(q, 0);
-        db_query_close(q);
-        if (rc < 0) return rc;
-    }
-    return 0;
-}
-
 /* Labels that would cover each other are left out. */
 static void side_thin(struct side *s, int room) {
     int every = (s->n + room - 1) / room;
@@ -204,15 +188,16 @@ static void grid_draw(struct plot_figure *f, struct grid *g, const char *ylabel,
 int plot_heatmap(struct plot_figure *f, const struct plot_set *s, struct err *e) {
     struct plot_axis axis[AXES_MAX];
     struct grid g = {.s = s};
-    int n, rc = plot_axes_read(s, axis, AXES_MAX, &n, e);
+    int n = plot_axes_read(s, axis, AXES_MAX), rc = 0;
     const char *ylabel = NULL;
     bool rates = false;
-    for (int i = 0; i < n && !rc; i++) rc = axis_complete(s, &axis[i], e);
-    if (!rc && (g.y = axis_choose(s, axis, n, &ylabel, &rates))) {
+    /* a diverged point has its place here too */
+    for (int i = 0; i < n; i++) plot_axis_fill(s, &axis[i], true);
+    if ((g.y = axis_choose(s, axis, n, &ylabel, &rates))) {
         g.kind = rates ? TABLE_RATE : TABLE_PLAIN;
         panels_fill(&g);
     }
-    if (!rc && !g.npanel) {
+    if (!g.npanel) {
         err_set(e, ERR_RESOURCE,
                 "sweep '%.100s': no method ran over two learning rates and two values of something else",
                 s->sweep);

@@ -18,7 +18,7 @@
 
 struct bar {
     int arm, point;
-    int64_t run;
+    int run;                         /* index into runs */
     double at[MEM_NCAT], total, rss; /* bytes; NaN: unknown */
     double y;
 };
@@ -38,14 +38,13 @@ static bool same_batch(const struct plot_point *a, const struct plot_point *b) {
     return a->batch_size == b->batch_size && a->max_length == b->max_length;
 }
 
-/* A complete run, else one that got far enough to diverge; 0: none. */
-static int64_t run_of(const struct plot_set *s, int point) {
+/* A complete run, else one that got far enough to diverge; -1: none (indices). */
+static int run_of(const struct plot_set *s, int point) {
     int ok = plot_first_ok(s, point);
-    if (ok >= 0) return s->run[ok].id;
     const struct plot_point *p = &s->point[point];
-    for (int i = p->first; i < p->first + p->nruns; i++)
-        if (s->run[i].state == PLOT_DIVERGED) return s->run[i].id;
-    return 0;
+    for (int i = p->first; ok < 0 && i < p->first + p->nruns; i++)
+        if (s->run[i].state == PLOT_DIVERGED) ok = i;
+    return ok;
 }
 
 static void bars_choose(struct bars *b, bool split) {
@@ -54,10 +53,10 @@ static void bars_choose(struct bars *b, bool split) {
     for (int c = 0; c < s->narm; c++) {
         int first = b->n;
         for (int i = s->arm[c].first; i < s->arm[c].first + s->arm[c].n; i++) {
-            int64_t run = run_of(s, i);
+            int run = run_of(s, i);
             int k = first;
             while (k < b->n && split && !same_batch(&s->point[b->bar[k].point], &s->point[i])) k++;
-            if (!run ||
+            if (run < 0 ||
                 (k < b->n && !prefer_value(s->maximize, s->point[i].mean, s->point[b->bar[k].point].mean)))
                 continue;
             if (k == b->n) {
@@ -70,24 +69,11 @@ static void bars_choose(struct bars *b, bool split) {
 }
 
 static int bar_read(struct bars *b, struct bar *bar, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(b->s->db, &q,
-                      "SELECT r.peak_bytes, r.rss_bytes, m.category, m.at_peak FROM run r"
-                      " LEFT JOIN memory m ON m.run = r.id WHERE r.id = ?1",
-                      e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, bar->run);
-    while ((rc = db_query_next(q, e)) == 1) {
-        bar->total = db_query_num(q, 0);
-        bar->rss = db_query_num(q, 1);
-        const char *name = db_query_text(q, 2);
-        for (int c = 0; c < MEM_NCAT && name; c++)
-            if (!strcmp(mem_cat_name((enum mem_cat)c), name)) {
-                bar->at[c] = db_query_num(q, 3);
-                b->used[c] |= bar->at[c] > 0;
-            }
-    }
-    db_query_close(q);
+    const struct record_cell *c = b->s->run[bar->run].cell;
+    if (c->peak_bytes >= 0) bar->total = (double)c->peak_bytes;
+    if (c->rss_bytes >= 0) bar->rss = (double)c->rss_bytes;
+    int rc = record_memory_read(bar->at, b->s->db, c->run, e);
+    for (int k = 0; k < MEM_NCAT; k++) b->used[k] |= bar->at[k] > 0;
     return rc;
 }
 

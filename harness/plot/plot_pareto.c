@@ -26,40 +26,35 @@ struct pareto {
     bool alone; /* some time was measured without company */
 };
 
-static int cost_read(struct pareto *p, struct compromise *c, struct err *e) {
-    struct strbuf sql = {0};
-    struct db_query *q;
-    const struct plot_point *pt = &p->s->point[c->point];
-    strbuf_adds(&sql, "SELECT max(checkpoint_bytes), max(peak_bytes), avg(train_s), max(concurrent) FROM run "
-                      "WHERE id IN (0");
-    for (int i = pt->first; i < pt->first + pt->nruns; i++)
-        if (p->s->run[i].state == PLOT_OK) strbuf_addf(&sql, ",%lld", (long long)p->s->run[i].id);
-    strbuf_adds(&sql, ")");
-    int rc = db_query(p->s->db, &q, sql.s, e);
-    strbuf_release(&sql);
-    if (rc) return rc;
-    if ((rc = db_query_next(q, e)) == 1) {
-        for (int k = 0; k < NCOST; k++) c->cost[k] = db_query_num(q, k);
-        c->concurrent = db_query_int(q, 3) > 0;
+/* Sizes are those of the largest seed, the time is the mean. */
+static void cost_read(const struct plot_set *s, struct compromise *c) {
+    const struct plot_point *pt = &s->point[c->point];
+    double sum = 0;
+    int timed = 0;
+    for (int k = 0; k < NCOST; k++) c->cost[k] = NAN;
+    for (int i = pt->first; i < pt->first + pt->nruns; i++) {
+        const struct record_cell *x = s->run[i].cell;
+        if (s->run[i].state != PLOT_OK) continue;
+        if (x->checkpoint_bytes >= 0) c->cost[BYTES] = fmax(c->cost[BYTES], (double)x->checkpoint_bytes);
+        if (x->peak_bytes >= 0) c->cost[MEMORY] = fmax(c->cost[MEMORY], (double)x->peak_bytes);
+        if (!isnan(x->train_s)) sum += x->train_s, timed++;
+        c->concurrent |= x->concurrent > 0;
     }
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    if (timed) c->cost[SECONDS] = sum / timed;
 }
 
-static int costs_read(struct pareto *p, struct err *e) {
+static void costs_read(struct pareto *p) {
     const struct plot_set *s = p->s;
     p->v = xcalloc((size_t)s->narm + 1, sizeof *p->v);
     for (int i = 0; i < s->narm; i++) {
         if (s->arm[i].best < 0 || s->point[s->arm[i].best].untouched) continue;
         struct compromise *c = &p->v[p->n++];
         c->point = s->arm[i].best, c->arm = i;
-        int rc = cost_read(p, c, e);
-        if (rc) return rc;
+        cost_read(s, c);
         p->alone |= !c->concurrent && isfinite(c->cost[SECONDS]);
     }
     for (int i = 0; i < p->n; i++)
         if (p->alone && p->v[i].concurrent) p->v[i].cost[SECONDS] = NAN;
-    return 0;
 }
 
 static bool is_dominated(const struct pareto *p, int i, int k) {
@@ -123,10 +118,10 @@ int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e) 
     static const char *const xlabel[] = {"adapter file", "bytes through the allocation gate", "seconds"};
     struct pareto p = {.s = s};
     struct plot_xy x = {.s = s};
-    int rc = costs_read(&p, e);
+    costs_read(&p);
     /* in order */
-    for (int i = 0; i < p.n && !rc; i++) plot_xy_method(&x, s->point[p.v[i].point].method, false);
-    for (int k = 0; k < NCOST && !rc; k++) {
+    for (int i = 0; i < p.n; i++) plot_xy_method(&x, s->point[p.v[i].point].method, false);
+    for (int k = 0; k < NCOST; k++) {
         bool any = false;
         for (int i = 0; i < p.n; i++) any |= isfinite(p.v[i].cost[k]) && p.v[i].cost[k] > 0;
         if (!any) continue;
@@ -135,7 +130,7 @@ int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e) 
                           true, k == SECONDS ? TABLE_SECONDS : TABLE_BYTES);
         panel_fill(&x, &p, panel, k);
     }
-    if (!rc) rc = plot_xy_finish(f, &x, "no finished run to draw yet (bench status)", e);
+    int rc = plot_xy_finish(f, &x, "no finished run to draw yet (bench status)", e);
     if (!rc) {
         char *count = plot_count_text(s, true),
              *what = xasprintf("%s (%s is better) against cost; filled: on the front, with its rank; %s",

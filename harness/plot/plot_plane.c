@@ -282,6 +282,12 @@ static void subtitle_write(struct plane *p) {
     free(count), free(what);
 }
 
+/* A row of no panel: gnuplot 5.4 crashes on a picture of this kind whose data are a single row. */
+static void unseen_row(struct table *t) {
+    for (int i = 0; i < 12; i++) table_int(t, 0);
+    table_text(t, "not drawn"), table_text(t, ""), table_text(t, "");
+}
+
 int plot_plane(struct plot_figure *f, const struct plot_set *s, struct err *e) {
     struct plane p = {.s = s, .f = f};
     if (!range_find(&p)) {
@@ -302,6 +308,7 @@ int plot_plane(struct plot_figure *f, const struct plot_set *s, struct err *e) {
     f->csv = table_new();
     columns_add(f->csv);
     rows_add(&p);
+    if (table_rows(f->csv) == 1) unseen_row(f->csv);
     free(p.panel);
     return 0;
 }

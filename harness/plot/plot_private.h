@@ -3,7 +3,9 @@
 #ifndef BENCH_PLOT_PRIVATE_H
 #define BENCH_PLOT_PRIVATE_H
 
+#include "harness/analysis/prefer.h"
 #include "harness/plot/plot.h"
+#include "harness/record/query.h"
 #include "harness/table/table.h"
 
 /* Returned, with e filled (ERR_RESOURCE), where there is too little data: no failure for a sweep's end. */
@@ -15,23 +17,25 @@ enum plot_state { PLOT_OK, PLOT_DIVERGED, PLOT_FAILED, PLOT_OPEN };
 
 struct plot_run {
     int64_t id; /* 0: not started */
-    int point;  /* index into points */
+    const struct record_cell *cell;
+    int point; /* index into points */
     enum plot_state state;
-    char what[16]; /* the state in the record */
-    double metric; /* NaN when there is none */
+    const char *what; /* the state in the record, for people */
+    double metric;    /* NaN when there is none */
 };
 
-struct plot_point { /* one configuration, over its seeds */
+struct plot_point { /* one configuration, over its seeds; texts are the record's */
     int64_t id;
-    char *method;
+    const struct record_point *record;
+    const char *method;
     int method_order; /* in the registry */
     bool untouched, full;
     int64_t r; /* -1: none */
-    char *target_modules;
+    const char *target_modules;
     int target; /* index into targets; -1: the method chooses none */
     int64_t batch_size, max_length;
     double lr; /* NaN: none */
-    char *model, *task, *data;
+    const char *model, *task, *data;
     double adapted;   /* fraction; NaN while unknown */
     int first, nruns; /* its runs */
     int nok, ndiverged, nfailed;
@@ -56,7 +60,8 @@ struct plot_target {
 
 struct plot_set {
     struct db *db;
-    char *sweep, *metric, *goal;
+    struct record_sweep record;
+    const char *sweep, *metric, *goal; /* the record's */
     bool maximize, is_loss;
     const char *where;               /* the job's condition, or NULL */
     const char *model, *task, *data; /* of the points; NULL: not recorded */
@@ -81,6 +86,12 @@ struct plot_set {
 int plot_set_read(struct plot_set *s, struct db *db, const struct plot_job *job, int group, struct err *e);
 void plot_set_release(struct plot_set *s);
 
+/* A metric of the point's runs in one state, run after run and step after step, sorted by step. The caller
+ * releases it, not after an error. */
+int plot_curves_read(struct record_curve *ret, const struct plot_set *s, int point, enum plot_state state,
+                     const char *key, struct err *e);
+/* A point as a candidate for the best (analysis/prefer.h). */
+struct candidate plot_candidate(const struct plot_point *p);
 /* Index of a rank, -1 for none. */
 int plot_rank_index(const struct plot_set *s, int64_t r);
 /* An axis for n values of the metric (v is sorted): from the best to the worst, without those further from

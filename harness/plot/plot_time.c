@@ -28,78 +28,67 @@ static int *lines_choose(const struct plot_set *s, int *n) {
     return arm;
 }
 
-static void runs_list(const struct plot_set *s, const struct plot_point *p, struct strbuf *b) {
-    for (int i = p->first; i < p->first + p->nruns; i++)
-        if (s->run[i].state == PLOT_OK) strbuf_addf(b, "%s%lld", b->len ? "," : "", (long long)s->run[i].id);
+/* Was this point's training timed without company? -1: it was not timed. */
+static int timed_alone(const struct plot_set *s, const struct plot_point *p) {
+    int timed = 0;
+    bool company = false;
+    for (int i = p->first; i < p->first + p->nruns; i++) {
+        if (s->run[i].state != PLOT_OK) continue;
+        timed += !isnan(s->run[i].cell->train_s);
+        company |= s->run[i].cell->concurrent > 0;
+    }
+    return timed ? !company : -1;
 }
 
-/* Was this point's training timed without company? -1: it was not timed. */
-static int timed_alone(const struct plot_set *s, const char *runs, struct err *e) {
-    struct db_query *q;
-    char *sql = xasprintf("SELECT max(concurrent), count(train_s) FROM run WHERE id IN (%s)", runs);
-    int rc = db_query(s->db, &q, sql, e);
-    free(sql);
-    if (rc) return -1;
-    rc = db_query_next(q, e) == 1 && db_query_int(q, 1) > 0 ? db_query_int(q, 0) == 0 : -1;
-    db_query_close(q);
-    return rc;
+/* Seconds of training per step, mean over the runs. */
+static double seconds_per_step(const struct plot_set *s, const struct plot_point *p) {
+    double sum = 0;
+    int n = 0;
+    for (int i = p->first; i < p->first + p->nruns; i++) {
+        const struct record_cell *c = s->run[i].cell;
+        if (s->run[i].state != PLOT_OK || isnan(c->train_s) || c->steps <= 0) continue;
+        sum += c->train_s / (double)c->steps;
+        n++;
+    }
+    return n ? sum / n : NAN;
 }
 
 /* One row per evaluation step that all seeds reached. */
-static int line_add(struct plot_xy *x, const struct plot_point *p, const char *runs, struct err *e) {
-    struct db_query *q;
-    char *sql = xasprintf(
-        "SELECT m.step, avg(r.train_s * m.step / r.steps), m.value FROM metric m JOIN run r ON r.id = m.run"
-        " WHERE m.run IN (%s) AND m.key = ?1 AND m.kind = 'finite' AND r.steps > 0"
-        " GROUP BY m.step, m.run ORDER BY m.step",
-        runs);
-    double *v = xmalloc((size_t)(p->nruns + 1) * sizeof *v), time = 0, step = NAN;
-    int n = 0, rc = db_query(x->s->db, &q, sql, e);
-    free(sql);
-    if (!rc) {
-        db_query_bind_text(q, 1, x->s->metric);
-        do {
-            rc = db_query_next(q, e);
-            if (n && (rc != 1 || db_query_num(q, 0) != step)) {
-                struct stats_mean m = stats_mean(v, n);
-                if (n == p->nok)
-                    plot_xy_add(x, (struct plot_xy_row){.series = plot_xy_method(x, p->method, true),
-                                                        .role = PLOT_XY_LINE,
-                                                        .x = time / n,
-                                                        .y = m.mean,
-                                                        .ci = m.ci,
-                                                        .seeds = n,
-                                                        .point = p});
-                n = 0, time = 0;
-            }
-            if (rc == 1 && n < p->nruns) {
-                step = db_query_num(q, 0);
-                time += db_query_num(q, 1);
-                v[n++] = db_query_num(q, 2);
-            }
-        } while (rc == 1);
-        db_query_close(q);
+static int line_add(struct plot_xy *x, int point, struct err *e) {
+    const struct plot_point *p = &x->s->point[point];
+    struct record_curve all;
+    double each = seconds_per_step(x->s, p);
+    int rc = plot_curves_read(&all, x->s, point, PLOT_OK, x->s->metric, e);
+    if (rc) return rc;
+    for (int i = 0, end; i < all.n && !isnan(each); i = end) {
+        for (end = i; end < all.n && all.step[end] == all.step[i];) end++;
+        struct stats_mean m = stats_mean(all.value + i, end - i);
+        if (m.n == p->nok)
+            plot_xy_add(x, (struct plot_xy_row){.series = plot_xy_method(x, p->method, true),
+                                                .role = PLOT_XY_LINE,
+                                                .x = each * all.step[i],
+                                                .y = m.mean,
+                                                .ci = m.ci,
+                                                .seeds = m.n,
+                                                .point = p});
     }
-    free(v);
-    return rc;
+    record_curve_release(&all);
+    return 0;
 }
 
 int plot_time(struct plot_figure *f, const struct plot_set *s, struct err *e) {
     struct plot_xy x = {.s = s};
     int n, rc = 0, *arm = lines_choose(s, &n), *alone = xcalloc((size_t)n + 1, sizeof *alone);
-    struct strbuf *runs = xcalloc((size_t)n + 1, sizeof *runs);
     bool any_alone = false;
     for (int i = 0; i < n; i++) {
-        runs_list(s, &s->point[s->arm[arm[i]].best], &runs[i]);
-        alone[i] = timed_alone(s, runs[i].s, e);
+        alone[i] = timed_alone(s, &s->point[s->arm[arm[i]].best]);
         any_alone |= alone[i] == 1;
     }
     plot_xy_panel(&x, "",
                   any_alone ? "training time, s" : "training time, s (other runs were under way beside)",
                   false, TABLE_PLAIN);
     for (int i = 0; i < n && !rc; i++)
-        if (alone[i] == 1 || (!any_alone && alone[i] == 0))
-            rc = line_add(&x, &s->point[s->arm[arm[i]].best], runs[i].s, e);
+        if (alone[i] == 1 || (!any_alone && alone[i] == 0)) rc = line_add(&x, s->arm[arm[i]].best, e);
     if (!rc) rc = plot_xy_finish(f, &x, "no run has evaluations and a training time yet (bench status)", e);
     if (!rc) {
         char *count = plot_count_text(s, true),
@@ -107,8 +96,7 @@ int plot_time(struct plot_figure *f, const struct plot_set *s, struct err *e) {
         plot_head(f, s, what);
         free(count), free(what);
     }
-    for (int i = 0; i < n; i++) strbuf_release(&runs[i]);
-    free(runs), free(arm), free(alone);
+    free(arm), free(alone);
     plot_xy_release(&x);
     return rc;
 }

@@ -141,7 +141,9 @@ json_t *runpage_json(struct db *db, int64_t run, struct err *e) {
 static const char *shown_value(const json_t *page, const char *key, enum table_kind kind,
                                char out[TABLE_FORMAT_MAX]) {
     json_t *v = json_object_get(page, key);
-    if (json_is_number(v))
+    if (json_is_integer(v) && kind == TABLE_PLAIN) /* a seed has more digits than people want of a number */
+        snprintf(out, TABLE_FORMAT_MAX, "%lld", (long long)json_integer_value(v));
+    else if (json_is_number(v))
         table_format_num(out, kind, json_number_value(v));
     else
         strcpy(out, "-");
