@@ -3,7 +3,8 @@
  *
  * Nothing of the sweep is run. Shapes whose speed the record does not know are calibrated: a few real steps
  * in a worker process, one after the other, kept in the record (table `speed`). That needs the record for
- * itself, like a run: beside a running `bench run` no time could be trusted. Rows and sums are plan.c's. */
+ * itself, like a run: beside a running `bench run` no time could be trusted. Rows and sums are plan.c's,
+ * measurements calibrate.c's. */
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
@@ -12,124 +13,21 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "build/version.h"
-#include "harness/base/blas.h"
 #include "harness/config/cfg.h"
 #include "harness/cli/cmd.h"
 #include "harness/cli/cmd_plan.h"
 #include "harness/cli/cmd_sweep.h"
+#include "harness/sched/calibrate.h"
 #include "harness/sched/plan.h"
 #include "harness/sched/progress.h"
-#include "harness/sched/sched.h"
-#include "harness/sched/speed.h"
 #include "harness/table/table.h"
 #include "harness/base/util.h"
 
 struct options {
-    struct cmd_sweep s;
+    struct run_sweep_options s;
     bool no_calibrate;
     enum table_format format;
 };
-
-static volatile sig_atomic_t stops;
-
-static void on_stop(int sig) {
-    (void)sig;
-    if (stops < 2) stops++;
-}
-
-/* ---- calibration --------------------------------------------------------------------------------------- */
-
-struct calibration {
-    struct plan *plan;
-    struct db *db;
-    int *rows; /* of the plan, by job */
-    json_t **configs;
-    struct sched_job *jobs;
-    int *times; /* by row of the plan: of the next calibration, see speed.h; 0: none */
-    int n;
-    bool again; /* second round */
-};
-
-static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
-    struct calibration *c = arg;
-    (void)out_dir, (void)e;
-    fprintf(stderr, "calibrating %d of %d%s: %s, %d thread%s\n", job + 1, c->n, c->again ? ", longer" : "",
-            c->plan->pending.v[c->rows[job]].label, threads, threads == 1 ? "" : "s");
-    return 0;
-}
-
-static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
-    struct calibration *c = arg;
-    int i = c->rows[job];
-    struct plan_row *row = &c->plan->rows[i];
-    (void)concurrent;
-    c->times[i] = 0;
-    if (!strcmp(res->state, "interrupted")) return 0;
-    if (strcmp(res->state, "complete") != 0) {
-        snprintf(row->problem, sizeof row->problem, "calibration: %s: %.400s", res->state, res->error);
-        return 0;
-    }
-    int times = speed_too_short(res);
-    bool all = res->steps >= c->plan->pending.v[i].plan.steps;
-    if (!c->again && times > 1 && !(all && res->steps)) {
-        c->times[i] = times;
-        return 0;
-    }
-    struct db_speed s = {.key = row->key,
-                         .cpu = c->plan->cpu,
-                         .build = BENCH_VERSION,
-                         .threads = row->threads,
-                         .calibration = true};
-    speed_of(res, &s);
-    return db_speed_put(c->db, &s, e);
-}
-
-/* Run the calibrations that are due. */
-static int calibrate_round(struct calibration *c, struct err *e) {
-    struct sched_room room = c->plan->room;
-    struct sched_hooks hooks = {.arg = c, .start = on_start, .finish = on_finish};
-    c->n = 0;
-    for (int i = 0; i < c->plan->pending.n; i++) {
-        const struct pending_run *x = &c->plan->pending.v[i];
-        struct sched_job *job = &c->jobs[c->n];
-        if (!c->times[i]) continue;
-        *job = pending_job(x, c->plan->sweep);
-        job->job.config = c->configs[c->n] = speed_calibration(x->config, c->times[i]);
-        job->job.time_limit = 0; /* a plan says what the limit would do */
-        job->job.save = "none";
-        job->threads = c->plan->rows[i].threads;
-        c->rows[c->n++] = i;
-    }
-    room.workers = 1;
-    room.threads = 0; /* each job's own */
-    int rc = c->n ? sched_run(&room, c->jobs, c->n, &hooks, &stops, e) : 0;
-    for (int i = 0; i < c->n; i++) json_decref(c->configs[i]);
-    return rc;
-}
-
-/* Measure what the record does not know. Steps of a small model are over before a clock is worth reading:
- * those are measured once more, for longer. */
-static int calibrate_speed(struct plan *p, struct db *db, struct err *e) {
-    size_t n = (size_t)p->pending.n + 1;
-    struct calibration c = {.plan = p,
-                            .db = db,
-                            .rows = xcalloc(n, sizeof *c.rows),
-                            .times = xcalloc(n, sizeof *c.times),
-                            .configs = xcalloc(n, sizeof *c.configs),
-                            .jobs = xcalloc(n, sizeof *c.jobs)};
-    for (int i = -1; (i = plan_missing(p, i)) >= 0;) c.times[i] = 1;
-    blas_set_env();
-    setenv("OPENBLAS_NUM_THREADS", "1", 0);
-    int rc = calibrate_round(&c, e);
-    c.again = true;
-    if (!rc) rc = calibrate_round(&c, e);
-    free(c.rows);
-    free(c.times);
-    free(c.configs);
-    free(c.jobs);
-    return rc;
-}
 
 /* ---- tables -------------------------------------------------------------------------------------------- */
 
@@ -409,33 +307,34 @@ static int parse_options(int argc, char **argv, struct options *o) {
     return -1; /* go on */
 }
 
-static void catch_signals(void) {
-    struct sigaction sa = {.sa_handler = on_stop};
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 /* A plan that needs no calibration asks nothing of the record but reading. */
-static int read_record(struct plan *p, const struct sweep *s, const struct options *o, struct err *e) {
+static int read_record(struct plan *p, const struct sweep *s, const struct options *o,
+                       const volatile sig_atomic_t *stops, struct err *e) {
     struct db *db = NULL;
     int rc = file_exists(o->s.db) ? db_open(&db, o->s.db, false, e) : 0;
-    if (!rc) rc = plan_make(p, s, db, o->s.workers, o->s.threads, &stops, e);
+    if (!rc) rc = plan_make(p, s, db, o->s.workers, o->s.threads, stops, e);
     if (!rc && db) rc = plan_times(p, db, e);
     db_close(db);
     return rc;
 }
 
+static void on_calibration(void *arg, int n, int of, bool again, const char *label, int threads) {
+    (void)arg;
+    fprintf(stderr, "calibrating %d of %d%s: %s, %d thread%s\n", n, of, again ? ", longer" : "", label,
+            threads, threads == 1 ? "" : "s");
+}
+
 /* Measure and keep. A record in use by a run is left alone: nothing measured beside it would hold. */
-static int measure_speeds(struct plan *p, const struct options *o, struct err *e) {
+static int measure_speeds(struct plan *p, const struct options *o, const volatile sig_atomic_t *stops,
+                          struct err *e) {
     struct db *db;
     struct err busy = {0};
     int rc = db_open(&db, o->s.db, true, e);
     if (rc) return rc;
-    if (db_lock(db, false, &stops, &busy)) {
+    if (db_lock(db, false, stops, &busy)) {
         fprintf(stderr, "bench plan: nothing is calibrated: %s\n", busy.msg);
     } else {
-        rc = calibrate_speed(p, db, e);
+        rc = calibrate_plan(p, db, on_calibration, NULL, stops, e);
         if (!rc) rc = plan_times(p, db, e);
     }
     db_close(db);
@@ -444,8 +343,9 @@ static int measure_speeds(struct plan *p, const struct options *o, struct err *e
 
 static int plan_sweep(const struct options *o, const struct sweep *s, struct err *e) {
     struct plan p = {0};
-    int rc = read_record(&p, s, o, e);
-    if (!rc && !o->no_calibrate && plan_missing(&p, -1) >= 0) rc = measure_speeds(&p, o, e);
+    const volatile sig_atomic_t *stops = cmd_sweep_stops();
+    int rc = read_record(&p, s, o, stops, e);
+    if (!rc && !o->no_calibrate && plan_missing(&p, -1) >= 0) rc = measure_speeds(&p, o, stops, e);
     if (!rc) {
         plan_sum(&p);
         print_plan(&p, o);
@@ -463,7 +363,6 @@ int cmd_plan(int argc, char **argv) {
         free(o.s.sets);
         return rc;
     }
-    catch_signals();
     struct sweep *s = NULL;
     rc = cmd_sweep_open(&s, &o.s, &e);
     if (!rc) rc = plan_sweep(&o, s, &e);

@@ -17,41 +17,49 @@ int cmd_sweep_number(const char *command, const char *text, int most) {
     return -1;
 }
 
-int cmd_sweep_open(struct sweep **ret, const struct cmd_sweep *o, struct err *e) {
-    struct sweep_lookup lookup = sweep_lookup_real;
-    lookup.db = o->db;
-    *ret = NULL;
-    char *path = sweep_find(o->file, e);
-    int rc = path ? sweep_load(ret, path, o->sets, o->nsets, &lookup, e) : e->code;
-    for (int i = 0; !rc && i < (*ret)->nwarnings; i++)
-        fprintf(stderr, "bench: warning: %s\n", (*ret)->warnings[i]);
-    free(path);
-    return rc;
+void cmd_sweep_warn(void *arg, const char *text) {
+    (void)arg;
+    fprintf(stderr, "bench: warning: %s\n", text);
 }
 
-int cmd_sweep_changed(const struct sweep *s, struct db *db, struct err *e) {
-    char *text;
-    int rc = pending_changed(s, db, &text, e);
-    if (text) fprintf(stderr, "bench: warning: %s\n", text);
-    free(text);
-    return rc;
+static const struct run_sweep_hooks warnings = {.warning = cmd_sweep_warn};
+
+int cmd_sweep_open(struct sweep **ret, const struct run_sweep_options *o, struct err *e) {
+    return run_sweep_open(ret, o, &warnings, e);
+}
+
+static volatile sig_atomic_t stops;
+
+static void on_stop(int sig) {
+    (void)sig;
+    if (stops < 2) stops++;
+}
+
+const volatile sig_atomic_t *cmd_sweep_stops(void) {
+    struct sigaction sa = {.sa_handler = on_stop}, old;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, NULL, &old);
+    if (old.sa_handler != SIG_IGN) sigaction(SIGHUP, &sa, NULL); /* nohup means it */
+    signal(SIGPIPE, SIG_IGN);
+    return &stops;
 }
 
 /* ---- --dry-run ----------------------------------------------------------------------------------------- */
 
 /* What a real run would find before its first run, and nothing of it written down. */
-static int dry_plan(const struct cmd_sweep *o, const struct sweep *s, struct db *db, struct pending *t,
-                    struct err *e) {
+static int dry_plan(const struct run_sweep_options *o, const struct sweep *s, struct db *db,
+                    struct pending *t, struct err *e) {
     struct machine m;
     machine_read(&m);
-    int rc = db ? cmd_sweep_changed(s, db, e) : 0;
+    int rc = db ? run_sweep_changed(s, db, &warnings, e) : 0;
     if (!rc) rc = pending_find(t, s, db, o->again, e);
     return rc ? rc : pending_plan(t, s, &m, o->threads, false, NULL, e);
 }
 
 /* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */
-static int dry_list(const struct cmd_sweep *o, const struct sweep *s, struct db *db, const struct pending *t,
-                    struct err *e) {
+static int dry_list(const struct run_sweep_options *o, const struct sweep *s, struct db *db,
+                    const struct pending *t, struct err *e) {
     int behind = s->nruns_all - s->nruns, bases = 0, arms = 0;
     const struct pending_run **items = xcalloc((size_t)s->nruns_all + 1, sizeof *items);
     for (int i = 0; i < t->n; i++) {
@@ -83,7 +91,7 @@ static int dry_list(const struct cmd_sweep *o, const struct sweep *s, struct db 
     return 0;
 }
 
-int cmd_sweep_dry_run(const struct cmd_sweep *o, const struct sweep *s, struct err *e) {
+int cmd_sweep_dry_run(const struct run_sweep_options *o, const struct sweep *s, struct err *e) {
     struct db *db = NULL;
     struct pending t = {0};
     if (file_exists(o->db) && db_open(&db, o->db, false, e) != 0) return e->code;

@@ -1,26 +1,25 @@
-/* cmd_sweep.h - what the commands on a sweep file (run, plan) share: its options, opening it, and what would
- * run. Like the commands these print. */
+/* cmd_sweep.h - what the commands on a sweep file (run, plan, table --run) share: opening it, running it at
+ * the terminal, and what would run. Like the commands these print; the work is sched/run_sweep.h's. */
 #ifndef BENCH_CMD_SWEEP_H
 #define BENCH_CMD_SWEEP_H
 
-#include "harness/record/db.h"
-#include "harness/sweep/sweep.h"
+#include <signal.h>
 
-/* Options that mean the same to all of them. */
-struct cmd_sweep {
-    const char *file, *db;
-    const char **sets;           /* of --set */
-    int nsets, workers, threads; /* 0: not given */
-    bool again;                  /* also what is finished */
-};
+#include "harness/sched/run_sweep.h"
 
 /* A whole number in 1..most; else -1, and `command` has said so. */
 int cmd_sweep_number(const char *command, const char *text, int most);
+/* A hook (run_sweep.h): warnings go to standard error. arg is not used. */
+void cmd_sweep_warn(void *arg, const char *text);
 /* Find the file, read and check it, print its warnings. *ret: sweep_free. */
-int cmd_sweep_open(struct sweep **ret, const struct cmd_sweep *o, struct err *e);
-/* Warn when a model is another file than that of the sweep's finished runs. */
-int cmd_sweep_changed(const struct sweep *s, struct db *db, struct err *e);
+int cmd_sweep_open(struct sweep **ret, const struct run_sweep_options *o, struct err *e);
+/* From now on SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) ask the command to stop. The counter
+ * that sched.h describes. */
+const volatile sig_atomic_t *cmd_sweep_stops(void);
+/* Run what is missing, show it, draw what the sweep has data for. Returns the exit code: 0, 1 when a run
+ * failed, 130 when stopped; or a negative error when nothing ran. */
+int cmd_sweep_run(const struct run_sweep_options *o, const struct sweep *s, struct err *e);
 /* List the runs as a real command would find them before its first, and write nothing down. */
-int cmd_sweep_dry_run(const struct cmd_sweep *o, const struct sweep *s, struct err *e);
+int cmd_sweep_dry_run(const struct run_sweep_options *o, const struct sweep *s, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/cli/cmd.h"
+#include "harness/cli/cmd_sweep.h"
 #include "harness/cli/cmd_table.h"
 #include "harness/paper/paper.h"
 #include "harness/table/table.h"
@@ -15,8 +16,7 @@ struct options {
     const char *name, *db;
     enum table_format format;
     bool run, measured;
-    char *run_args[64]; /* what --run hands on to `bench run` */
-    int nrun_args;
+    struct run_sweep_options recipe; /* of --run: how its sweep is run */
 };
 
 static int usage(int code) {
@@ -275,23 +275,23 @@ static int show_table(const struct options *o, const struct archs *archs, struct
 
 /* ---- --run --------------------------------------------------------------------------------------------- */
 
-/* `bench run` on the table's sweep, in this process. */
-static int run_sweep(const struct options *o, const struct archs *archs, struct err *e) {
+/* What is missing of the table's sweep runs, as by `bench run`. Returns cmd_sweep_run's exit code. */
+static int run_recipe(const struct options *o, const struct archs *archs, struct err *e) {
     struct paper *p;
-    char *argv[72] = {xstrdup("bench run")};
-    int n = 1, rc = paper_load(&p, o->name, archs, NULL, e);
+    struct sweep *s = NULL;
+    int rc = paper_load(&p, o->name, archs, NULL, e);
     if (!rc && !p->sweep) rc = err_set(e, ERR_USER, "table %s is computed, there is nothing to run", p->name);
     if (!rc) {
-        argv[n++] = xasprintf("tables/%s.sweep.yaml", p->sweep);
-        argv[n++] = xstrdup("--db");
-        argv[n++] = xstrdup(o->db);
-        for (int i = 0; i < o->nrun_args; i++) argv[n++] = xstrdup(o->run_args[i]);
-        optind = 0; /* getopt starts anew */
-        fflush(stdout);
-        rc = cmd_run(n, argv);
+        struct run_sweep_options run = o->recipe;
+        char *file = xasprintf("tables/%s.sweep.yaml", p->sweep);
+        run.file = file;
+        run.db = o->db;
+        rc = cmd_sweep_open(&s, &run, e);
+        if (!rc) rc = cmd_sweep_run(&run, s, e);
+        free(file);
     }
+    sweep_free(s);
     paper_free(p);
-    while (n--) free(argv[n]);
     return rc;
 }
 
@@ -309,26 +309,26 @@ static int parse_options(int argc, char **argv, struct options *o) {
                                           {"measured", no_argument, NULL, 'm'},
                                           {"set", required_argument, NULL, 's'},
                                           {0}};
-    static char set[] = "--set", jobs[] = "-j";
+    o->recipe.sets = xcalloc((size_t)argc, sizeof *o->recipe.sets);
     for (int ch; (ch = getopt_long(argc, argv, "hj:", longs, NULL)) != -1;) {
         if (ch == 'h' || ch == '?') return usage(ch == 'h' ? 0 : 2);
-        if ((ch == 's' || ch == 'j') && o->nrun_args + 2 <= (int)ARRAY_LEN(o->run_args)) {
-            o->run_args[o->nrun_args++] = ch == 's' ? set : jobs;
-            o->run_args[o->nrun_args++] = optarg;
-        }
+        if (ch == 's') o->recipe.sets[o->recipe.nsets++] = optarg;
+        if (ch == 'j' && (o->recipe.workers = cmd_sweep_number("bench table", optarg, 1024)) < 0) return 2;
         if (ch == 'd') o->db = optarg;
         if (ch == 'r') o->run = true;
         if (ch == 'm') o->measured = true;
         if (ch <= TABLE_AS_HTML) o->format = (enum table_format)ch;
     }
     if (optind < argc) o->name = argv[optind++];
-    if (optind < argc || (!o->name && (o->run || o->measured)) || (o->nrun_args && !o->run)) return usage(2);
+    if (optind < argc || (!o->name && (o->run || o->measured)) ||
+        ((o->recipe.nsets || o->recipe.workers) && !o->run))
+        return usage(2);
     return -1;
 }
 
 static int run_command(const struct options *o, const struct archs *archs, struct err *e) {
     struct db *db = NULL;
-    int rc = o->run ? run_sweep(o, archs, e) : 0;
+    int rc = o->run ? run_recipe(o, archs, e) : 0;
     if (!rc && file_exists(o->db)) rc = db_open(&db, o->db, false, e);
     if (rc) return rc;
     if (!o->name)
@@ -346,10 +346,12 @@ int cmd_tables(int argc, char **argv) {
     struct archs *archs = NULL;
     struct err e = {0};
     int rc = parse_options(argc, argv, &o);
-    if (rc >= 0) return rc;
-    rc = archs_load(&archs, NULL, &e);
-    if (!rc) rc = run_command(&o, archs, &e);
-    archs_free(archs);
+    if (rc < 0) {
+        rc = archs_load(&archs, NULL, &e);
+        if (!rc) rc = run_command(&o, archs, &e);
+        archs_free(archs);
+    }
+    free(o.recipe.sets);
     if (rc >= 0) return rc; /* a run's exit code */
     fprintf(stderr, "bench table: %s\n", e.msg);
     return err_exit_code(&e);

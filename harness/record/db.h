@@ -119,6 +119,13 @@ int db_run_new(struct db *db, const struct db_run *r, int64_t *id, struct err *e
  * safe when this returns. */
 int db_run_finish(struct db *db, int64_t run, const struct train_result *res, int concurrent, struct err *e);
 
+/* The value of its sweep's metric that a finished run has; NaN: none. Works on read-only handles. */
+int db_run_metric(struct db *db, int64_t run, double *value, struct err *e);
+
+/* *n: finished runs of the sweep of this name with the model of this name and place, and other contents.
+ * Works on read-only handles. */
+int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, int64_t *n, struct err *e);
+
 /* Rows of a run. The last value of the same key and step (item) counts. */
 int db_metric(struct db *db, int64_t run, const char *key, long step, double value,
               struct err *e); /* NaN, +-inf are kept */

@@ -238,6 +238,28 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
     return rc ? rc : db_flush(db, e);
 }
 
+int db_run_metric(struct db *db, int64_t run, double *value, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(db, &q, "SELECT metric FROM run WHERE id = ?1", e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, run);
+    rc = db_query_next(q, e);
+    *value = rc > 0 ? db_query_num(q, 0) : NAN;
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
+int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, int64_t *n, struct err *e) {
+    int rc = db_do(db, e,
+                   "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point"
+                   " JOIN model m ON m.id = p.model"
+                   " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
+                   " AND r.state IN ('complete', 'pruned', 'nan')",
+                   "tttt", sweep, m->name, m->path, m->digest);
+    *n = rc ? 0 : db_value(db);
+    return rc;
+}
+
 int db_metric(struct db *db, int64_t run, const char *key, long step, double value, struct err *e) {
     const char *kind = isnan(value) ? "nan" : !isinf(value) ? "finite" : value > 0 ? "+inf" : "-inf";
     return db_do(db, e,

@@ -98,25 +98,6 @@ void pending_release(struct pending *t) {
     memset(t, 0, sizeof *t);
 }
 
-/* Finished runs of this sweep with the model of this name and place, and other contents. */
-static int count_former(struct db *db, const char *sweep, const json_t *config, int64_t *n, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(db, &q,
-                      "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = "
-                      "r.point JOIN model m ON m.id = p.model"
-                      " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
-                      " AND r.state IN ('complete', 'pruned', 'nan')",
-                      e);
-    if (rc) return rc;
-    const char *const keys[] = {"model", "model_path", "model_digest"};
-    db_query_bind_text(q, 1, sweep);
-    for (int i = 0; i < 3; i++) db_query_bind_text(q, i + 2, cfg_str(config, keys[i]));
-    rc = db_query_next(q, e);
-    if (rc > 0) *n = db_query_int(q, 0);
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
-}
-
 int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err *e) {
     const char *seen = "";
     *ret = NULL;
@@ -124,8 +105,9 @@ int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err
         const json_t *config = s->points[i]->config;
         const char *path = cfg_str(config, "model_path");
         if (!path || !strcmp(path, seen)) continue;
-        int64_t n = 0;
-        int rc = count_former(db, s->name, config, &n, e);
+        int64_t n;
+        struct db_model m = {cfg_str(config, "model"), path, cfg_str(config, "model_digest"), -1};
+        int rc = db_former_runs(db, s->name, &m, &n, e);
         if (rc) return rc;
         seen = path;
         if (n)

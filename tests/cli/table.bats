@@ -143,6 +143,18 @@ YAML
     has "$output" "claims.measured.csv:1: must be claim,a,b,mean_a"
 }
 
+@test "bench table --run hands every --set on, however many there are, and refuses a bad -j" {
+    own_share
+    sets=()
+    for i in $(seq 32); do sets+=(--set "train.steps=3"); done
+    run "$BENCH" table tiny --run -j 1 "${sets[@]}" --set train.steps=2
+    is "$status" 0
+    is "$(q "select min(steps), max(steps) from run where steps > 0")" "2|2"
+    run "$BENCH" table tiny --run -j many
+    is "$status" 2
+    has "$output" "'many' is not a number from 1 to 1024"
+}
+
 @test "--run on a computed table and options without --run are refused" {
     run "$BENCH" table vera-1 --run
     is "$status" 2

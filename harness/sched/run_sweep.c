@@ -1,0 +1,313 @@
+/* run_sweep.c - from a sweep to its rows in the record (see run_sweep.h). */
+#include "harness/sched/run_sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build/version.h"
+#include "harness/base/blas.h"
+#include "harness/base/util.h"
+#include "harness/config/cfg.h"
+#include "harness/sched/speed.h"
+#include "harness/train/base_f32.h"
+
+const char *const run_sweep_states[RUN_SWEEP_NSTATES] = {"complete", "nan",     "failed",
+                                                         "oom",      "timeout", "interrupted"};
+
+/* What only the runs themselves need. */
+struct run_sweep_work {
+    struct sched_job *jobs; /* those of pending that can run */
+    int *items;             /* job -> index into pending.v */
+    int njobs;
+    int64_t env, *run_ids;      /* run_ids: by item; 0: not started */
+    int *threads;               /* by item */
+    struct base_f32_pool bases; /* for runs with weights: f32 */
+    char *last_event;           /* told */
+    double flushed;
+    struct err db_err; /* the first failure to write a metric */
+};
+
+static void tell_warning(const struct run_sweep_hooks *h, const char *text) {
+    if (h && h->warning) h->warning(h->arg, text);
+}
+
+static void tell_line(const struct run_sweep *r, const char *text) {
+    if (r->hooks && r->hooks->line) r->hooks->line(r->hooks->arg, text);
+}
+
+static void tell_status(const struct run_sweep *r) {
+    if (r->hooks && r->hooks->status) r->hooks->status(r->hooks->arg);
+}
+
+/* ---- before the runs ----------------------------------------------------------------------------------- */
+
+int run_sweep_open(struct sweep **ret, const struct run_sweep_options *o, const struct run_sweep_hooks *hooks,
+                   struct err *e) {
+    struct sweep_lookup lookup = sweep_lookup_real;
+    lookup.db = o->db;
+    *ret = NULL;
+    char *path = sweep_find(o->file, e);
+    int rc = path ? sweep_load(ret, path, o->sets, o->nsets, &lookup, e) : e->code;
+    for (int i = 0; !rc && i < (*ret)->nwarnings; i++) tell_warning(hooks, (*ret)->warnings[i]);
+    free(path);
+    return rc;
+}
+
+int run_sweep_changed(const struct sweep *s, struct db *db, const struct run_sweep_hooks *hooks,
+                      struct err *e) {
+    char *text;
+    int rc = pending_changed(s, db, &text, e);
+    if (text) tell_warning(hooks, text);
+    free(text);
+    return rc;
+}
+
+static int record_env(struct run_sweep *r, struct err *e) {
+    char *cpu = speed_cpu(&r->machine);
+    /* The workers' kernel, which may be another than this process loaded. */
+    const char *kernel = getenv("OPENBLAS_CORETYPE");
+    char *blas = xasprintf("%.*s%s", (int)(strrchr(blas_name(), ' ') - blas_name() + 1), blas_name(),
+                           kernel ? kernel : blas_kernel());
+    struct db_env env = {.build = BENCH_VERSION,
+                         .compiler = "gcc " __VERSION__,
+                         .cflags = BENCH_CFLAGS,
+                         .cpu = cpu,
+                         .blas = blas,
+                         .os = r->machine.os,
+                         .host = r->machine.host,
+                         .cores = r->machine.cores};
+    int rc = db_env(r->db, &env, &r->work->env, e);
+    free(cpu);
+    free(blas);
+    return rc;
+}
+
+/* ---- the rows of a run --------------------------------------------------------------------------------- */
+
+static int open_row(struct run_sweep *r, int item, int threads, struct err *e) {
+    const struct pending_run *x = &r->pending.v[item];
+    struct db_run row = {
+        .sweep = r->sweep_id, .point = x->point, .env = r->work->env, .seed = x->seed, .threads = threads};
+    return db_run_new(r->db, &row, &r->work->run_ids[item], e);
+}
+
+static int close_row(struct run_sweep *r, int item, const struct train_result *res, int concurrent,
+                     struct err *e) {
+    struct train_result shown = *res;
+    int64_t run = r->work->run_ids[item];
+    int rc = db_run_finish(r->db, run, res, concurrent, e);
+    /* A run tells of its loss; the record has the value of the sweep's metric. */
+    if (!rc) rc = db_run_metric(r->db, run, &shown.metric, e);
+    if (rc) return rc;
+    for (int i = 0; i < RUN_SWEEP_NSTATES; i++)
+        if (!strcmp(res->state, run_sweep_states[i])) r->counts[i]++;
+    struct strbuf line = {0};
+    progress_line(&r->progress, r->pending.v[item].label, r->sweep->metric, &shown, &line);
+    tell_line(r, line.s);
+    strbuf_release(&line);
+    return 0;
+}
+
+/* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it. */
+static int keep_speed(struct run_sweep *r, int item, const struct train_result *res, struct err *e) {
+    if (strcmp(res->state, "complete") != 0 || (res->steps && res->steps < SPEED_STEPS)) return 0;
+    char key[65], *cpu = speed_cpu(&r->machine);
+    speed_key(r->pending.v[item].config, key);
+    struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = r->work->threads[item]};
+    speed_of(res, &s);
+    int rc = db_speed_put(r->db, &s, e);
+    free(cpu);
+    return rc;
+}
+
+/* ---- what the scheduler tells -------------------------------------------------------------------------- */
+
+static int64_t run_of(const struct run_sweep *r, int job) { return r->work->run_ids[r->work->items[job]]; }
+
+/* Rows of a run; a failure to write them (a full disk) ends the command at the next tick. */
+static void on_metric(void *arg, int job, const char *key, long step, double value) {
+    struct run_sweep *r = arg;
+    struct err *e = &r->work->db_err;
+    if (!e->code) db_metric(r->db, run_of(r, job), key, step, value, e);
+}
+
+static void on_item(void *arg, int job, const char *key, long i, double value) {
+    struct run_sweep *r = arg;
+    struct err *e = &r->work->db_err;
+    if (!e->code) db_item(r->db, run_of(r, job), key, i, value, e);
+}
+
+static void on_event(void *arg, int job, const char *kind, const char *text) {
+    struct run_sweep *r = arg;
+    struct run_sweep_work *w = r->work;
+    if (!w->db_err.code) db_event(r->db, run_of(r, job), kind, text, &w->db_err);
+    if (w->last_event && !strcmp(w->last_event, text)) return; /* of every run the same */
+    free(w->last_event);
+    w->last_event = xstrdup(text);
+    char *line = xasprintf("%s: %s: %s", r->pending.v[w->items[job]].label, kind, text);
+    tell_line(r, line);
+    free(line);
+}
+
+static void on_progress(void *arg, int job, const struct train_progress *p) {
+    struct run_sweep *r = arg;
+    progress_update(&r->progress, job, p);
+}
+
+/* The base as float32 that its worker shares with others. A worker without one expands for itself. */
+static void share_base(struct run_sweep *r, int job) {
+    struct sched_job *j = &r->work->jobs[job];
+    struct err e = {0};
+    int fd = j->base_f32 ? base_f32_pool_take(&r->work->bases, j->base_key, &e) : 0;
+    j->job.base_fd = MAX_OF(fd, 0);
+    if (fd < 0) on_event(r, job, "warning", e.msg);
+}
+
+static void unshare_base(struct run_sweep *r, int job) {
+    struct sched_job *j = &r->work->jobs[job];
+    if (j->job.base_fd) base_f32_pool_drop(&r->work->bases, j->base_key);
+    j->job.base_fd = 0;
+}
+
+/* checkpoints/<run> beside the record. What another record of that folder left under this number stays as it
+ * is. */
+static char *checkpoint_dir(const struct run_sweep *r, int64_t run) {
+    char *beside = path_dir(db_path(r->db)), *dir = NULL;
+    for (int i = 1; !dir; i++) {
+        char name[64], again[16] = "";
+        if (i > 1) snprintf(again, sizeof again, "-%d", i);
+        snprintf(name, sizeof name, "checkpoints/%lld%s", (long long)run, again);
+        dir = path_join(beside, name);
+        if (!file_exists(dir) && !dir_exists(dir)) break;
+        free(dir);
+        dir = NULL;
+    }
+    free(beside);
+    return dir;
+}
+
+static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
+    struct run_sweep *r = arg;
+    int item = r->work->items[job], rc = open_row(r, item, threads, e);
+    r->work->threads[item] = threads;
+    if (rc) return rc;
+    if (strcmp(r->sweep->save, "none") != 0) *out_dir = checkpoint_dir(r, r->work->run_ids[item]);
+    share_base(r, job);
+    progress_start(&r->progress, job, r->pending.v[item].label, now_seconds());
+    tell_status(r);
+    return 0;
+}
+
+static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
+    struct run_sweep *r = arg;
+    progress_end(&r->progress, job, now_seconds());
+    unshare_base(r, job);
+    if (r->work->db_err.code) {
+        *e = r->work->db_err;
+        return e->code;
+    }
+    int item = r->work->items[job], rc = close_row(r, item, res, concurrent, e);
+    return rc || concurrent ? rc : keep_speed(r, item, res, e);
+}
+
+static int on_tick(void *arg, struct err *e) {
+    struct run_sweep *r = arg;
+    tell_status(r);
+    if (r->work->db_err.code) {
+        *e = r->work->db_err;
+        return e->code;
+    }
+    double now = now_seconds();
+    if (now - r->work->flushed < 1) return 0;
+    r->work->flushed = now;
+    return db_flush(r->db, e);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------- */
+
+/* A run that can never fit becomes a row at once. */
+static int refuse_item(struct run_sweep *r, int i, struct err *e) {
+    const struct pending_run *x = &r->pending.v[i];
+    struct train_result res = x->plan;
+    snprintf(res.state, sizeof res.state, "oom");
+    snprintf(res.error, sizeof res.error, "%s", x->refused);
+    res.steps = res.tokens = 0;
+    res.peak_bytes = 0;
+    res.checkpoint_bytes = res.checkpoint_bytes_min = -1;
+    res.total_s = 0;
+    int rc = open_row(r, i, 0, e);
+    progress_end(&r->progress, -2, now_seconds());
+    return rc ? rc : close_row(r, i, &res, 0, e);
+}
+
+static int make_jobs(struct run_sweep *r, struct err *e) {
+    struct run_sweep_work *w = r->work;
+    size_t n = (size_t)r->pending.n + 1;
+    w->jobs = xcalloc(n, sizeof *w->jobs);
+    w->items = xcalloc(n, sizeof *w->items);
+    w->run_ids = xcalloc(n, sizeof *w->run_ids);
+    w->threads = xcalloc(n, sizeof *w->threads);
+    for (int i = 0; i < r->pending.n; i++) {
+        const struct pending_run *x = &r->pending.v[i];
+        if (*x->refused) {
+            int rc = refuse_item(r, i, e);
+            if (rc) return rc;
+            continue;
+        }
+        w->items[w->njobs] = i;
+        w->jobs[w->njobs++] = pending_job(x, r->sweep);
+    }
+    return 0;
+}
+
+int run_sweep_jobs(const struct sched_room *room, struct sched_job *jobs, int n,
+                   const struct sched_hooks *hooks, const volatile sig_atomic_t *stops, struct err *e) {
+    blas_set_env();
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    return sched_run(room, jobs, n, hooks, stops, e);
+}
+
+static int work_off(struct run_sweep *r, struct err *e) {
+    struct sched_room room = {.cores = r->machine.cores,
+                              .workers = r->options->workers,
+                              .threads = r->options->threads,
+                              .memory = (size_t)((double)r->machine.mem_free * 0.95)};
+    struct sched_hooks hooks = {r, on_start, on_metric, on_item, on_event, on_progress, on_finish, on_tick};
+    int rc = make_jobs(r, e);
+    return rc ? rc : run_sweep_jobs(&room, r->work->jobs, r->work->njobs, &hooks, r->stops, e);
+}
+
+int run_sweep(struct run_sweep *r, struct err *e) {
+    const struct run_sweep_options *o = r->options;
+    r->work = xcalloc(1, sizeof *r->work);
+    machine_read(&r->machine);
+    int rc = db_open(&r->db, o->db, true, e);
+    if (!rc) rc = db_lock(r->db, o->wait, r->stops, e);
+    if (!rc) rc = pending_find(&r->pending, r->sweep, r->db, o->again, e);
+    if (!rc && r->pending.n) rc = run_sweep_changed(r->sweep, r->db, r->hooks, e);
+    if (rc) return rc;
+    if (r->hooks && r->hooks->found) r->hooks->found(r->hooks->arg);
+    rc = pending_plan(&r->pending, r->sweep, &r->machine, o->threads, false, r->stops, e);
+    if (!rc) rc = record_env(r, e);
+    if (!rc) rc = pending_record(&r->pending, r->sweep, r->db, &r->sweep_id, e);
+    if (rc) return rc;
+    progress_init(&r->progress, r->sweep->name, r->pending.n, r->pending.finished, now_seconds());
+    return work_off(r, e);
+}
+
+void run_sweep_release(struct run_sweep *r) {
+    struct run_sweep_work *w = r->work;
+    db_close(r->db);
+    pending_release(&r->pending);
+    progress_release(&r->progress);
+    if (!w) return;
+    base_f32_pool_release(&w->bases);
+    free(w->last_event);
+    free(w->jobs);
+    free(w->items);
+    free(w->run_ids);
+    free(w->threads);
+    free(w);
+    r->work = NULL;
+}
