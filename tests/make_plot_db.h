@@ -199,7 +199,7 @@ static void maker_run(struct maker *m, const char *method, int r, const char *ta
                                    (full_ ? 85 : 26 + (all ? 9 : 0) + 0.12 * r) * (1 + 3 * maker_noise(m)),
                                .eval_s = 4,
                                .total_s = 37};
-    snprintf(res.state, sizeof res.state, "%s", state);
+    res.state = run_state_parse(state);
     if (ok) res.eval_loss = loss, res.metric = res.best_metric = maker_metric(m, loss);
     if (!ok) snprintf(res.error, sizeof res.error, "the loss is not a number");
     maker_memory(m, &res, method, r, all);

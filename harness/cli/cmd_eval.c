@@ -187,7 +187,7 @@ static void print_result(const struct train_result *r, const struct options *o, 
                (double)r->rss_bytes / 1048576);
         return;
     }
-    json_object_set_new(j, "state", json_string(r->state));
+    json_object_set_new(j, "state", json_string(run_state_name(r->state)));
     if (*r->error) json_object_set_new(j, "error", json_string(r->error));
     json_object_set_new(j, "seconds", json_real(r->total_s));
     json_object_set_new(j, "peak_bytes", json_integer((json_int_t)r->peak_bytes));
@@ -216,7 +216,7 @@ static int eval_model(const struct options *o, struct err *e) {
               stderr);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, metrics);
-    if (!rc && strcmp(res.state, "complete") != 0) rc = err_set(e, ERR_USER, "%s", res.error);
+    if (!rc && res.state != RUN_COMPLETE) rc = err_set(e, ERR_USER, "%s", res.error);
     json_decref(metrics);
     json_decref(config);
     json_decref(recorded);

@@ -19,9 +19,9 @@
 /* One row per sweep, latest first: its cells by what became of them. */
 static const char sweeps_sql[] =
     "SELECT s.name AS sweep, count(*) AS runs,"
-    " sum(r.state IN ('complete','pruned')) AS complete, sum(r.state = 'nan') AS diverged,"
-    " sum(r.state IN ('failed','oom','timeout')) AS failed, sum(r.state = 'interrupted') AS interrupted,"
-    " sum(r.state IN ('running','waiting')) AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS "
+    " sum(r.state = 'complete') AS complete, sum(r.state = 'nan') AS diverged,"
+    " sum(r.state IN " RUN_SQL_BAD ") AS failed, sum(r.state IN " RUN_SQL_STOPPED ") AS interrupted,"
+    " sum(r.state IN " RUN_SQL_OPEN ") AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS "
     "begun"
     " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN runs r ON r.run_id = c.run_id"
     " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 20";

@@ -85,10 +85,10 @@ static void print_end(const struct run_sweep *c, double seconds) {
     char t[32];
     const char *sep = "";
     printf("%s: ", c->sweep->name);
-    for (int i = 0; i < RUN_SWEEP_NSTATES; i++) {
+    for (int i = 0; i < RUN_NSTATES; i++) {
         if (!c->counts[i]) continue;
         printf("%s%d %s", sep, c->counts[i],
-               !strcmp(run_sweep_states[i], "nan") ? "diverged (nan)" : run_sweep_states[i]);
+               i == RUN_DIVERGED ? "diverged (nan)" : run_state_name((enum run_state)i));
         sep = ", ";
     }
     if (!*sep) printf("nothing to do");
@@ -97,7 +97,9 @@ static void print_end(const struct run_sweep *c, double seconds) {
 
 static void print_continue(const struct run_sweep *c) {
     int left = c->pending.n;
-    for (int i = 0; i < 5; i++) left -= c->counts[i]; /* all but the interrupted */
+    for (int i = 0; i < RUN_NSTATES; i++)
+        if (run_state_is_finished((enum run_state)i) || run_state_is_bad((enum run_state)i))
+            left -= c->counts[i];
     printf("Stopped; %d run%s left. The same command continues: bench run %s", left,
            left == 1 ? " is" : "s are", c->options->file);
     if (strcmp(c->options->db, DB_DEFAULT) != 0) printf(" --db %s", c->options->db);
@@ -126,6 +128,13 @@ static void draw_plots(const struct run_sweep *c) {
     free(paths);
 }
 
+static bool some_failed(const struct run_sweep *r) {
+    int n = 0;
+    for (int i = 0; i < RUN_NSTATES; i++)
+        if (run_state_is_bad((enum run_state)i)) n += r->counts[i];
+    return n > 0;
+}
+
 int cmd_sweep_run(const struct run_sweep_options *o, const struct sweep *s, struct err *e) {
     struct show show = {0};
     struct run_sweep_hooks hooks = {&show, cmd_sweep_warn, on_found, on_line, on_status};
@@ -145,7 +154,7 @@ int cmd_sweep_run(const struct run_sweep_options *o, const struct sweep *s, stru
     printf("Record: %s\n", db_path(r.db));
     fflush(stdout);
     if (rc != ERR_STOP) draw_plots(&r);
-    code = rc == ERR_STOP ? 130 : r.counts[2] + r.counts[3] + r.counts[4] ? 1 : 0;
+    code = rc == ERR_STOP ? 130 : some_failed(&r);
     run_sweep_release(&r);
     return code;
 }

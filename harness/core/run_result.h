@@ -3,9 +3,68 @@
 #ifndef BENCH_RUN_RESULT_H
 #define BENCH_RUN_RESULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "harness/base/mem.h"
+
+/* ---- states -------------------------------------------------------------------------------------------- */
+
+/* The states of a run: X(constant, name in the record, kind). Kinds:
+ *
+ *   OPEN     it may still end
+ *   RESULT   it is finished: not repeated, and compared; diverging is a result
+ *   BAD      it failed: repeated by the same command, since limits, machine and files may have changed
+ *   STOPPED  it was ended before its end and says nothing: repeated by the same command, never compared */
+#define RUN_STATES(X)                                                                                        \
+    X(WAITING, "waiting", OPEN)                                                                              \
+    X(RUNNING, "running", OPEN)                                                                              \
+    X(COMPLETE, "complete", RESULT)                                                                          \
+    X(DIVERGED, "nan", RESULT)                                                                               \
+    X(FAILED, "failed", BAD)                                                                                 \
+    X(OOM, "oom", BAD)                                                                                       \
+    X(TIMEOUT, "timeout", BAD)                                                                               \
+    X(INTERRUPTED, "interrupted", STOPPED)                                                                   \
+    X(PRUNED, "pruned", STOPPED)
+
+#define RUN_STATE_CONSTANT(id, name, kind) RUN_##id,
+enum run_state { RUN_STATES(RUN_STATE_CONSTANT) RUN_NSTATES };
+#undef RUN_STATE_CONSTANT
+
+/* "complete": the name as the record has it; "?" for RUN_NSTATES. */
+const char *run_state_name(enum run_state s);
+/* RUN_NSTATES for a word that names none; accepts NULL. */
+enum run_state run_state_parse(const char *name);
+bool run_state_is_finished(enum run_state s); /* a RESULT */
+bool run_state_is_bad(enum run_state s);
+
+/* Lists for SQL, as literals: `"... WHERE state IN " RUN_SQL_FINISHED`. */
+#define RUN_SQL_OPEN                       "(''" RUN_STATES(RUN_SQL_IF_OPEN) ")"
+#define RUN_SQL_FINISHED                   "(''" RUN_STATES(RUN_SQL_IF_RESULT) ")"
+#define RUN_SQL_BAD                        "(''" RUN_STATES(RUN_SQL_IF_BAD) ")"
+#define RUN_SQL_STOPPED                    "(''" RUN_STATES(RUN_SQL_IF_STOPPED) ")"
+#define RUN_SQL_IF_OPEN(id, name, kind)    RUN_OPEN_##kind(name)
+#define RUN_SQL_IF_RESULT(id, name, kind)  RUN_RESULT_##kind(name)
+#define RUN_SQL_IF_BAD(id, name, kind)     RUN_BAD_##kind(name)
+#define RUN_SQL_IF_STOPPED(id, name, kind) RUN_STOPPED_##kind(name)
+#define RUN_OPEN_OPEN(name)                ", '" name "'"
+#define RUN_OPEN_STOPPED(name)             ""
+#define RUN_OPEN_RESULT(name)              ""
+#define RUN_OPEN_BAD(name)                 ""
+#define RUN_RESULT_OPEN(name)              ""
+#define RUN_RESULT_STOPPED(name)           ""
+#define RUN_RESULT_RESULT(name)            ", '" name "'"
+#define RUN_RESULT_BAD(name)               ""
+#define RUN_BAD_OPEN(name)                 ""
+#define RUN_BAD_STOPPED(name)              ""
+#define RUN_BAD_RESULT(name)               ""
+#define RUN_BAD_BAD(name)                  ", '" name "'"
+#define RUN_STOPPED_OPEN(name)             ""
+#define RUN_STOPPED_STOPPED(name)          ", '" name "'"
+#define RUN_STOPPED_RESULT(name)           ""
+#define RUN_STOPPED_BAD(name)              ""
+
+/* ---- what a run tells and leaves ----------------------------------------------------------------------- */
 
 struct train_progress {
     long step, steps;
@@ -26,8 +85,8 @@ struct train_report {
 
 /* Everything the database's row needs. Counts are -1 and numbers NaN where not applicable. */
 struct train_result {
-    /* complete (also when train.early_stop ended it) | nan | timeout | oom | interrupted | failed */
-    char state[16];
+    /* complete also when train.early_stop ended it; what a run did not end in stays FAILED */
+    enum run_state state;
     char error[1024];
     char weights[8]; /* how the base was held: "native" or "f32"; "" before that was known */
     long trainable, total_params, adapted_params;

@@ -464,7 +464,7 @@ static int db_recover(struct db *db, struct err *e) {
     int rc = db_do(db, e,
                    "UPDATE run SET state = 'interrupted', ended = " UTC_NOW ","
                    " error = 'its bench process ended before the run did'"
-                   " WHERE state IN ('waiting', 'running')",
+                   " WHERE state IN " RUN_SQL_OPEN,
                    "");
     return rc ? rc : db_flush(db, e);
 }

@@ -101,9 +101,8 @@ int db_sweep_ready(struct db *db, struct err *e); /* commit: the sweep and its c
  * nobody does. */
 bool db_runner(const char *path, long *pid, char host[257]);
 
-/* The finished run of this configuration and seed, or 0; negative on error. Finished: complete, pruned, nan
- * (diverging is a result). failed, oom, timeout and interrupted runs are not: the same command tries them
- * again, since limits, machine and files may have changed (they are no part of the hash). Works on read-only
+/* The finished run of this configuration and seed, or 0; negative on error. Finished:
+ * run_state_is_finished of its last attempt; the same command tries all others again. Works on read-only
  * handles. */
 int64_t db_run_done(struct db *db, const char *hash, uint64_t seed, struct err *e);
 

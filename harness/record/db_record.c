@@ -169,7 +169,7 @@ int64_t db_run_done(struct db *db, const char *hash, uint64_t seed, struct err *
     int rc = db_do(db, e,
                    "SELECT id FROM (SELECT r.id, r.state FROM point p JOIN run r ON r.point = p.id"
                    " WHERE p.hash = ?1 AND r.seed = ?2 ORDER BY r.attempt DESC LIMIT 1)"
-                   " WHERE state IN ('complete', 'pruned', 'nan')",
+                   " WHERE state IN " RUN_SQL_FINISHED,
                    "ti", hash, (int64_t)seed);
     return rc ? rc : db_value(db);
 }
@@ -222,11 +222,11 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
         " metric = ?12, best_metric = ?13, best_step = ?14, test_metric = ?15, peak_bytes = ?16,"
         " peak_bytes_predicted = ?17, rss_bytes = ?18, checkpoint_bytes = ?19, checkpoint_bytes_min = ?20,"
         " train_s = ?21, eval_s = ?22, total_s = ?23 WHERE id = ?1",
-        "ittllllllnnnnlnzzzllnnn", run, res->state, res->error[0] ? res->error : NULL, (long)concurrent,
-        res->trainable, res->total_params, res->adapted_params, res->steps, res->tokens, res->train_loss,
-        res->eval_loss, res->metric, res->best_metric, res->best_step, res->test_metric, res->peak_bytes,
-        res->peak_bytes_predicted, res->rss_bytes, res->checkpoint_bytes, res->checkpoint_bytes_min,
-        res->train_s, res->eval_s, res->total_s);
+        "ittllllllnnnnlnzzzllnnn", run, run_state_name(res->state), res->error[0] ? res->error : NULL,
+        (long)concurrent, res->trainable, res->total_params, res->adapted_params, res->steps, res->tokens,
+        res->train_loss, res->eval_loss, res->metric, res->best_metric, res->best_step, res->test_metric,
+        res->peak_bytes, res->peak_bytes_predicted, res->rss_bytes, res->checkpoint_bytes,
+        res->checkpoint_bytes_min, res->train_s, res->eval_s, res->total_s);
     if (!rc && res->weights[0])
         rc = db_do(db, e, "UPDATE point SET weights = ?2 WHERE id = (SELECT point FROM run WHERE id = ?1)",
                    "it", run, res->weights);
@@ -254,7 +254,7 @@ int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, i
                    "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point"
                    " JOIN model m ON m.id = p.model"
                    " WHERE s.name = ?1 AND m.name = ?2 AND m.path = ?3 AND m.digest <> ?4"
-                   " AND r.state IN ('complete', 'pruned', 'nan')",
+                   " AND r.state IN " RUN_SQL_FINISHED,
                    "tttt", sweep, m->name, m->path, m->digest);
     *n = rc ? 0 : db_value(db);
     return rc;

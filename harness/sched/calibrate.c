@@ -37,9 +37,10 @@ static int on_finish(void *arg, int job, const struct train_result *res, int con
     struct plan_row *row = &c->plan->rows[i];
     (void)concurrent;
     c->times[i] = 0;
-    if (!strcmp(res->state, "interrupted")) return 0;
-    if (strcmp(res->state, "complete") != 0) {
-        snprintf(row->problem, sizeof row->problem, "calibration: %s: %.400s", res->state, res->error);
+    if (res->state == RUN_INTERRUPTED) return 0;
+    if (res->state != RUN_COMPLETE) {
+        snprintf(row->problem, sizeof row->problem, "calibration: %s: %.400s", run_state_name(res->state),
+                 res->error);
         return 0;
     }
     int times = speed_too_short(res);

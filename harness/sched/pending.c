@@ -145,9 +145,9 @@ static void refuse_what_cannot_fit(struct pending_run *x, const struct sweep *s,
     struct train_result at = x->plan;
     char a[32], b[32], c[64];
     at.mem_at_peak[MEM_SCRATCH] += more;
-    if (strcmp(x->plan.state, "complete") != 0) /* not even counted: no room for addresses (ulimit -v) */
-        snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s", x->plan.state,
-                 x->plan.error);
+    if (x->plan.state != RUN_COMPLETE) /* not even counted: no room for addresses (ulimit -v) */
+        snprintf(x->refused, sizeof x->refused, "cannot be planned: %s: %.200s",
+                 run_state_name(x->plan.state), x->plan.error);
     else if (s->memory_limit && need > s->memory_limit)
         snprintf(x->refused, sizeof x->refused, "needs %s (largest: %s), limits.memory is %s; not started",
                  progress_bytes((double)need, a), largest_category(&at, c),

@@ -207,13 +207,14 @@ static void last_words(const struct proc *p, char *out, size_t size) {
     while ((ok = utf8_valid_prefix(out, k)) < k) out[ok] = '?';
 }
 
-const char *proc_why(const struct proc *p, char *text, size_t size) {
+enum run_state proc_why(const struct proc *p, char *text, size_t size) {
     char words[512];
     last_words(p, words, sizeof words);
-    const char *state = "failed", *sep = *words ? "; it said: " : "";
+    enum run_state state = RUN_FAILED;
+    const char *sep = *words ? "; it said: " : "";
     if (WIFSIGNALED(p->status) && WTERMSIG(p->status) == SIGKILL && !p->killed &&
         (p->oom_kills == NOT_TOLD || oom_kills() > p->oom_kills)) {
-        state = "oom";
+        state = RUN_OOM;
         snprintf(text, size,
                  "killed by the kernel for want of memory; set limits.memory, or fewer workers with -j%s%s",
                  sep, words);

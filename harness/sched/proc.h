@@ -13,6 +13,7 @@
 
 #include "harness/base/err.h"
 #include "harness/base/util.h"
+#include "harness/core/run_result.h"
 
 #define PROC_TEXT 4096 /* bytes of what it printed that are kept */
 
@@ -40,8 +41,8 @@ void proc_signal(struct proc *p, int sig);
 void proc_release(struct proc *p);
 
 /* How it ended, in words, with the last lines that it printed: "killed by signal 11 (Segmentation fault); it
- * said: ...". Returns the state for the record: "oom" when the kernel's out-of-memory killer took it, else
- * "failed". */
-const char *proc_why(const struct proc *p, char *text, size_t size);
+ * said: ...". Returns the state for the record: RUN_OOM when the kernel's out-of-memory killer took it, else
+ * RUN_FAILED. */
+enum run_state proc_why(const struct proc *p, char *text, size_t size);
 
 #endif

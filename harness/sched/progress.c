@@ -155,7 +155,7 @@ void progress_line(const struct progress *p, const char *label, const char *metr
     int all = p->before + p->total, digits = snprintf(NULL, 0, "%d", all);
     strbuf_addf(out, "[%*d/%d] %s: ", digits, p->before + p->done, all, label);
     if (!isnan(res->metric)) strbuf_addf(out, "%s %.4f, ", metric, res->metric);
-    strbuf_addf(out, "%s, %s", progress_time(res->total_s, t), res->state);
+    strbuf_addf(out, "%s, %s", progress_time(res->total_s, t), run_state_name(res->state));
     if (*res->error) strbuf_addf(out, ": %s", res->error);
     for (size_t i = 0; i < out->len; i++)
         if ((unsigned char)out->s[i] < ' ') out->s[i] = ' ';

@@ -12,9 +12,6 @@
 #include "harness/sched/speed.h"
 #include "harness/train/base_f32.h"
 
-const char *const run_sweep_states[RUN_SWEEP_NSTATES] = {"complete", "nan",     "failed",
-                                                         "oom",      "timeout", "interrupted"};
-
 /* What only the runs themselves need. */
 struct run_sweep_work {
     struct sched_job *jobs; /* those of pending that can run */
@@ -100,8 +97,7 @@ static int close_row(struct run_sweep *r, int item, const struct train_result *r
     /* A run tells of its loss; the record has the value of the sweep's metric. */
     if (!rc) rc = db_run_metric(r->db, run, &shown.metric, e);
     if (rc) return rc;
-    for (int i = 0; i < RUN_SWEEP_NSTATES; i++)
-        if (!strcmp(res->state, run_sweep_states[i])) r->counts[i]++;
+    r->counts[res->state]++;
     struct strbuf line = {0};
     progress_line(&r->progress, r->pending.v[item].label, r->sweep->metric, &shown, &line);
     tell_line(r, line.s);
@@ -111,7 +107,7 @@ static int close_row(struct run_sweep *r, int item, const struct train_result *r
 
 /* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it. */
 static int keep_speed(struct run_sweep *r, int item, const struct train_result *res, struct err *e) {
-    if (strcmp(res->state, "complete") != 0 || (res->steps && res->steps < SPEED_STEPS)) return 0;
+    if (res->state != RUN_COMPLETE || (res->steps && res->steps < SPEED_STEPS)) return 0;
     char key[65], *cpu = speed_cpu(&r->machine);
     speed_key(r->pending.v[item].config, key);
     struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = r->work->threads[item]};
@@ -230,7 +226,7 @@ static int on_tick(void *arg, struct err *e) {
 static int refuse_item(struct run_sweep *r, int i, struct err *e) {
     const struct pending_run *x = &r->pending.v[i];
     struct train_result res = x->plan;
-    snprintf(res.state, sizeof res.state, "oom");
+    res.state = RUN_OOM;
     snprintf(res.error, sizeof res.error, "%s", x->refused);
     res.steps = res.tokens = 0;
     res.peak_bytes = 0;

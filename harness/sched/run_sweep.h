@@ -49,14 +49,10 @@ struct run_sweep {
     struct machine machine;
     struct pending pending;
     struct progress progress;
-    int counts[8];    /* runs that ended, by run_sweep_states */
-    int64_t sweep_id; /* its row; 0: nothing was written yet */
+    int counts[RUN_NSTATES]; /* runs that ended, by enum run_state */
+    int64_t sweep_id;        /* its row; 0: nothing was written yet */
     struct run_sweep_work *work;
 };
-
-/* The states in which a run of a command can end, in the order of run_sweep.counts. */
-enum { RUN_SWEEP_NSTATES = 6 };
-extern const char *const run_sweep_states[RUN_SWEEP_NSTATES];
 
 /* Find the file (sweep_find), read and check it; warnings go to the hook. *ret: sweep_free, NULL on error. */
 int run_sweep_open(struct sweep **ret, const struct run_sweep_options *o, const struct run_sweep_hooks *hooks,

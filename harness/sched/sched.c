@@ -201,16 +201,16 @@ static void explain_death(struct slot *s, bool stopped) {
     struct train_result *r = &s->res;
     double limit = s->loop->jobs[s->job].job.time_limit;
     if (!s->got_result) {
-        const char *state = proc_why(&s->proc, r->error, sizeof r->error);
+        enum run_state state = proc_why(&s->proc, r->error, sizeof r->error);
         if (s->err.code) snprintf(r->error, sizeof r->error, "%s", s->err.msg);
         if (stopped && s->proc.killed) {
-            state = "interrupted";
+            state = RUN_INTERRUPTED;
             snprintf(r->error, sizeof r->error, "stopped by the user");
         }
-        snprintf(r->state, sizeof r->state, "%s", state);
+        r->state = state;
     }
-    if (s->timed_out && (!s->got_result || !strcmp(r->state, "interrupted"))) {
-        snprintf(r->state, sizeof r->state, "timeout");
+    if (s->timed_out && (!s->got_result || r->state == RUN_INTERRUPTED)) {
+        r->state = RUN_TIMEOUT;
         snprintf(r->error, sizeof r->error, "over limits.time, %g s%s", limit,
                  s->proc.killed ? "; it did not end when asked and was killed" : "");
     }

@@ -43,7 +43,6 @@
     X(peak_bytes_predicted);                                                                                 \
     X(rss_bytes)
 #define RESULT_STRINGS(X)                                                                                    \
-    X(state);                                                                                                \
     X(weights);                                                                                              \
     X(error);                                                                                                \
     X(checkpoint_path);                                                                                      \
@@ -233,6 +232,7 @@ static json_t *result_out(const struct train_result *res) {
     RESULT_SIZES(PUT_INT);
     RESULT_NUMS(PUT_NUM);
     RESULT_STRINGS(PUT_TEXT);
+    json_object_set_new(j, "state", json_string(run_state_name(res->state)));
     for (int c = 0; c < MEM_NCAT; c++) {
         json_array_append_new(peak, json_integer((json_int_t)res->mem_peak[c]));
         json_array_append_new(at, json_integer((json_int_t)res->mem_at_peak[c]));
@@ -274,7 +274,6 @@ int worker_serve(int in, int out, struct err *e) {
     worker_result_init(&res);
     struct err te = {0};
     if (train_run(&job, &rep, &res, &te) != 0) {
-        if (!*res.state) snprintf(res.state, sizeof res.state, "failed");
         if (!*res.error) snprintf(res.error, sizeof res.error, "%s", te.msg);
     }
     reporter_flush(&r);
@@ -287,6 +286,7 @@ int worker_serve(int in, int out, struct err *e) {
 
 void worker_result_init(struct train_result *res) {
     memset(res, 0, sizeof *res);
+    res->state = RUN_FAILED;
 #define NO_COUNT(f) res->f = -1
 #define NO_NUM(f)   res->f = NAN
     RESULT_LONGS(NO_COUNT);
@@ -308,6 +308,8 @@ static void result_in(const json_t *j, struct train_result *res) {
     RESULT_SIZES(GET_SIZE);
     RESULT_NUMS(GET_NUM);
     RESULT_STRINGS(GET_TEXT);
+    enum run_state state = run_state_parse(json_string_value(json_object_get(j, "state")));
+    res->state = state == RUN_NSTATES ? RUN_FAILED : state;
     const json_t *peak = json_object_get(j, "mem_peak"), *at = json_object_get(j, "mem_at_peak");
     for (size_t c = 0; c < MEM_NCAT; c++) {
         res->mem_peak[c] = (size_t)json_integer_value(json_array_get(peak, c));

@@ -39,7 +39,7 @@ int worker_serve(int in, int out, struct err *e);
 int worker_parse(const char *line, size_t n, const struct train_report *rep, struct train_result *res,
                  struct err *e);
 
-/* A result with nothing in it: counts -1, numbers NaN, strings empty, bytes 0. */
+/* A result with nothing in it: counts -1, numbers NaN, strings empty, bytes 0; FAILED. */
 void worker_result_init(struct train_result *res);
 
 #endif

@@ -245,8 +245,8 @@ static bool over_time(const struct run *r) {
 }
 
 /* Ends with res->state when something other than completion ended it. */
-static int end_run(struct run *r, const char *state, const char *why) {
-    snprintf(r->res->state, sizeof r->res->state, "%s", state);
+static int end_run(struct run *r, enum run_state state, const char *why) {
+    r->res->state = state;
     if (why) snprintf(r->res->error, sizeof r->res->error, "%s", why);
     return 1;
 }
@@ -261,7 +261,7 @@ static int not_finite(struct run *r, const char *what) {
     else if (!r->steps && !r->job->adapter)
         snprintf(why + n, sizeof why - (size_t)n,
                  ": the base itself overflows, though each of its weights is finite");
-    return end_run(r, "nan", why);
+    return end_run(r, RUN_DIVERGED, why);
 }
 
 /* After an evaluation: end here? Then the mean of the last tenth is of the steps done. */
@@ -300,12 +300,12 @@ static int after_step(struct run *r, int rc, double loss) {
 
 static int should_end(struct run *r) {
     if (r->counting) return 0;
-    if (r->job->stop && *r->job->stop) return end_run(r, "interrupted", NULL);
+    if (r->job->stop && *r->job->stop) return end_run(r, RUN_INTERRUPTED, NULL);
     if (over_time(r)) {
         char why[96];
         snprintf(why, sizeof why, "over limits.time, %g s, at step %ld of %ld", r->job->time_limit, r->step,
                  r->steps);
-        return end_run(r, "timeout", why);
+        return end_run(r, RUN_TIMEOUT, why);
     }
     return 0;
 }
@@ -387,7 +387,7 @@ static int train_steps(struct run *r) {
 
 static void result_init(struct train_result *res) {
     memset(res, 0, sizeof *res);
-    snprintf(res->state, sizeof res->state, "failed");
+    res->state = RUN_FAILED;
     res->trainable = res->total_params = res->adapted_params = -1;
     res->train_loss = res->eval_loss = res->metric = res->best_metric = res->test_metric = NAN;
     res->best_step = res->checkpoint_bytes = res->checkpoint_bytes_min = -1;
@@ -405,15 +405,15 @@ static int run_phases(const struct train_job *job, const struct train_report *re
     r->mem.deny_arg = r;
     volatile int rc = 0;
     if (setjmp(r->denied)) {
-        rc = end_run(r, "oom", NULL);
+        rc = end_run(r, RUN_OOM, NULL);
     } else {
         run_tell_progress(r, "load", NAN);
         rc = run_open(r);
         if (!rc && !counting) rc = run_files_unchanged(r->cfg, r->file, e);
         if (!rc) rc = train_steps(r);
     }
-    if (rc == ERR_STOP) rc = end_run(r, "interrupted", NULL);
-    if (rc == 0) snprintf(res->state, sizeof res->state, "complete");
+    if (rc == ERR_STOP) rc = end_run(r, RUN_INTERRUPTED, NULL);
+    if (rc == 0) res->state = RUN_COMPLETE;
     if (rc < 0 && e) snprintf(res->error, sizeof res->error, "%s", e->msg);
     if (counting)
         res->peak_bytes_predicted = r->mem.total_peak;

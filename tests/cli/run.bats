@@ -241,3 +241,23 @@ load ../run_helper
     run "$BENCH" status --db nowhere.db
     is "$status" 3
 }
+
+# w SQL: change the record behind bench's back.
+w() { python3 -c 'import sqlite3, sys; db = sqlite3.connect("results/bench.db"); db.execute(sys.argv[1]); db.commit()' "$1"; }
+
+@test "a pruned run is neither finished nor compared: it counts as interrupted and runs again" {
+    "$BENCH" run t.yaml
+    w "update run set state = 'pruned', metric = -100 where id = (select run_id from runs where r = 2 and seed = 1)"
+    run "$BENCH" status --json
+    is "$(python3 -c 'import json,sys; s=json.load(sys.stdin)["sweeps"][0]; print(s["complete"], s["interrupted"], s["failed"])' <<<"$output")" "4 1 0"
+    run "$BENCH" compare t
+    lacks "$output" "-100"
+    lacks "$output" "-50"
+    run "$BENCH" show t
+    lacks "$output" "-100"
+    lacks "$output" "-50"
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "4 of 5 runs are done already"
+    is "$(q "select state, count(*) from runs group by 1")" "complete|5"
+}

@@ -106,7 +106,7 @@ static void compare_losses_of(const char *name, const char *folder, const struct
     struct train_result res;
     memset(losses, 0, sizeof losses);
     if (train_run(&job, &rep, &res, &e)) fail_msg("%s: %s", name, e.msg);
-    assert_string_equal(res.state, "complete");
+    assert_int_equal(res.state, RUN_COMPLETE);
     assert_int_equal(res.peak_bytes, res.peak_bytes_predicted);
     float *want = golden_values(name, "losses", STEPS);
     double d = 0;

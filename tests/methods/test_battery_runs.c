@@ -124,7 +124,7 @@ static void measured_bytes_equal_predicted_bytes(void **state) {
         struct err e = {0};
         if (train_run(&job, NULL, &res, &e) || train_plan(&job, &plan, &e))
             fail_msg("%s: %s", label(a), e.msg);
-        assert_string_equal(res.state, "complete");
+        assert_int_equal(res.state, RUN_COMPLETE);
         assert_true(res.peak_bytes > 0);
         if (res.peak_bytes != plan.peak_bytes_predicted)
             fail_msg("%s: %zu bytes measured, %zu predicted", label(a), res.peak_bytes,
@@ -149,10 +149,10 @@ static void a_memory_limit_ends_a_run_as_oom_with_its_category(void **state) {
         assert_int_equal(train_plan(&job, &plan, &e), 0);
         job.memory_limit = plan.peak_bytes_predicted; /* just enough */
         assert_int_equal(train_run(&job, NULL, &res, &e), 0);
-        assert_string_equal(res.state, "complete");
+        assert_int_equal(res.state, RUN_COMPLETE);
         job.memory_limit--;
         assert_int_equal(train_run(&job, NULL, &res, &e), 0);
-        assert_string_equal(res.state, "oom");
+        assert_int_equal(res.state, RUN_OOM);
         assert_non_null(strstr(res.error, "memory limit"));
         json_decref(c);
     }
@@ -187,8 +187,9 @@ static void any_allocation_may_be_refused(void **state) {
             assert_int_equal(train_run(&job, NULL, &res, &e), 0);
             bool refused = mem_refuses() == 0;
             mem_refuse(0);
-            if (strcmp(res.state, refused ? "oom" : "complete") != 0)
-                fail_msg("%s: allocation %ld refused: state %s: %s", label(a), n, res.state, res.error);
+            if (res.state != (refused ? RUN_OOM : RUN_COMPLETE))
+                fail_msg("%s: allocation %ld refused: state %s: %s", label(a), n, run_state_name(res.state),
+                         res.error);
             if (!refused) break;
         }
         json_decref(c);

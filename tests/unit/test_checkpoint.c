@@ -71,7 +71,7 @@ static struct train_result run(const char *method, const char *model, const char
     struct train_result res, plan;
     struct err e = {0};
     if (train_plan(&job, &plan, &e) || train_run(&job, NULL, &res, &e)) fail_msg("%s", e.msg);
-    assert_string_equal(res.state, "complete");
+    assert_int_equal(res.state, RUN_COMPLETE);
     assert_int_equal(plan.checkpoint_bytes, res.checkpoint_bytes);
     assert_string_equal(plan.checkpoint_path, "");
     json_decref(c);
@@ -191,7 +191,7 @@ static void expect_not_saved(const char *out, const char *name) {
     struct train_result res;
     struct err e = {0};
     assert_int_equal(train_run(&job, NULL, &res, &e), ERR_RESOURCE);
-    assert_string_equal(res.state, "failed");
+    assert_int_equal(res.state, RUN_FAILED);
     assert_string_equal(res.checkpoint_path, "");
     if (!strstr(res.error, name)) fail_msg("no '%s' in: %s", name, res.error);
     json_decref(c);

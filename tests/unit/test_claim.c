@@ -62,7 +62,7 @@ static void add(struct record *r, const char *config, int seed, double metric, s
                                .train_loss = NAN,
                                .eval_loss = metric,
                                .steps = 10};
-    snprintf(res.state, sizeof res.state, isnan(metric) ? "nan" : "complete");
+    res.state = isnan(metric) ? RUN_DIVERGED : RUN_COMPLETE;
     res.mem_peak[MEM_ACT] = res.mem_at_peak[MEM_ACT] = res.peak_bytes = act;
     ok(db_run_finish(r->db, run, &res, 0, &e), &e);
     ok(db_sweep_ready(r->db, &e), &e);

@@ -101,7 +101,7 @@ static void add(struct cell c) {
                                .peak_bytes = c.peak,
                                .checkpoint_bytes = (long)c.bytes,
                                .train_s = c.train_s};
-    snprintf(res.state, sizeof res.state, "%s", c.state ? c.state : "complete");
+    res.state = c.state ? run_state_parse(c.state) : RUN_COMPLETE;
     tell(run, "eval/loss", c.eval);
     tell(run, "eval/accuracy", 1 / c.eval);
     if (c.test != 0) tell(run, "test/loss", c.test);

@@ -71,7 +71,7 @@ static void run(int64_t p, int seed, const char *state, double metric) {
     ok(db_run_new(db, &(struct db_run){.sweep = sweep, .point = p, .seed = (uint64_t)seed}, &id, &e), &e);
     struct train_result res = {
         .trainable = 1000 + p, .metric = metric, .eval_loss = metric, .test_metric = NAN};
-    snprintf(res.state, sizeof res.state, "%s", state);
+    res.state = run_state_parse(state);
     ok(db_run_finish(db, id, &res, 0, &e), &e);
 }
 

@@ -133,7 +133,7 @@ static struct train_result result_of(const char *state, double loss) {
                              .train_s = 2,
                              .eval_s = 1,
                              .total_s = 4};
-    snprintf(r.state, sizeof r.state, "%s", state);
+    r.state = run_state_parse(state);
     r.mem_peak[MEM_ACT] = 700, r.mem_at_peak[MEM_ACT] = 600, r.mem_peak[MEM_OPT] = 80,
     r.mem_at_peak[MEM_OPT] = 80;
     return r;
@@ -295,7 +295,7 @@ static void test_what_is_finished_is_decided_by_the_last_attempt(void **state) {
     static const struct {
         const char *state;
         bool done;
-    } rule[] = {{"complete", true}, {"pruned", true},   {"nan", true},         {"failed", false},
+    } rule[] = {{"complete", true}, {"pruned", false},  {"nan", true},         {"failed", false},
                 {"oom", false},     {"timeout", false}, {"interrupted", false}};
     struct db *db = open_db(true);
     struct err e = {0};

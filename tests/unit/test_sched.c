@@ -245,7 +245,7 @@ static void a_result_ends_the_report(void **state) {
                            "\"mem_peak\":[1,2],\"mem_at_peak\":[3]}}",
                            &res),
                      1);
-    assert_string_equal(res.state, "nan");
+    assert_int_equal(res.state, RUN_DIVERGED);
     assert_int_equal(res.steps, 7);
     assert_true(isnan(res.eval_loss) && res.train_s == 1.5);
     assert_int_equal(res.peak_bytes, 4096);
@@ -319,7 +319,7 @@ static void a_finished_run_is_one_line(void **state) {
     struct strbuf out = {0};
     struct train_result res;
     worker_result_init(&res);
-    strcpy(res.state, "complete");
+    res.state = RUN_COMPLETE;
     res.metric = 3.4123;
     res.total_s = 35.2;
     progress_init(&p, "rank", 23, 7, 0);
@@ -327,7 +327,7 @@ static void a_finished_run_is_one_line(void **state) {
     progress_line(&p, "lora r=8 seed 0", "eval/loss", &res, &out);
     assert_string_equal(out.s, "[ 8/30] lora r=8 seed 0: eval/loss 3.4123, 35.2 s, complete");
     strbuf_reset(&out);
-    strcpy(res.state, "failed");
+    res.state = RUN_FAILED;
     strcpy(res.error, "killed\nby signal 11");
     res.metric = NAN;
     progress_line(&p, "x", "eval/loss", &res, &out);

@@ -81,7 +81,7 @@ static int64_t cell(const char *method, int r, double lr, int batch, int seed, c
                                .train_s = 2,
                                .eval_s = 1,
                                .total_s = 3};
-    snprintf(res.state, sizeof res.state, "%s", state);
+    res.state = run_state_parse(state);
     if (!strcmp(state, "failed")) strcpy(res.error, "the worker\nwas killed\x1b[0m");
     res.mem_peak[MEM_ACT] = res.mem_at_peak[MEM_ACT] = 1 << 19;
     ok(db_metric(db, run, "eval/loss", 0, 3, &e), &e);

@@ -187,7 +187,7 @@ static void the_untouched_base_is_evaluated_and_nothing_else(void **state) {
     (void)state;
     struct seen s = {0};
     struct train_result r = run(&s, "none", NULL, job_of(0));
-    assert_string_equal(r.state, "complete");
+    assert_int_equal(r.state, RUN_COMPLETE);
     assert_int_equal(s.losses, 0);
     assert_int_equal(s.evals, 1);
     assert_int_equal(r.trainable, 0);
@@ -201,7 +201,7 @@ static void a_run_that_diverges_is_a_result(void **state) {
     struct train_result r =
         run(&s, "full", "{\"train.lr\": 1e30, \"train.schedule\": \"constant\", \"train.grad_clip\": 0}",
             job_of(0));
-    assert_string_equal(r.state, "nan");
+    assert_int_equal(r.state, RUN_DIVERGED);
     assert_non_null(strstr(r.error, "not finite at step"));
     assert_true(s.losses >= 2 && s.losses < 12);
 }
@@ -210,7 +210,7 @@ static void a_run_stops_after_the_step_when_asked(void **state) {
     (void)state;
     struct seen s = {.stop_after = 3};
     struct train_result r = run(&s, "lora", NULL, job_of(0));
-    assert_string_equal(r.state, "interrupted");
+    assert_int_equal(r.state, RUN_INTERRUPTED);
     assert_int_equal(s.losses, 3);
     assert_int_equal(r.steps, 3);
 }
@@ -221,13 +221,13 @@ static void the_gate_holds_a_run_to_its_memory_to_the_byte(void **state) {
     static const char *const methods[] = {"lora", "full", "none"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         struct train_result r = run(&s, methods[i], NULL, job_of(0));
-        assert_string_equal(r.state, "complete");
+        assert_int_equal(r.state, RUN_COMPLETE);
         struct train_result fits =
             run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes});
-        assert_string_equal(fits.state, "complete");
+        assert_int_equal(fits.state, RUN_COMPLETE);
         struct train_result less =
             run(&s, methods[i], NULL, (struct train_job){.memory_limit = r.peak_bytes - 1});
-        assert_string_equal(less.state, "oom");
+        assert_int_equal(less.state, RUN_OOM);
         assert_true(less.peak_bytes < r.peak_bytes);
         assert_non_null(strstr(less.error, "raise limits.memory"));
     }
@@ -238,7 +238,7 @@ static void a_run_over_its_time_is_a_timeout(void **state) {
     struct seen s = {0};
     struct train_result r =
         run(&s, "lora", "{\"train.steps\": 100000}", (struct train_job){.time_limit = 0.2});
-    assert_string_equal(r.state, "timeout");
+    assert_int_equal(r.state, RUN_TIMEOUT);
     assert_non_null(strstr(r.error, "of 100000"));
 }
 
@@ -270,7 +270,7 @@ static void longer_rows_than_the_model_has_positions_are_refused(void **state) {
     struct err e = {0};
     assert_int_equal(train_run(&job, NULL, &r, &e), ERR_USER);
     assert_non_null(strstr(e.msg, "train.max_length 1000000 exceeds"));
-    assert_string_equal(r.state, "failed");
+    assert_int_equal(r.state, RUN_FAILED);
     json_decref(c);
 }
 
@@ -284,7 +284,7 @@ static void a_run_ends_after_so_many_evaluations_without_an_improvement(void **s
                                 "{\"eval.every\": 2, \"train.early_stop.patience\": 2,"
                                 " \"train.early_stop.min_delta\": 100.0}",
                                 job_of(1));
-    assert_string_equal(r.state, "complete");
+    assert_int_equal(r.state, RUN_COMPLETE);
     assert_int_equal(r.steps, 6);
     assert_int_equal(s.losses, 6);
     assert_true(r.train_loss == s.loss[5]);
