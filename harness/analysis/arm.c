@@ -141,7 +141,7 @@ static int fill_arm(struct arm *a, const struct record_sweep *s, int point, cons
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *c = &s->cell[i];
         double v;
-        if (c->state != CELL_COMPLETE) continue;
+        if (c->state != RUN_COMPLETE) continue;
         int rc = value_of(s, c, value, db, &v, e);
         if (rc) return rc;
         if (!isfinite(v)) a->diverged = true;

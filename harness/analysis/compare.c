@@ -34,11 +34,6 @@ static void point_reduce(struct compare *c, struct compare_point *g) {
     free(v);
 }
 
-struct candidate compare_candidate(const struct compare *c, int point) {
-    const struct compare_point *g = &c->point[point];
-    return (struct candidate){g->eval.n, g->eval.mean, g->diverged};
-}
-
 /* Is point a, which has a number, to be chosen before b (-1: none)? */
 static bool point_preferred(const struct compare *c, int a, int b) {
     struct candidate x = compare_candidate(c, a), y = b < 0 ? (struct candidate){0} : compare_candidate(c, b);

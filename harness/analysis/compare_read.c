@@ -99,8 +99,8 @@ static void add_run(struct compare *c, struct compare_point *g, const struct rec
     struct compare_run *r = &c->run[c->nrun++];
     *r = (struct compare_run){.id = x->run,
                               .seed = x->seed,
-                              .complete = x->state == CELL_COMPLETE,
-                              .diverged = x->state == CELL_DIVERGED,
+                              .complete = x->state == RUN_COMPLETE,
+                              .diverged = x->state == RUN_DIVERGED,
                               .concurrent = x->concurrent > 0,
                               .eval = x->metric,
                               .test = x->test,
@@ -151,4 +151,9 @@ int compare_cells(struct compare *c, struct db *db, const struct compare_job *jo
     for (int i = 0; i < all.npoint && !rc; i++) add_point(c, &all, &all.point[i]);
     record_sweep_release(&all);
     return rc;
+}
+
+struct candidate compare_candidate(const struct compare *c, int point) {
+    const struct compare_point *g = &c->point[point];
+    return (struct candidate){g->eval.n, g->eval.mean, g->diverged};
 }

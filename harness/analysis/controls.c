@@ -21,7 +21,7 @@ static char *copy_text(const char *s) { return s ? xstrdup(s) : NULL; }
 /* ---- arms ---------------------------------------------------------------------------------------------- */
 
 static bool has_number(const struct record_cell *c) {
-    return c->state == CELL_COMPLETE && isfinite(c->metric);
+    return c->state == RUN_COMPLETE && isfinite(c->metric);
 }
 
 static struct stats_mean mean_of(const struct load *l, int point) {
@@ -61,7 +61,7 @@ static struct control_arm arm_of(const struct load *l, int point, int rates) {
                             .metric = mean_of(l, point)};
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *c = &l->r.cell[i];
-        a.complete += c->state == CELL_COMPLETE;
+        a.complete += c->state == RUN_COMPLETE;
         if (c->trainable >= 0) a.trainable = c->trainable;
     }
     return a;
@@ -96,7 +96,8 @@ static bool looks_like(const struct record_point *a, const struct record_point *
            (a->alpha == b->alpha || (isnan(a->alpha) && isnan(b->alpha)));
 }
 
-/* The rate stands in a column of its own; beside the names of model and data their digests and paths tell nothing. */
+/* The rate stands in a column of its own; beside the names of model and data their digests and paths tell
+ * nothing. */
 static bool is_told(const char *key) {
     return !strstr(key, "digest") && strcmp(key, "model_path") != 0 && strcmp(key, "train.lr") != 0;
 }

@@ -26,8 +26,8 @@ struct candidate prefer_point(const struct record_sweep *s, int point) {
     double *v = xmalloc(((size_t)p->ncell + 1) * sizeof *v);
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *x = &s->cell[i];
-        c.diverged |= x->state == CELL_DIVERGED;
-        if (x->state == CELL_COMPLETE && isfinite(x->metric)) v[c.n++] = x->metric;
+        c.diverged |= x->state == RUN_DIVERGED;
+        if (x->state == RUN_COMPLETE && isfinite(x->metric)) v[c.n++] = x->metric;
     }
     if (c.n) c.mean = stats_mean(v, c.n).mean;
     free(v);

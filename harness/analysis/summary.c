@@ -1,5 +1,5 @@
-/* summary.c - points of a sweep → groups that differ in the learning rate alone → one table row per group. See
- * summary.h.
+/* summary.c - points of a sweep → groups that differ in the learning rate alone → one table row per group.
+ * See summary.h.
  *
  * Columns: a configuration key is one when two points agree in method, rank and modules and differ in that
  * key. Keys that always change together (paired axes, a model's name and path) give one column. What tells
@@ -209,7 +209,7 @@ static struct costs costs_of(const struct group *g) {
     int n = 0, timed = 0;
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *x = &g->r->cell[i];
-        if (x->state != CELL_COMPLETE) continue;
+        if (x->state != RUN_COMPLETE) continue;
         if (!c.first) c.first = x;
         if (isfinite(x->metric)) v[n++] = x->metric;
         if (!isnan(x->train_s)) train[timed++] = x->train_s;
@@ -229,7 +229,7 @@ static bool several_seeds(const struct record_sweep *r) {
     for (int i = 0; i < r->npoint; i++) {
         int complete = 0;
         for (int k = r->point[i].first; k < r->point[i].first + r->point[i].ncell; k++)
-            complete += r->cell[k].state == CELL_COMPLETE;
+            complete += r->cell[k].state == RUN_COMPLETE;
         if (complete > 1) return true;
     }
     return false;
@@ -259,8 +259,8 @@ static void columns_add(struct load *l) {
     table_column(t, "concurrent", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "run_id", "", TABLE_PLAIN, TABLE_DATA);
     table_column(t, "runs", "runs", TABLE_PLAIN, TABLE_BOTH);
-    for (int i = 0; i < CELL_NSTATE; i++) {
-        char *key = xstrdup(cell_state_name((enum cell_state)i));
+    for (int i = 0; i < CELL_NSTATES; i++) {
+        char *key = xstrdup(cell_state_name(cell_states[i]));
         if (strchr(key, ' ')) *strchr(key, ' ') = '_';
         table_column(t, key, "", TABLE_PLAIN, TABLE_DATA);
         free(key);
@@ -268,8 +268,8 @@ static void columns_add(struct load *l) {
     table_column(t, "control", "", TABLE_PLAIN, TABLE_DATA);
 }
 
-static void states_count(const struct group *g, int count[CELL_NSTATE], int *all) {
-    memset(count, 0, CELL_NSTATE * sizeof *count);
+static void states_count(const struct group *g, int count[CELL_NSTATES], int *all) {
+    memset(count, 0, CELL_NSTATES * sizeof *count);
     *all = 0;
     for (int i = 0; i < g->n; i++) {
         const struct record_point *p = group_point(g, i);
@@ -280,11 +280,11 @@ static void states_count(const struct group *g, int count[CELL_NSTATE], int *all
 
 /* "3/3": complete of all; how many came to which end follows for data. */
 static void states_add(struct table *t, const struct group *g) {
-    int count[CELL_NSTATE], all;
+    int count[CELL_NSTATES], all;
     states_count(g, count, &all);
     table_int(t, all);
-    table_shown(t, "%d/%d", count[CELL_COMPLETE], all);
-    for (int i = 0; i < CELL_NSTATE; i++) table_int(t, count[i]);
+    table_shown(t, "%d/%d", count[RUN_COMPLETE], all);
+    for (int i = 0; i < CELL_NSTATES; i++) table_int(t, count[cell_states[i]]);
     table_int(t, group_point(g, 0)->control);
 }
 
@@ -293,11 +293,11 @@ static void metric_add(struct table *t, const struct group *g, const struct stat
     if (m->n > 0)
         table_num(t, m->mean);
     else {
-        int count[CELL_NSTATE], all, first = 0;
+        int count[CELL_NSTATES], all, first = 0;
         states_count(g, count, &all);
-        while (first < CELL_NOT_STARTED && !count[first]) first++;
+        while (first < CELL_NSTATES - 1 && !count[cell_states[first]]) first++;
         table_null(t);
-        if (first != CELL_COMPLETE) table_shown(t, "%s", cell_state_name((enum cell_state)first));
+        if (cell_states[first] != RUN_COMPLETE) table_shown(t, "%s", cell_state_name(cell_states[first]));
     }
     if (m->n > 1) {
         char mean[TABLE_FORMAT_MAX], ci[TABLE_FORMAT_MAX];

@@ -1,5 +1,5 @@
-/* summary.h - a sweep as one table: per configuration, learning rates aside, one row, at the rate that is best
- * by the rule of prefer.h. The untouched base comes first.
+/* summary.h - a sweep as one table: per configuration, learning rates aside, one row, at the rate that is
+ * best by the rule of prefer.h. The untouched base comes first.
  *
  * Seeds are the mean and its 95 % interval (Student's t). Runs of other sweeps that this one reuses are in
  * it. */
@@ -12,7 +12,7 @@
 struct summary {
     struct record_sweep record; /* what it was made of */
     char *name, *path, *metric, *goal, *begun;
-    int cells, count[CELL_NSTATE];
+    int cells, count[CELL_NSTATES];
     long steps, batch_size; /* of all trained points; 0: they differ */
     bool concurrent;        /* some timings in the table were taken beside other workers; they carry a '*' */
     bool several_seeds;     /* some configuration finished with two: the table has a spread to show */

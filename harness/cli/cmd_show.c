@@ -39,9 +39,9 @@ static int print_buffer(struct strbuf *b) {
 static void add_states(const struct summary *s, struct strbuf *out) {
     strbuf_addf(out, "%d run%s", s->cells, s->cells == 1 ? "" : "s");
     const char *sep = ": ";
-    for (int i = 0; i < CELL_NSTATE; i++) {
-        if (!s->count[i]) continue;
-        strbuf_addf(out, "%s%d %s", sep, s->count[i], cell_state_name((enum cell_state)i));
+    for (int i = 0; i < CELL_NSTATES; i++) {
+        if (!s->count[cell_states[i]]) continue;
+        strbuf_addf(out, "%s%d %s", sep, s->count[cell_states[i]], cell_state_name(cell_states[i]));
         sep = ", ";
     }
 }
@@ -79,16 +79,16 @@ static void add_base(const struct record_sweep *r, struct strbuf *out) {
 
 /* 0: nothing to tell; else in which order: what failed, what diverged, what grew. */
 static int note_class(const struct record_cell *c) {
-    if (c->state == CELL_COMPLETE) return c->base_loss > 0 && c->eval_loss > RUINED * c->base_loss ? 3 : 0;
-    if (c->state == CELL_RUNNING || c->state == CELL_WAITING || c->state == CELL_NOT_STARTED) return 0;
-    return c->state == CELL_DIVERGED ? 2 : 1;
+    if (c->state == RUN_COMPLETE) return c->base_loss > 0 && c->eval_loss > RUINED * c->base_loss ? 3 : 0;
+    if (c->state == RUN_RUNNING || c->state == RUN_WAITING || c->state == CELL_NOT_STARTED) return 0;
+    return c->state == RUN_DIVERGED ? 2 : 1;
 }
 
 static void add_note(const struct record_sweep *r, const struct record_cell *c, bool first,
                      enum table_format format, struct strbuf *out) {
     struct strbuf b = {0};
     const struct record_point *p = &r->point[c->point];
-    bool grew = c->state == CELL_COMPLETE;
+    bool grew = c->state == RUN_COMPLETE;
     strbuf_addf(&b, "run %lld %s: %s", (long long)c->run, grew ? "diverged" : cell_state_name(c->state),
                 p->method);
     if (p->r >= 0) strbuf_addf(&b, " r=%lld", (long long)p->r);
@@ -166,10 +166,10 @@ static int write_json(const struct summary *s, struct db *db, int64_t sweep, str
     struct table *controls = controls_table(&c);
 
     json_t *states = json_object();
-    for (int i = 0; i < CELL_NSTATE; i++) {
-        char *key = xstrdup(cell_state_name((enum cell_state)i));
+    for (int i = 0; i < CELL_NSTATES; i++) {
+        char *key = xstrdup(cell_state_name(cell_states[i]));
         if (strchr(key, ' ')) *strchr(key, ' ') = '_';
-        json_object_set_new(states, key, json_integer(s->count[i]));
+        json_object_set_new(states, key, json_integer(s->count[cell_states[i]]));
         free(key);
     }
     json_t *v =

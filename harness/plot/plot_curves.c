@@ -34,8 +34,8 @@ struct curves {
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-/* Mean and interval over the runs at each step that all of them reached, into curve v's series k. The complete
- * runs are averaged, else those that diverged. */
+/* Mean and interval over the runs at each step that all of them reached, into curve v's series k. The
+ * complete runs are averaged, else those that diverged. */
 static int series_read(struct curves *c, const char *key, struct curve *v, int k, struct err *e) {
     int cap[3] = {0}, most = 0;
     struct record_curve all;

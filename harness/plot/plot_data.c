@@ -20,14 +20,14 @@ static int int_compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
 
 static enum plot_state state_of(const struct record_cell *c) {
     switch (c->state) {
-    case CELL_COMPLETE:
+    case RUN_COMPLETE:
         return isfinite(c->metric) ? PLOT_OK : PLOT_OPEN;
-    case CELL_DIVERGED:
+    case RUN_DIVERGED:
         return PLOT_DIVERGED;
-    case CELL_FAILED:
-    case CELL_OOM:
-    case CELL_TIMEOUT:
-    case CELL_PRUNED:
+    case RUN_FAILED:
+    case RUN_OOM:
+    case RUN_TIMEOUT:
+    case RUN_PRUNED:
         return PLOT_FAILED;
     default:
         return PLOT_OPEN;

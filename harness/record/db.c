@@ -1,28 +1,20 @@
-/* db.c - the record in SQLite: opening, locking, statements, queries. The only file that includes sqlite3.h.
- * See db.h.
+/* db.c - the record in SQLite: opening, the schema and its upgrades. See db.h.
  *
- * What is recorded is in db_record.c, which goes through db_do (db_do.h): a statement is prepared once per
- * handle and found again by the address of its text, so that the rows of a run cost microseconds each. The
- * schema is schema.sql, compiled in. Limits: one handle is for one thread; a file on a network filesystem is
- * safe but pays several fsyncs per commit. */
+ * The schema is schema.sql, compiled in. Limits: one handle is for one thread; a file on a network filesystem
+ * is safe but pays several fsyncs per commit. */
 #include "harness/record/db.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <sqlite3.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "build/schema.inc"
-#include "harness/record/db_do.h"
+#include "harness/record/db_private.h"
 #include "harness/base/util.h"
 
 #if SQLITE_VERSION_NUMBER < 3037000
@@ -30,11 +22,9 @@
 #endif
 
 #define DB_SCHEMA 4 /* user_version that this program writes */
-#define DB_READS                                                                                             \
-    1 /* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms, 4 views */
-#define DB_APP        0x62656e63 /* application_id: "benc" */
-#define DB_BUSY_MS    10000      /* how long a statement waits for another process */
-#define DB_STATEMENTS 40         /* distinct texts given to db_do */
+/* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms, 4 views */
+#define DB_READS 1
+#define DB_APP   0x62656e63 /* application_id: "benc" */
 
 /* upgrades[v] turns the tables of schema v into those of v + 1; schema.sql always makes the newest ones. */
 static const char *const upgrades[DB_SCHEMA] = {
@@ -50,82 +40,6 @@ static const char *const upgrades[DB_SCHEMA] = {
     "ALTER TABLE sweep_point ADD COLUMN control INTEGER NOT NULL DEFAULT 0",
     "",
 };
-
-struct db {
-    sqlite3 *sql;
-    char *path;
-    bool write;
-    int version; /* of the file's schema */
-    int lock_fd;
-    int64_t value; /* first column of the first row of the last db_do; 0: no row */
-    int nstmt;
-    struct {
-        const char *text;
-        sqlite3_stmt *s;
-    } stmt[DB_STATEMENTS];
-};
-
-struct db_query {
-    struct db *db;
-    sqlite3_stmt *s;
-};
-
-/* ---- errors -------------------------------------------------------------------------------------------- */
-
-/* SQLite tries again without writing and then tells of that: "no such file", where a new one may not be made.
- */
-static bool folder_writable(const char *path) {
-    char *dir = path_dir(path);
-    bool yes = access(dir, W_OK) == 0;
-    free(dir);
-    return yes;
-}
-
-/* SQLite's last error on this handle, with the file and what to do about it. */
-static int db_fail(struct db *db, struct err *e) {
-    int rc = sqlite3_errcode(db->sql), sys = sqlite3_system_errno(db->sql);
-    const char *p = db->path, *msg = sqlite3_errmsg(db->sql);
-    struct rlimit size;
-    switch (rc & 0xff) {
-    case SQLITE_NOTADB:
-        return err_set(e, ERR_USER, "%s: not a database: give another file with --db", p);
-    case SQLITE_CORRUPT:
-        return err_set(e, ERR_RESOURCE,
-                       "%s: damaged (%s): save what is left with `sqlite3 %s .recover`, or use another --db",
-                       p, msg, p);
-    case SQLITE_FULL:
-        return err_set(e, ERR_RESOURCE, "%s: the disk is full: free some space or use another --db", p);
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return err_set(e, ERR_RESOURCE,
-                       "%s: cannot be written (%s): change its permissions or use another --db", p, msg);
-    case SQLITE_CANTOPEN:
-        return err_set(e, ERR_RESOURCE,
-                       "%s: cannot be opened (%s): check folder and permissions, or use another --db", p,
-                       folder_writable(p) ? sys ? strerror(sys) : msg : "its folder cannot be written");
-    case SQLITE_IOERR:
-        if (getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != RLIM_INFINITY)
-            return err_set(e, ERR_RESOURCE,
-                           "%s: cannot be written: files may have %llu bytes here: raise that limit (ulimit "
-                           "-f) or use another --db",
-                           p, (unsigned long long)size.rlim_cur);
-        return err_set(e, ERR_RESOURCE,
-                       "%s: cannot be read or written (%s): check the disk or use another --db", p, msg);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return err_set(e, ERR_RESOURCE,
-                       "%s: busy for %d s: another program is writing to it; end that or use another --db", p,
-                       DB_BUSY_MS / 1000);
-    case SQLITE_ERROR: /* SQL that does not fit the file: only a query or a foreign file can cause it */
-        return err_set(e, ERR_USER, "%s: %s", p, msg);
-    default:
-        return err_set(e, ERR_RESOURCE, "%s: %s", p, msg);
-    }
-}
-
-int db_exec(struct db *db, const char *sql, struct err *e) {
-    return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, e);
-}
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
@@ -153,15 +67,6 @@ static bool fs_is_network(const char *path) {
     for (size_t i = 0; i < ARRAY_LEN(magic); i++)
         if ((uint32_t)fs.f_type == magic[i]) return true;
     return false;
-}
-
-/* The number that a one-value PRAGMA or SELECT gives, -1 on error. */
-int64_t db_number(struct db *db, const char *sql) {
-    sqlite3_stmt *s;
-    int64_t v = -1;
-    if (sqlite3_prepare_v2(db->sql, sql, -1, &s, NULL)) return -1;
-    if (sqlite3_step(s) == SQLITE_ROW) v = sqlite3_column_int64(s, 0);
-    return sqlite3_finalize(s) ? -1 : v;
 }
 
 static int schema_make(struct db *db, struct err *e) {
@@ -252,21 +157,6 @@ static int open_immutable(struct db *db) {
     return rc;
 }
 
-bool db_runner(const char *path, long *pid, char host[257]) {
-    char *file = xasprintf("%s.lock", path), text[300] = "";
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    free(file);
-    if (fd < 0) return false;
-    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    ssize_t n = held ? pread(fd, text, sizeof text - 1, 0) : 0;
-    text[n > 0 ? n : 0] = '\0';
-    close(fd);
-    *pid = 0;
-    strcpy(host, "?");
-    if (held) sscanf(text, "%ld %256s", pid, host);
-    return held;
-}
-
 static int db_connect(struct db *db, struct err *e) {
     int flags = db->write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
@@ -326,231 +216,4 @@ void db_close(struct db *db) {
     }
     free(db->path);
     free(db);
-}
-
-const char *db_path(const struct db *db) { return db->path; }
-
-/* ---- statements ---------------------------------------------------------------------------------------- */
-
-static sqlite3_stmt *db_statement(struct db *db, const char *text) {
-    for (int i = 0; i < db->nstmt; i++)
-        if (db->stmt[i].text == text) return db->stmt[i].s;
-    BUG_ON(db->nstmt == DB_STATEMENTS, "more than %d statements", DB_STATEMENTS);
-    sqlite3_stmt *s;
-    if (sqlite3_prepare_v3(db->sql, text, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL)) return NULL;
-    db->stmt[db->nstmt].text = text;
-    return db->stmt[db->nstmt++].s = s;
-}
-
-static void stmt_bind_num(sqlite3_stmt *s, int i, double v) {
-    if (isnan(v))
-        sqlite3_bind_null(s, i);
-    else
-        sqlite3_bind_double(s, i, v);
-}
-
-static void stmt_bind(sqlite3_stmt *s, const char *types, va_list ap) {
-    for (int i = 1; types[i - 1]; i++) {
-        int64_t v = 0;
-        const char *t;
-        switch (types[i - 1]) {
-        case 'i':
-            sqlite3_bind_int64(s, i, va_arg(ap, int64_t));
-            continue;
-        case 'n':
-            stmt_bind_num(s, i, va_arg(ap, double));
-            continue;
-        case 't':
-            t = va_arg(ap, const char *); /* the caller's until the statement has run */
-            sqlite3_bind_text(s, i, t, -1, SQLITE_STATIC);
-            continue;
-        case 'l':
-            v = va_arg(ap, long);
-            break;
-        case 'z':
-            v = (int64_t)va_arg(ap, size_t) - 1;
-            break;
-        default:
-            BUG_ON(true, "type '%c'", types[i - 1]);
-        }
-        if (v < 0)
-            sqlite3_bind_null(s, i);
-        else
-            sqlite3_bind_int64(s, i, v + (types[i - 1] == 'z'));
-    }
-}
-
-int db_do(struct db *db, struct err *e, const char *text, const char *types, ...) {
-    int rc;
-    db->value = 0;
-    sqlite3_stmt *s = db_statement(db, text);
-    if (!s) return db_fail(db, e);
-    if (!sqlite3_stmt_readonly(s) && sqlite3_get_autocommit(db->sql) &&
-        (rc = db_exec(db, "BEGIN IMMEDIATE", e)))
-        return rc;
-    va_list ap;
-    va_start(ap, types);
-    stmt_bind(s, types, ap);
-    va_end(ap);
-    rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW) {
-        db->value = sqlite3_column_int64(s, 0);
-        while (rc == SQLITE_ROW) rc = sqlite3_step(s); /* RETURNING: to its end */
-    }
-    int ret = rc == SQLITE_DONE ? 0 : db_fail(db, e);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
-    return ret;
-}
-
-int64_t db_value(const struct db *db) { return db->value; }
-
-int db_version(const struct db *db) { return db->version; }
-
-int db_flush(struct db *db, struct err *e) {
-    if (!db->sql || sqlite3_get_autocommit(db->sql)) return 0;
-    return db_exec(db, "COMMIT", e);
-}
-
-/* ---- locking ------------------------------------------------------------------------------------------- */
-
-static int lock_refuse(struct db *db, int fd, struct err *e) {
-    char text[300] = "", host[257] = "?";
-    long pid = 0;
-    for (int i = 0; i < 20 && pid == 0; i++) { /* its owner writes the text right after it has the lock */
-        ssize_t n = pread(fd, text, sizeof text - 1, 0);
-        text[n > 0 ? n : 0] = 0;
-        if (sscanf(text, "%ld %256s", &pid, host) < 2) pid = 0;
-        if (pid == 0) usleep(5000);
-    }
-    if (pid == 0)
-        return err_set(e, ERR_RESOURCE,
-                       "another process is running on %s; wait for it with --wait or use another --db",
-                       db->path);
-    return err_set(e, ERR_RESOURCE,
-                   "pid %ld on host %s is running on %s; wait for it with --wait or use another --db", pid,
-                   host, db->path);
-}
-
-static int lock_write(struct db *db, const char *file, int fd, struct err *e) {
-    char host[257] = "?";
-    gethostname(host, sizeof host - 1);
-    char *text = xasprintf("%ld %s\n", (long)getpid(), host);
-    ssize_t n = (ssize_t)strlen(text);
-    bool ok = ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
-    free(text);
-    if (!ok) return err_set(e, ERR_RESOURCE, "%s: cannot be written: %s", file, strerror(errno));
-    db->lock_fd = fd;
-    return 0;
-}
-
-static int lock_take(struct db *db, const char *file, int fd, bool wait, const volatile sig_atomic_t *stop,
-                     struct err *e) {
-    while (flock(fd, LOCK_EX | LOCK_NB)) {
-        if (errno == EINTR) continue;
-        if (errno != EWOULDBLOCK)
-            return err_set(e, ERR_RESOURCE,
-                           "%s: cannot be locked (%s): put the database on another disk with --db", file,
-                           strerror(errno));
-        if (!wait) return lock_refuse(db, fd, e);
-        if (stop && *stop) return err_set(e, ERR_STOP, "stopped while waiting for %s", db->path);
-        usleep(100000);
-    }
-    return lock_write(db, file, fd, e);
-}
-
-/* What a killed runner left. Nobody else writes: we hold the lock. */
-static int db_recover(struct db *db, struct err *e) {
-    int rc = db_do(db, e,
-                   "UPDATE run SET state = 'interrupted', ended = " UTC_NOW ","
-                   " error = 'its bench process ended before the run did'"
-                   " WHERE state IN " RUN_SQL_OPEN,
-                   "");
-    return rc ? rc : db_flush(db, e);
-}
-
-int db_lock(struct db *db, bool wait, const volatile sig_atomic_t *stop, struct err *e) {
-    BUG_ON(!db->write || db->lock_fd >= 0, "write=%d lock_fd=%d", db->write, db->lock_fd);
-    char *file = xasprintf("%s.lock", db->path);
-    int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0666), rc;
-    if (fd < 0)
-        rc = err_set(e, ERR_RESOURCE, "%s: cannot be opened: %s", file, strerror(errno));
-    else if ((rc = lock_take(db, file, fd, wait, stop, e)))
-        close(fd);
-    free(file);
-    return rc ? rc : db_recover(db, e);
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------- */
-
-/* Nothing but blanks, semicolons and comments? */
-static bool sql_is_blank(const char *s) {
-    while (*s) {
-        if (isspace((unsigned char)*s) || *s == ';')
-            s++;
-        else if (s[0] == '-' && s[1] == '-')
-            s += strcspn(s, "\n");
-        else
-            return false;
-    }
-    return true;
-}
-
-int db_query(struct db *db, struct db_query **ret, const char *sql, struct err *e) {
-    const char *tail = "";
-    sqlite3_stmt *s;
-    *ret = NULL;
-    if (sqlite3_prepare_v2(db->sql, sql, -1, &s, &tail)) return db_fail(db, e);
-    if (!s || !sqlite3_column_count(s) || !sqlite3_stmt_readonly(s) || !sql_is_blank(tail)) {
-        sqlite3_finalize(s);
-        return err_set(e, ERR_USER, "only one SELECT is allowed: %.200s", sql);
-    }
-    struct db_query *q = xcalloc(1, sizeof *q);
-    q->db = db;
-    q->s = s;
-    *ret = q;
-    return 0;
-}
-
-void db_query_bind_int(struct db_query *q, int i, int64_t v) { sqlite3_bind_int64(q->s, i, v); }
-void db_query_bind_num(struct db_query *q, int i, double v) { stmt_bind_num(q->s, i, v); }
-void db_query_bind_text(struct db_query *q, int i, const char *v) {
-    sqlite3_bind_text(q->s, i, v, -1, SQLITE_TRANSIENT);
-}
-
-int db_query_next(struct db_query *q, struct err *e) {
-    int rc = sqlite3_step(q->s);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_fail(q->db, e);
-}
-
-int db_query_cols(const struct db_query *q) { return sqlite3_column_count(q->s); }
-const char *db_query_name(const struct db_query *q, int col) { return sqlite3_column_name(q->s, col); }
-
-enum db_type db_query_type(const struct db_query *q, int col) {
-    switch (sqlite3_column_type(q->s, col)) {
-    case SQLITE_INTEGER:
-        return DB_INT;
-    case SQLITE_FLOAT:
-        return DB_NUM;
-    case SQLITE_NULL:
-        return DB_NULL;
-    default:
-        return DB_TEXT;
-    }
-}
-
-int64_t db_query_int(const struct db_query *q, int col) { return sqlite3_column_int64(q->s, col); }
-
-double db_query_num(const struct db_query *q, int col) {
-    return sqlite3_column_type(q->s, col) == SQLITE_NULL ? NAN : sqlite3_column_double(q->s, col);
-}
-
-const char *db_query_text(const struct db_query *q, int col) {
-    return (const char *)sqlite3_column_text(q->s, col);
-}
-
-void db_query_close(struct db_query *q) {
-    if (!q) return;
-    sqlite3_finalize(q->s);
-    free(q);
 }

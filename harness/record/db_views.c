@@ -1,5 +1,5 @@
-/* db_views.c - what a reader sees: the views of schema.sql made for its connection alone, over the tables of a
- * file that may be older, so that every query is written once, for the present schema. */
+/* db_views.c - what a reader sees: the views of schema.sql made for its connection alone, over the tables of
+ * a file that may be older, so that every query is written once, for the present schema. */
 #include <string.h>
 
 #include "harness/base/util.h"
@@ -32,8 +32,7 @@ static int hide_dead_runs(struct db *db, struct err *e) {
         db_runner(db_path(db), &pid, host))
         return 0;
     return hide_table(db, "run", "state",
-                      "CASE WHEN state IN " RUN_SQL_OPEN " THEN 'interrupted' ELSE state END AS state",
-                      e);
+                      "CASE WHEN state IN " RUN_SQL_OPEN " THEN 'interrupted' ELSE state END AS state", e);
 }
 
 /* Tables and columns that the file is too old to have. */

@@ -1,4 +1,5 @@
-/* query.c - see query.h. Two queries per sweep, whatever its size: its points, and its cells with their runs. */
+/* query.c - see query.h. Two queries per sweep, whatever its size: its points, and its cells with their
+ * runs. */
 #include "harness/record/query.h"
 
 #include <math.h>
@@ -10,18 +11,19 @@
 #include "harness/record/identity.h"
 #include "harness/record/sweep_head.h"
 
-static const char *const state_names[CELL_NSTATE] = {"complete", "diverged",   "pruned",      "failed",
-                                                     "oom",      "timeout",    "interrupted", "running",
-                                                     "waiting",  "not started"};
+const enum run_state cell_states[CELL_NSTATES] = {RUN_COMPLETE, RUN_DIVERGED,    RUN_PRUNED,      RUN_FAILED,
+                                                  RUN_OOM,      RUN_TIMEOUT,     RUN_INTERRUPTED, RUN_RUNNING,
+                                                  RUN_WAITING,  CELL_NOT_STARTED};
 
-const char *cell_state_name(enum cell_state s) { return state_names[s]; }
+const char *cell_state_name(enum run_state s) {
+    return s == CELL_NOT_STARTED ? "not started" : s == RUN_DIVERGED ? "diverged" : run_state_name(s);
+}
 
-enum cell_state cell_state_of(const char *state) {
-    if (!state) return CELL_NOT_STARTED;
-    if (!strcmp(state, "nan")) return CELL_DIVERGED;
-    for (int i = 0; i < CELL_NOT_STARTED; i++)
-        if (!strcmp(state, state_names[i])) return (enum cell_state)i;
-    return CELL_FAILED;
+/* A state that a newer bench wrote reads as failed. */
+static enum run_state state_of(const char *name) {
+    if (!name) return CELL_NOT_STARTED;
+    enum run_state s = run_state_parse(name);
+    return s == RUN_NSTATES ? RUN_FAILED : s;
 }
 
 static char *text_or_null(const struct db_query *q, int col) {
@@ -85,8 +87,8 @@ static void flatten_config(const json_t *v, const char *above, json_t *out) {
     }
 }
 
-/* What its result depends on, less the learning rate. The columns stand before the configuration: a record that
- * was made by hand may hold no whole one. */
+/* What its result depends on, less the learning rate. The columns stand before the configuration: a record
+ * that was made by hand may hold no whole one. */
 static char *text_but_rate(const struct record_point *p, json_t *config, const struct db_query *q) {
     char *identity = NULL;
     if (json_is_object(config)) {
@@ -163,7 +165,7 @@ static const char cells_sql[] =
 static struct record_cell cell_from(const struct db_query *q) {
     return (struct record_cell){.seed = db_query_int(q, 1),
                                 .run = db_query_int(q, 2),
-                                .state = cell_state_of(db_query_text(q, 3)),
+                                .state = state_of(db_query_text(q, 3)),
                                 .metric = db_query_num(q, 4),
                                 .test = db_query_num(q, 5),
                                 .base = db_query_num(q, 6),

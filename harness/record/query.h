@@ -10,31 +10,20 @@
 #include "harness/base/util.h"
 #include "harness/record/db.h"
 
-/* What became of a cell, in the order in which it is told. */
-enum cell_state {
-    CELL_COMPLETE,
-    CELL_DIVERGED, /* a loss that is not a number: a result */
-    CELL_PRUNED,   /* ended by a search: never finished, never compared */
-    CELL_FAILED,
-    CELL_OOM,
-    CELL_TIMEOUT,
-    CELL_INTERRUPTED,
-    CELL_RUNNING,
-    CELL_WAITING,
-    CELL_NOT_STARTED,
-    CELL_NSTATE
-};
+/* A cell is in the state of its run, or in this one. */
+#define CELL_NOT_STARTED RUN_NSTATES
+#define CELL_NSTATES     (RUN_NSTATES + 1)
+/* All of them, in the order in which they are told: what is complete first, what has not run last. */
+extern const enum run_state cell_states[CELL_NSTATES];
 /* "complete", "diverged", ..., "not started": for people. */
-const char *cell_state_name(enum cell_state s);
-/* Of a run's state as the record writes it; NULL: not started. */
-enum cell_state cell_state_of(const char *state);
+const char *cell_state_name(enum run_state s);
 
 /* The run of a cell, its last attempt. Counts are -1, numbers NaN and texts NULL where not known. */
 struct record_cell {
     int64_t run; /* 0: not started */
     int64_t seed;
-    int point; /* index into the sweep's points */
-    enum cell_state state;
+    int point;                 /* index into the sweep's points */
+    enum run_state state;      /* or CELL_NOT_STARTED */
     double metric, test, base; /* last evaluation; test split; untouched base */
     int64_t base_run;          /* 0: the base has not run */
     double train_loss, eval_loss, base_loss;
@@ -54,8 +43,8 @@ struct record_point {
     int64_t r, batch_size, max_length; /* -1: none */
     double alpha, lr;                  /* NaN: none */
     json_t *flat;                      /* the configuration as {"train.steps": value, ...}: leaves only */
-    char *but_rate;   /* the configuration without its learning rate, as text: points that agree in it differ
-                       in nothing else */
+    /* the configuration without its learning rate, as text: points that agree in it differ in nothing else */
+    char *but_rate;
     int first, ncell; /* its cells, by seed */
 };
 

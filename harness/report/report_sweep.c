@@ -17,9 +17,9 @@ static void item_close(struct strbuf *out) { strbuf_adds(out, "</dd>\n"); }
 static void states_write(const struct summary *s, struct strbuf *out) {
     strbuf_addf(out, "%d", s->cells);
     const char *sep = ": ";
-    for (int i = 0; i < CELL_NSTATE; i++) {
-        if (!s->count[i]) continue;
-        strbuf_addf(out, "%s%d %s", sep, s->count[i], cell_state_name((enum cell_state)i));
+    for (int i = 0; i < CELL_NSTATES; i++) {
+        if (!s->count[cell_states[i]]) continue;
+        strbuf_addf(out, "%s%d %s", sep, s->count[cell_states[i]], cell_state_name(cell_states[i]));
         sep = ", ";
     }
 }

@@ -227,7 +227,7 @@ static void run(const char *method, double p, uint64_t seed, int threads, int ba
     struct err e = {0};
     l->n = 0;
     if (train_run(&job, &rep, res, &e)) fail_msg("%s: %s", method, e.msg);
-    assert_string_equal(res->state, "complete");
+    assert_int_equal(res->state, RUN_COMPLETE);
     assert_int_equal(l->n, 6);
     json_decref(c);
 }

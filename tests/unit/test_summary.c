@@ -126,7 +126,7 @@ static void test_the_base_is_first_and_the_best_rate_is_chosen_on_the_mean_of_th
     assert_true(fabs(num(row, "sd") - 0.01) < 1e-12);
     assert_true(num(row, "trainable") == 460800 && num(row, "checkpoint_bytes") == 2048 &&
                 num(row, "train_s") == 2);
-    assert_true(s.steps == 60 && s.batch_size == 8 && s.cells == 8 && s.count[CELL_COMPLETE] == 8);
+    assert_true(s.steps == 60 && s.batch_size == 8 && s.cells == 8 && s.count[RUN_COMPLETE] == 8);
     json_decref(rows);
     summary_release(&s);
 }
