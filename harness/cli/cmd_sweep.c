@@ -37,10 +37,11 @@ static void on_stop(int sig) {
 
 const volatile sig_atomic_t *cmd_sweep_stops(void) {
     struct sigaction sa = {.sa_handler = on_stop}, old;
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, NULL, &old);
-    if (old.sa_handler != SIG_IGN) sigaction(SIGHUP, &sa, NULL); /* nohup means it */
+    for (int i = 0; sched_stop_signals[i]; i++) {
+        int sig = sched_stop_signals[i];
+        sigaction(sig, NULL, &old);
+        if (sig != SIGHUP || old.sa_handler != SIG_IGN) sigaction(sig, &sa, NULL); /* nohup means it */
+    }
     signal(SIGPIPE, SIG_IGN);
     return &stops;
 }
@@ -54,7 +55,7 @@ static int dry_plan(const struct run_sweep_options *o, const struct sweep *s, st
     machine_read(&m);
     int rc = db ? run_sweep_changed(s, db, &warnings, e) : 0;
     if (!rc) rc = pending_find(t, s, db, o->again, e);
-    return rc ? rc : pending_plan(t, s, &m, o->threads, false, NULL, e);
+    return rc ? rc : pending_plan(t, s, &m, o->threads, NULL, e);
 }
 
 /* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */

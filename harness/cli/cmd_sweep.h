@@ -13,8 +13,8 @@ int cmd_sweep_number(const char *command, const char *text, int most);
 void cmd_sweep_warn(void *arg, const char *text);
 /* Find the file, read and check it, print its warnings. *ret: sweep_free. */
 int cmd_sweep_open(struct sweep **ret, const struct run_sweep_options *o, struct err *e);
-/* From now on SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) ask the command to stop. The counter
- * that sched.h describes. */
+/* From now on sched_stop_signals (but SIGHUP under nohup) ask the command to stop. The counter that sched.h
+ * describes. */
 const volatile sig_atomic_t *cmd_sweep_stops(void);
 /* Run what is missing, show it, draw what the sweep has data for. Returns the exit code: 0, 1 when a run
  * failed, 130 when stopped; or a negative error when nothing ran. */

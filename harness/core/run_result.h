@@ -90,6 +90,7 @@ struct train_result {
     char error[1024];
     char weights[8]; /* how the base was held: "native" or "f32"; "" before that was known */
     long trainable, total_params, adapted_params;
+    long model_bytes; /* of the model's weight files, as they are stored */
     long steps, tokens;
     double train_loss, eval_loss, metric, best_metric, test_metric;
     long best_step;

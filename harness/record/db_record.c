@@ -37,11 +37,11 @@ int db_env(struct db *db, const struct db_env *v, int64_t *id, struct err *e) {
 }
 
 int db_model(struct db *db, const struct db_model *m, int64_t *id, struct err *e) {
-    int rc = db_do(
-        db, e,
-        "INSERT INTO model (name, path, digest, bytes) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (name, digest) DO UPDATE SET path = excluded.path, bytes = excluded.bytes RETURNING id",
-        "tttl", m->name, m->path, m->digest, (long)m->bytes);
+    int rc = db_do(db, e,
+                   "INSERT INTO model (name, path, digest, bytes) VALUES (?1, ?2, ?3, ?4)"
+                   " ON CONFLICT (name, digest) DO UPDATE SET path = excluded.path,"
+                   " bytes = coalesce(excluded.bytes, bytes) RETURNING id",
+                   "tttl", m->name, m->path, m->digest, (long)m->bytes);
     return db_give(db, rc, id);
 }
 

@@ -24,18 +24,20 @@ struct calibration {
     const volatile sig_atomic_t *stops;
 };
 
-static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
+static int on_start(void *arg, int job, int threads, char **out_dir, struct train_report *report,
+                    struct err *e) {
     struct calibration *c = arg;
-    (void)out_dir, (void)e;
+    (void)out_dir, (void)report, (void)e;
     c->tell(c->arg, job + 1, c->n, c->again, c->plan->pending.v[c->rows[job]].label, threads);
     return 0;
 }
 
-static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
+static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, bool again,
+                     struct err *e) {
     struct calibration *c = arg;
     int i = c->rows[job];
     struct plan_row *row = &c->plan->rows[i];
-    (void)concurrent;
+    (void)concurrent, (void)again;
     c->times[i] = 0;
     if (res->state == RUN_INTERRUPTED) return 0;
     if (res->state != RUN_COMPLETE) {

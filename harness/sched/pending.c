@@ -9,7 +9,6 @@
 
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
-#include "harness/nn/format/modelfile.h"
 #include "harness/nn/kernels/panel.h"
 #include "harness/sched/progress.h"
 #include "harness/base/util.h"
@@ -179,7 +178,6 @@ struct plans {
         struct train_result res;
     } * v;
     int n, cap;
-    bool each_seed;
 };
 
 /* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in must
@@ -202,7 +200,7 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
     char *key = plan_key(x->config);
     x->threads = judged_threads(x, m, threads);
     for (int i = 0; i < known->n; i++) {
-        if (known->each_seed && known->v[i].seed != x->seed) continue;
+        if (known->v[i].seed != x->seed) continue;
         if (strcmp(known->v[i].key, key) != 0) continue;
         x->plan = known->v[i].res;
         free(key);
@@ -226,8 +224,8 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
 }
 
 int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
-                 bool each_seed, const volatile sig_atomic_t *stop, struct err *e) {
-    struct plans known = {.each_seed = each_seed};
+                 const volatile sig_atomic_t *stop, struct err *e) {
+    struct plans known = {0};
     int rc = 0;
     for (int i = 0; i < t->n && !rc; i++) {
         struct pending_run *x = &t->v[i];
@@ -238,6 +236,11 @@ int pending_plan(struct pending *t, const struct sweep *s, const struct machine 
     for (int i = 0; i < known.n; i++) free(known.v[i].key);
     free(known.v);
     return rc;
+}
+
+size_t pending_peak(const struct pending_run *x, int threads) {
+    long more = (long)(threads - x->threads) * (long)team_thread_bytes();
+    return (size_t)((long)x->plan.peak_bytes_predicted + more);
 }
 
 struct sched_job pending_job(const struct pending_run *x, const struct sweep *s) {
@@ -259,18 +262,18 @@ struct sched_job pending_job(const struct pending_run *x, const struct sweep *s)
 
 /* ---- recording ----------------------------------------------------------------------------------------- */
 
-/* Ids that successive points share, so that a model file is opened once. */
+/* Ids that successive points share, and the plans that counted the bytes of their models. */
 struct known {
+    const struct pending *planned;
     const char *model_digest, *data_digest;
     int64_t model, dataset;
 };
 
-static int64_t weight_bytes(const char *path) {
-    struct modelfile *f;
-    if (modelfile_open(&f, path, NULL) != 0) return -1;
-    int64_t n = (int64_t)modelfile_weight_bytes(f);
-    modelfile_close(f);
-    return n;
+/* Of the model with this digest, as its plan counted them; -1: no run of it was planned. */
+static int64_t weight_bytes(const struct pending *t, const char *digest) {
+    for (int i = 0; i < t->n; i++)
+        if (!strcmp(cfg_str(t->v[i].config, "model_digest"), digest)) return t->v[i].plan.model_bytes;
+    return -1;
 }
 
 static bool same_text(const char *a, const char *b) { return a && b && !strcmp(a, b); }
@@ -278,7 +281,7 @@ static bool same_text(const char *a, const char *b) { return a && b && !strcmp(a
 static int record_model(struct db *db, const json_t *config, struct known *k, struct err *e) {
     const char *digest = cfg_str(config, "model_digest"), *path = cfg_str(config, "model_path");
     if (same_text(digest, k->model_digest)) return 0;
-    struct db_model m = {cfg_str(config, "model"), path, digest, path ? weight_bytes(path) : -1};
+    struct db_model m = {cfg_str(config, "model"), path, digest, weight_bytes(k->planned, digest)};
     k->model_digest = digest;
     return db_model(db, &m, &k->model, e);
 }
@@ -365,7 +368,7 @@ int pending_record(struct pending *t, const struct sweep *s, struct db *db, int6
                            s->goal,
                            s->run_cap > INT_MAX ? INT_MAX : (int)s->run_cap};
     int64_t *points = xcalloc((size_t)s->npoints + 1, sizeof *points);
-    struct known k = {0};
+    struct known k = {.planned = t};
     int rc = db_sweep_begin(db, &row, sweep, e);
     if (!rc) rc = record_cells(s, db, *sweep, points, &k, e);
     if (!rc) rc = record_items(t, s, db, points, &k, e);

@@ -48,13 +48,15 @@ void pending_release(struct pending *t);
  * the new file are other points. */
 int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err *e);
 
-/* Plan each distinct point in this process, and mark what can never fit: into limits.memory,
- * or this machine. threads: per run; 0: what the sweep asks for, else the most
- * that a worker can get, all cores. each_seed: plan every seed of a
- * point by itself, whose batches differ a little; otherwise the first stands for all. An error names the
- * sweep file and line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
+/* Plan each distinct point in this process, and mark what can never fit: into limits.memory, or this
+ * machine. threads: per run; 0: what the sweep asks for, else the most that a worker can get, all cores.
+ * Every seed of a point is planned by itself: its batches differ a little. An error names the sweep file and
+ * line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
 int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
-                 bool each_seed, const volatile sig_atomic_t *stop, struct err *e);
+                 const volatile sig_atomic_t *stop, struct err *e);
+
+/* The bytes of a planned run's peak with other threads than it was planned with. */
+size_t pending_peak(const struct pending_run *x, int threads);
 
 /* After pending_plan with other threads than a run would be judged with: mark what cannot fit with those.
  * threads: as pending_plan's. What `bench run` refuses, `bench plan` refuses, whatever threads it counts

@@ -10,17 +10,22 @@
 #include "harness/base/util.h"
 #include "harness/config/cfg.h"
 #include "harness/sched/speed.h"
-#include "harness/train/base_f32.h"
+
+/* A job and its row: whom the reports of its worker reach. */
+struct heard_run {
+    struct run_sweep *run;
+    int job, item; /* item: index into pending.v */
+    int threads;
+    int64_t id; /* of its row */
+};
 
 /* What only the runs themselves need. */
 struct run_sweep_work {
-    struct sched_job *jobs; /* those of pending that can run */
-    int *items;             /* job -> index into pending.v */
+    struct sched_job *jobs;  /* those of pending that can run */
+    struct heard_run *heard; /* by job */
     int njobs;
-    int64_t env, *run_ids;      /* run_ids: by item; 0: not started */
-    int *threads;               /* by item */
-    struct base_f32_pool bases; /* for runs with weights: f32 */
-    char *last_event;           /* told */
+    int64_t env;
+    char *last_event; /* told */
     double flushed;
     struct err db_err; /* the first failure to write a metric */
 };
@@ -82,35 +87,36 @@ static int record_env(struct run_sweep *r, struct err *e) {
 
 /* ---- the rows of a run --------------------------------------------------------------------------------- */
 
-static int open_row(struct run_sweep *r, int item, int threads, struct err *e) {
-    const struct pending_run *x = &r->pending.v[item];
+static int open_row(struct run_sweep *r, struct heard_run *h, int threads, struct err *e) {
+    const struct pending_run *x = &r->pending.v[h->item];
+    h->threads = threads;
     struct db_run row = {
         .sweep = r->sweep_id, .point = x->point, .env = r->work->env, .seed = x->seed, .threads = threads};
-    return db_run_new(r->db, &row, &r->work->run_ids[item], e);
+    return db_run_new(r->db, &row, &h->id, e);
 }
 
-static int close_row(struct run_sweep *r, int item, const struct train_result *res, int concurrent,
-                     struct err *e) {
+static int close_row(struct run_sweep *r, const struct heard_run *h, const struct train_result *res,
+                     int concurrent, struct err *e) {
     struct train_result shown = *res;
-    int64_t run = r->work->run_ids[item];
-    int rc = db_run_finish(r->db, run, res, concurrent, e);
+    int rc = db_run_finish(r->db, h->id, res, concurrent, e);
     /* A run tells of its loss; the record has the value of the sweep's metric. */
-    if (!rc) rc = db_run_metric(r->db, run, &shown.metric, e);
+    if (!rc) rc = db_run_metric(r->db, h->id, &shown.metric, e);
     if (rc) return rc;
     r->counts[res->state]++;
     struct strbuf line = {0};
-    progress_line(&r->progress, r->pending.v[item].label, r->sweep->metric, &shown, &line);
+    progress_line(&r->progress, r->pending.v[h->item].label, r->sweep->metric, &shown, &line);
     tell_line(r, line.s);
     strbuf_release(&line);
     return 0;
 }
 
 /* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it. */
-static int keep_speed(struct run_sweep *r, int item, const struct train_result *res, struct err *e) {
+static int keep_speed(struct run_sweep *r, const struct heard_run *h, const struct train_result *res,
+                      struct err *e) {
     if (res->state != RUN_COMPLETE || (res->steps && res->steps < SPEED_STEPS)) return 0;
     char key[65], *cpu = speed_cpu(&r->machine);
-    speed_key(r->pending.v[item].config, key);
-    struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = r->work->threads[item]};
+    speed_key(r->pending.v[h->item].config, key);
+    struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = h->threads};
     speed_of(res, &s);
     int rc = db_speed_put(r->db, &s, e);
     free(cpu);
@@ -119,51 +125,34 @@ static int keep_speed(struct run_sweep *r, int item, const struct train_result *
 
 /* ---- what the scheduler tells -------------------------------------------------------------------------- */
 
-static int64_t run_of(const struct run_sweep *r, int job) { return r->work->run_ids[r->work->items[job]]; }
-
 /* Rows of a run; a failure to write them (a full disk) ends the command at the next tick. */
-static void on_metric(void *arg, int job, const char *key, long step, double value) {
-    struct run_sweep *r = arg;
-    struct err *e = &r->work->db_err;
-    if (!e->code) db_metric(r->db, run_of(r, job), key, step, value, e);
+static void on_metric(void *arg, const char *key, long step, double value) {
+    struct heard_run *h = arg;
+    struct err *e = &h->run->work->db_err;
+    if (!e->code) db_metric(h->run->db, h->id, key, step, value, e);
 }
 
-static void on_item(void *arg, int job, const char *key, long i, double value) {
-    struct run_sweep *r = arg;
-    struct err *e = &r->work->db_err;
-    if (!e->code) db_item(r->db, run_of(r, job), key, i, value, e);
+static void on_item(void *arg, const char *key, long i, double value) {
+    struct heard_run *h = arg;
+    struct err *e = &h->run->work->db_err;
+    if (!e->code) db_item(h->run->db, h->id, key, i, value, e);
 }
 
-static void on_event(void *arg, int job, const char *kind, const char *text) {
-    struct run_sweep *r = arg;
-    struct run_sweep_work *w = r->work;
-    if (!w->db_err.code) db_event(r->db, run_of(r, job), kind, text, &w->db_err);
+static void on_event(void *arg, const char *kind, const char *text) {
+    struct heard_run *h = arg;
+    struct run_sweep_work *w = h->run->work;
+    if (!w->db_err.code) db_event(h->run->db, h->id, kind, text, &w->db_err);
     if (w->last_event && !strcmp(w->last_event, text)) return; /* of every run the same */
     free(w->last_event);
     w->last_event = xstrdup(text);
-    char *line = xasprintf("%s: %s: %s", r->pending.v[w->items[job]].label, kind, text);
-    tell_line(r, line);
+    char *line = xasprintf("%s: %s: %s", h->run->pending.v[h->item].label, kind, text);
+    tell_line(h->run, line);
     free(line);
 }
 
-static void on_progress(void *arg, int job, const struct train_progress *p) {
-    struct run_sweep *r = arg;
-    progress_update(&r->progress, job, p);
-}
-
-/* The base as float32 that its worker shares with others. A worker without one expands for itself. */
-static void share_base(struct run_sweep *r, int job) {
-    struct sched_job *j = &r->work->jobs[job];
-    struct err e = {0};
-    int fd = j->base_f32 ? base_f32_pool_take(&r->work->bases, j->base_key, &e) : 0;
-    j->job.base_fd = MAX_OF(fd, 0);
-    if (fd < 0) on_event(r, job, "warning", e.msg);
-}
-
-static void unshare_base(struct run_sweep *r, int job) {
-    struct sched_job *j = &r->work->jobs[job];
-    if (j->job.base_fd) base_f32_pool_drop(&r->work->bases, j->base_key);
-    j->job.base_fd = 0;
+static void on_progress(void *arg, const struct train_progress *p) {
+    struct heard_run *h = arg;
+    progress_update(&h->run->progress, h->job, p);
 }
 
 /* checkpoints/<run> beside the record. What another record of that folder left under this number stays as it
@@ -183,28 +172,36 @@ static char *checkpoint_dir(const struct run_sweep *r, int64_t run) {
     return dir;
 }
 
-static int on_start(void *arg, int job, int threads, char **out_dir, struct err *e) {
+static int on_start(void *arg, int job, int threads, char **out_dir, struct train_report *report,
+                    struct err *e) {
     struct run_sweep *r = arg;
-    int item = r->work->items[job], rc = open_row(r, item, threads, e);
-    r->work->threads[item] = threads;
+    struct heard_run *h = &r->work->heard[job];
+    const struct pending_run *x = &r->pending.v[h->item];
+    int rc = open_row(r, h, threads, e);
     if (rc) return rc;
-    if (strcmp(r->sweep->save, "none") != 0) *out_dir = checkpoint_dir(r, r->work->run_ids[item]);
-    share_base(r, job);
-    progress_start(&r->progress, job, r->pending.v[item].label, now_seconds());
+    if (strcmp(r->sweep->save, "none") != 0) *out_dir = checkpoint_dir(r, h->id);
+    r->work->jobs[job].job.predicted = pending_peak(x, threads);
+    *report = (struct train_report){h, on_metric, on_item, on_progress, on_event};
+    progress_start(&r->progress, job, x->label, now_seconds());
     tell_status(r);
     return 0;
 }
 
-static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, struct err *e) {
+static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, bool again,
+                     struct err *e) {
     struct run_sweep *r = arg;
+    const struct heard_run *h = &r->work->heard[job];
     progress_end(&r->progress, job, now_seconds());
-    unshare_base(r, job);
     if (r->work->db_err.code) {
         *e = r->work->db_err;
         return e->code;
     }
-    int item = r->work->items[job], rc = close_row(r, item, res, concurrent, e);
-    return rc || concurrent ? rc : keep_speed(r, item, res, e);
+    int rc = close_row(r, h, res, concurrent, e);
+    if (again) { /* another attempt, of the same number of runs */
+        r->progress.done--;
+        r->counts[res->state]--;
+    }
+    return rc || concurrent ? rc : keep_speed(r, h, res, e);
 }
 
 static int on_tick(void *arg, struct err *e) {
@@ -232,18 +229,17 @@ static int refuse_item(struct run_sweep *r, int i, struct err *e) {
     res.peak_bytes = 0;
     res.checkpoint_bytes = res.checkpoint_bytes_min = -1;
     res.total_s = 0;
-    int rc = open_row(r, i, 0, e);
+    struct heard_run h = {.run = r, .item = i};
+    int rc = open_row(r, &h, 0, e);
     progress_end(&r->progress, -2, now_seconds());
-    return rc ? rc : close_row(r, i, &res, 0, e);
+    return rc ? rc : close_row(r, &h, &res, 0, e);
 }
 
 static int make_jobs(struct run_sweep *r, struct err *e) {
     struct run_sweep_work *w = r->work;
     size_t n = (size_t)r->pending.n + 1;
     w->jobs = xcalloc(n, sizeof *w->jobs);
-    w->items = xcalloc(n, sizeof *w->items);
-    w->run_ids = xcalloc(n, sizeof *w->run_ids);
-    w->threads = xcalloc(n, sizeof *w->threads);
+    w->heard = xcalloc(n, sizeof *w->heard);
     for (int i = 0; i < r->pending.n; i++) {
         const struct pending_run *x = &r->pending.v[i];
         if (*x->refused) {
@@ -251,7 +247,7 @@ static int make_jobs(struct run_sweep *r, struct err *e) {
             if (rc) return rc;
             continue;
         }
-        w->items[w->njobs] = i;
+        w->heard[w->njobs] = (struct heard_run){.run = r, .job = w->njobs, .item = i};
         w->jobs[w->njobs++] = pending_job(x, r->sweep);
     }
     return 0;
@@ -261,7 +257,10 @@ int run_sweep_jobs(const struct sched_room *room, struct sched_job *jobs, int n,
                    const struct sched_hooks *hooks, const volatile sig_atomic_t *stops, struct err *e) {
     blas_set_env();
     setenv("OPENBLAS_NUM_THREADS", "1", 0);
-    return sched_run(room, jobs, n, hooks, stops, e);
+    struct launcher *local = launch_local();
+    int rc = sched_run(room, local, jobs, n, hooks, stops, e);
+    local->free(local);
+    return rc;
 }
 
 static int work_off(struct run_sweep *r, struct err *e) {
@@ -269,7 +268,7 @@ static int work_off(struct run_sweep *r, struct err *e) {
                               .workers = r->options->workers,
                               .threads = r->options->threads,
                               .memory = (size_t)((double)r->machine.mem_free * 0.95)};
-    struct sched_hooks hooks = {r, on_start, on_metric, on_item, on_event, on_progress, on_finish, on_tick};
+    struct sched_hooks hooks = {r, on_start, on_finish, on_tick};
     int rc = make_jobs(r, e);
     return rc ? rc : run_sweep_jobs(&room, r->work->jobs, r->work->njobs, &hooks, r->stops, e);
 }
@@ -284,7 +283,7 @@ int run_sweep(struct run_sweep *r, struct err *e) {
     if (!rc && r->pending.n) rc = run_sweep_changed(r->sweep, r->db, r->hooks, e);
     if (rc) return rc;
     if (r->hooks && r->hooks->found) r->hooks->found(r->hooks->arg);
-    rc = pending_plan(&r->pending, r->sweep, &r->machine, o->threads, false, r->stops, e);
+    rc = pending_plan(&r->pending, r->sweep, &r->machine, o->threads, r->stops, e);
     if (!rc) rc = record_env(r, e);
     if (!rc) rc = pending_record(&r->pending, r->sweep, r->db, &r->sweep_id, e);
     if (rc) return rc;
@@ -298,12 +297,9 @@ void run_sweep_release(struct run_sweep *r) {
     pending_release(&r->pending);
     progress_release(&r->progress);
     if (!w) return;
-    base_f32_pool_release(&w->bases);
     free(w->last_event);
     free(w->jobs);
-    free(w->items);
-    free(w->run_ids);
-    free(w->threads);
+    free(w->heard);
     free(w);
     r->work = NULL;
 }

@@ -1,18 +1,15 @@
-/* sched.c - packing runs onto the machine, and the loop that starts, hears and buries workers (see sched.h).
+/* sched.c - packing runs onto the machine, and the loop that starts workers, hears them and writes them off
+ * (see sched.h).
  *
- * Everything waits in one ppoll; signals arrive only there, so that none is lost between a check and the
- * wait. */
+ * Everything waits in the launcher's wait; signals arrive only there, so that none is lost between a check
+ * and the wait. */
 #include "harness/sched/sched.h"
 
-#include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "harness/sched/proc.h"
 #include "harness/base/util.h"
 #include "harness/sched/worker.h"
 
@@ -83,57 +80,41 @@ struct loop;
 
 struct slot {
     struct loop *loop;
-    struct proc proc;
+    struct launched *worker; /* NULL: it could not be started yet */
     int job, threads, concurrent;
-    bool got_result, timed_out;
-    double started, ask_at, kill_at; /* when to send SIGTERM, SIGKILL; INFINITY: never */
+    bool got_result, timed_out, killed;
+    double started, ask_at, kill_at; /* when to ask it to end, to kill it; INFINITY: never */
+    double retry_at, give_up_at;     /* while there is no worker */
+    struct train_report report;      /* who hears it */
     struct train_result res;
     struct err err;
 };
 
 struct loop {
     const struct sched_room *room;
+    struct launcher *launcher;
     struct sched_job *jobs;
     int njobs;
     const struct sched_hooks *hooks;
     const volatile sig_atomic_t *stops;
     const struct sched_job **waiting; /* in order */
     int nwaiting;
+    int *ended_unasked;  /* by job: how often its worker was ended by a stranger */
     struct slot **slots; /* running */
     int nslots, cap;
     int stops_seen;
 };
 
-static void tell_metric(void *arg, const char *key, long step, double value) {
-    struct slot *s = arg;
-    const struct sched_hooks *h = s->loop->hooks;
-    if (h->metric) h->metric(h->arg, s->job, key, step, value);
-}
-
-static void tell_item(void *arg, const char *key, long item, double value) {
-    struct slot *s = arg;
-    const struct sched_hooks *h = s->loop->hooks;
-    if (h->item) h->item(h->arg, s->job, key, item, value);
-}
-
-static void tell_event(void *arg, const char *kind, const char *text) {
-    struct slot *s = arg;
-    const struct sched_hooks *h = s->loop->hooks;
-    if (h->event) h->event(h->arg, s->job, kind, text);
-}
-
-static void tell_progress(void *arg, const struct train_progress *p) {
-    struct slot *s = arg;
-    const struct sched_hooks *h = s->loop->hooks;
-    if (h->progress) h->progress(h->arg, s->job, p);
+static void signal_slot(struct slot *s, enum launch_signal what) {
+    if (what == LAUNCH_KILL) s->killed = true;
+    if (s->worker) s->loop->launcher->signal(s->worker, what);
 }
 
 static void on_line(void *arg, const char *line, size_t n) {
     struct slot *s = arg;
-    struct train_report rep = {s, tell_metric, tell_item, tell_progress, tell_event};
-    int rc = worker_parse(line, n, &rep, &s->res, &s->err);
+    int rc = worker_parse(line, n, &s->report, &s->res, &s->err);
     if (rc > 0) s->got_result = true;
-    if (rc < 0) proc_signal(&s->proc, SIGKILL);
+    if (rc < 0) signal_slot(s, LAUNCH_KILL);
 }
 
 /* A worker ends by itself after the step in which its time is up; one that does not is asked, then killed. */
@@ -145,31 +126,45 @@ static void set_deadlines(struct slot *s, double limit) {
     s->kill_at = s->ask_at + fmin(fmax(limit * 0.1, 2), 30);
 }
 
+/* Let the launcher start it. What fails is tried again: a machine that is out of processes or descriptors may
+ * have some again soon. */
+static void launch_slot(struct slot *s) {
+    struct sched_job *j = &s->loop->jobs[s->job];
+    char *remark = NULL;
+    int rc = s->loop->launcher->start(s->loop->launcher, j, &s->worker, &remark, &s->err);
+    if (remark && s->report.event) s->report.event(s->report.arg, "warning", remark);
+    free(remark);
+    if (!rc) {
+        memset(&s->err, 0, sizeof s->err);
+        set_deadlines(s, j->job.time_limit);
+        return;
+    }
+    s->worker = NULL;
+    s->retry_at = now_seconds() + s->loop->launcher->retry_s;
+}
+
 static int start_one(struct loop *l, int at, int threads, struct err *e) {
     int job = (int)(l->waiting[at] - l->jobs);
     struct sched_job *j = &l->jobs[job];
-    memmove(l->waiting + at, l->waiting + at + 1, (size_t)(l->nwaiting - at - 1) * sizeof *l->waiting);
-    l->nwaiting--;
-    char *out_dir = NULL;
-    int rc = l->hooks->start(l->hooks->arg, job, threads, &out_dir, e);
-    if (rc) return rc;
-    j->job.threads = threads;
-    j->job.out_dir = out_dir;
-    char *text = worker_job_text(&j->job, j->index);
-    j->job.out_dir = NULL;
-    free(out_dir);
     struct slot *s = xcalloc(1, sizeof *s);
-    s->loop = l;
-    s->job = job;
-    s->threads = threads;
-    worker_result_init(&s->res);
-    rc = proc_start(&s->proc, text, e);
-    free(text);
+    char *out_dir = NULL;
+    j->job.threads = threads;
+    int rc = l->hooks->start(l->hooks->arg, job, threads, &out_dir, &s->report, e);
     if (rc) {
         free(s);
         return rc;
     }
-    set_deadlines(s, j->job.time_limit);
+    memmove(l->waiting + at, l->waiting + at + 1, (size_t)(l->nwaiting - at - 1) * sizeof *l->waiting);
+    l->nwaiting--;
+    j->job.out_dir = out_dir;
+    s->loop = l;
+    s->job = job;
+    s->threads = threads;
+    s->ask_at = s->kill_at = INFINITY;
+    s->started = now_seconds();
+    s->give_up_at = s->started + l->launcher->patience_s;
+    worker_result_init(&s->res);
+    launch_slot(s);
     GROW(l->slots, l->nslots, l->cap);
     l->slots[l->nslots++] = s;
     for (int i = 0; i < l->nslots; i++)
@@ -181,15 +176,17 @@ static int start_what_fits(struct loop *l, struct err *e) {
     while (l->nwaiting && !*l->stops) {
         const struct sched_job **running = xmalloc(((size_t)l->nslots + 1) * sizeof *running);
         int *used = xmalloc(((size_t)l->nslots + 1) * sizeof *used), pick, threads;
+        bool stuck = false;
         for (int i = 0; i < l->nslots; i++) {
             running[i] = &l->jobs[l->slots[i]->job];
             used[i] = l->slots[i]->threads;
+            stuck |= !l->slots[i]->worker;
         }
         struct sched_load load = {running, used, l->nslots};
         sched_pick(l->room, &load, l->waiting, l->nwaiting, &pick, &threads);
         free(running);
         free(used);
-        if (pick < 0) return 0;
+        if (pick < 0 || stuck) return 0; /* one that cannot be started is enough */
         int rc = start_one(l, pick, threads, e);
         if (rc) return rc;
     }
@@ -201,29 +198,50 @@ static void explain_death(struct slot *s, bool stopped) {
     struct train_result *r = &s->res;
     double limit = s->loop->jobs[s->job].job.time_limit;
     if (!s->got_result) {
-        enum run_state state = proc_why(&s->proc, r->error, sizeof r->error);
+        s->loop->launcher->why(s->worker, r);
         if (s->err.code) snprintf(r->error, sizeof r->error, "%s", s->err.msg);
-        if (stopped && s->proc.killed) {
-            state = RUN_INTERRUPTED;
+        if (stopped && s->killed) {
+            r->state = RUN_INTERRUPTED;
             snprintf(r->error, sizeof r->error, "stopped by the user");
         }
-        r->state = state;
     }
     if (s->timed_out && (!s->got_result || r->state == RUN_INTERRUPTED)) {
         r->state = RUN_TIMEOUT;
         snprintf(r->error, sizeof r->error, "over limits.time, %g s%s", limit,
-                 s->proc.killed ? "; it did not end when asked and was killed" : "");
+                 s->killed ? "; it did not end when asked and was killed" : "");
     }
-    if (!r->rss_bytes) r->rss_bytes = s->proc.rss;
     if (isnan(r->total_s)) r->total_s = now_seconds() - s->started;
 }
 
-static int finish_one(struct loop *l, int i, struct err *e) {
+/* A worker that ended as if asked, and was not: a stranger's SIGTERM. Its run starts again, a few times. */
+static bool ended_unasked(struct slot *s) {
+    if (s->loop->stops_seen || *s->loop->stops || s->timed_out || s->res.state != RUN_INTERRUPTED)
+        return false;
+    if (++s->loop->ended_unasked[s->job] <= SCHED_RESTARTS) {
+        snprintf(s->res.error, sizeof s->res.error,
+                 "its worker was ended from outside, by a SIGTERM that bench did not send; started again");
+        return true;
+    }
+    s->res.state = RUN_FAILED;
+    snprintf(s->res.error, sizeof s->res.error,
+             "its worker was ended from outside, by a SIGTERM that bench did not send, %d times",
+             s->loop->ended_unasked[s->job]);
+    return false;
+}
+
+/* The slot's run has ended as s->res says; `i` becomes free. */
+static int close_slot(struct loop *l, int i, bool again, struct err *e) {
     struct slot *s = l->slots[i];
-    proc_read(&s->proc, on_line, s); /* what was still in the pipes */
-    explain_death(s, l->stops_seen > 0);
-    int rc = l->hooks->finish(l->hooks->arg, s->job, &s->res, s->concurrent, e);
-    proc_release(&s->proc);
+    struct sched_job *j = &l->jobs[s->job];
+    int rc = l->hooks->finish(l->hooks->arg, s->job, &s->res, s->concurrent, again, e);
+    if (s->worker) l->launcher->release(s->worker);
+    free((char *)(uintptr_t)j->job.out_dir);
+    j->job.out_dir = NULL;
+    if (again) {
+        memmove(l->waiting + 1, l->waiting, (size_t)l->nwaiting * sizeof *l->waiting);
+        l->waiting[0] = j;
+        l->nwaiting++;
+    }
     free(s);
     memmove(l->slots + i, l->slots + i + 1, (size_t)(l->nslots - i - 1) * sizeof *l->slots);
     l->nslots--;
@@ -232,20 +250,13 @@ static int finish_one(struct loop *l, int i, struct err *e) {
 
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
-/* Until something can be read, a signal comes, or it is time for a tick. */
 static void wait_for_news(struct loop *l, const sigset_t *during) {
-    struct pollfd *fds = xcalloc(2 * (size_t)l->nslots + 1, sizeof *fds);
-    nfds_t n = 0;
-    bool deaf = false; /* a worker closed its pipes but has not ended: SIGCHLD will tell */
-    for (int i = 0; i < l->nslots; i++) {
-        const struct proc *p = &l->slots[i]->proc;
-        if (p->report >= 0) fds[n++] = (struct pollfd){p->report, POLLIN, 0};
-        if (p->text >= 0) fds[n++] = (struct pollfd){p->text, POLLIN, 0};
-        deaf |= p->report < 0;
-    }
-    struct timespec t = {0, (long)((deaf ? 0.02 : TICK_S) * 1e9)};
-    if (ppoll(fds, n, &t, during) < 0 && errno != EINTR) BUG_ON(1, "ppoll: %s", strerror(errno));
-    free(fds);
+    struct launched **w = xmalloc(((size_t)l->nslots + 1) * sizeof *w);
+    int n = 0;
+    for (int i = 0; i < l->nslots; i++)
+        if (l->slots[i]->worker) w[n++] = l->slots[i]->worker;
+    l->launcher->wait(l->launcher, w, n, TICK_S, during);
+    free(w);
 }
 
 /* Pass on the user's signals; ask and kill workers that are over their time. */
@@ -255,16 +266,16 @@ static void stop_what_must(struct loop *l) {
     for (int i = 0; i < l->nslots; i++) {
         struct slot *s = l->slots[i];
         if (stops > l->stops_seen) {
-            proc_signal(&s->proc, stops == 1 ? SIGTERM : SIGKILL);
+            signal_slot(s, stops == 1 ? LAUNCH_STOP : LAUNCH_KILL);
             s->kill_at = fmin(s->kill_at, now + STOP_GRACE_S);
         }
         if (now >= s->ask_at) {
             s->timed_out = true;
-            proc_signal(&s->proc, SIGTERM);
+            signal_slot(s, LAUNCH_STOP);
             s->ask_at = INFINITY;
         }
         if (now >= s->kill_at) {
-            proc_signal(&s->proc, SIGKILL);
+            signal_slot(s, LAUNCH_KILL);
             s->kill_at = INFINITY;
         }
     }
@@ -274,24 +285,51 @@ static void stop_what_must(struct loop *l) {
 static int read_reports(struct loop *l, struct err *e) {
     for (int i = l->nslots; i-- > 0;) {
         struct slot *s = l->slots[i];
-        bool done = proc_done(&s->proc); /* before reading: then nothing more comes */
-        proc_read(&s->proc, on_line, s);
-        if (!done) continue;
-        int rc = finish_one(l, i, e);
+        if (!s->worker || !l->launcher->read(s->worker, on_line, s)) continue;
+        explain_death(s, l->stops_seen > 0);
+        int rc = close_slot(l, i, ended_unasked(s), e);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+/* Runs whose worker could not be started: once more; given up when the user stops, and after a while in which
+ * nothing else ran whose end could have helped. */
+static int retry_starts(struct loop *l, struct err *e) {
+    double now = now_seconds();
+    int running = 0;
+    for (int i = 0; i < l->nslots; i++) running += l->slots[i]->worker != NULL;
+    for (int i = l->nslots; i-- > 0;) {
+        struct slot *s = l->slots[i];
+        if (s->worker) continue;
+        if (running) s->give_up_at = now + l->launcher->patience_s;
+        bool stopped = *l->stops, given_up = now >= s->give_up_at;
+        if (!stopped && !given_up) {
+            if (now >= s->retry_at) launch_slot(s);
+            continue;
+        }
+        struct err why = s->err;
+        s->res.state = RUN_INTERRUPTED;
+        snprintf(s->res.error, sizeof s->res.error, "%s", why.msg);
+        int rc = close_slot(l, i, false, e);
+        if (!rc && !stopped) rc = err_set(e, ERR_RESOURCE, "%s, for %g s", why.msg, l->launcher->patience_s);
         if (rc) return rc;
     }
     return 0;
 }
 
 static void kill_all(struct loop *l) {
-    for (int i = 0; i < l->nslots; i++) proc_signal(&l->slots[i]->proc, SIGKILL);
+    sigset_t all;
+    sigfillset(&all);
+    for (int i = 0; i < l->nslots; i++) signal_slot(l->slots[i], LAUNCH_KILL);
     for (int i = 0; i < l->nslots; i++) {
-        while (!proc_done(&l->slots[i]->proc)) {
-            struct timespec t = {0, 1000000};
-            nanosleep(&t, NULL);
-        }
-        proc_release(&l->slots[i]->proc);
-        free(l->slots[i]);
+        struct slot *s = l->slots[i];
+        while (s->worker && !l->launcher->read(s->worker, on_line, s))
+            l->launcher->wait(l->launcher, &s->worker, 1, TICK_S, &all);
+        if (s->worker) l->launcher->release(s->worker);
+        free((char *)(uintptr_t)l->jobs[s->job].job.out_dir);
+        l->jobs[s->job].job.out_dir = NULL;
+        free(s);
     }
     l->nslots = 0;
 }
@@ -305,6 +343,7 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
         wait_for_news(l, during);
         stop_what_must(l);
         if ((rc = read_reports(l, e))) return rc;
+        if ((rc = retry_starts(l, e))) return rc;
         double now = now_seconds();
         if (now - ticked >= TICK_S && l->hooks->tick) {
             ticked = now;
@@ -313,27 +352,31 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
     }
 }
 
-static void on_child(int sig) { (void)sig; } /* only to interrupt ppoll */
+const int sched_stop_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, 0};
 
-int sched_run(const struct sched_room *room, struct sched_job *jobs, int n, const struct sched_hooks *hooks,
-              const volatile sig_atomic_t *stops, struct err *e) {
-    struct loop l = {.room = room, .jobs = jobs, .njobs = n, .hooks = hooks, .stops = stops, .nwaiting = n};
+int sched_run(const struct sched_room *room, struct launcher *launcher, struct sched_job *jobs, int n,
+              const struct sched_hooks *hooks, const volatile sig_atomic_t *stops, struct err *e) {
+    struct loop l = {.room = room,
+                     .launcher = launcher,
+                     .jobs = jobs,
+                     .njobs = n,
+                     .hooks = hooks,
+                     .stops = stops,
+                     .nwaiting = n};
     l.waiting = xmalloc(((size_t)n + 1) * sizeof *l.waiting);
+    l.ended_unasked = xcalloc((size_t)n + 1, sizeof *l.ended_unasked);
     for (int i = 0; i < n; i++) l.waiting[i] = &jobs[i];
     sigset_t block, before;
     sigemptyset(&block);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
-    for (size_t i = 0; i < ARRAY_LEN(signals); i++) sigaddset(&block, signals[i]);
-    struct sigaction chld = {.sa_handler = on_child}, old;
-    sigaction(SIGCHLD, &chld, &old);
+    for (int i = 0; sched_stop_signals[i]; i++) sigaddset(&block, sched_stop_signals[i]);
     sigprocmask(SIG_BLOCK, &block, &before);
     sigset_t during = before;
-    for (size_t i = 0; i < ARRAY_LEN(signals); i++) sigdelset(&during, signals[i]);
+    for (int i = 0; sched_stop_signals[i]; i++) sigdelset(&during, sched_stop_signals[i]);
     int rc = loop_go(&l, &during, e);
     if (rc) kill_all(&l);
     sigprocmask(SIG_SETMASK, &before, NULL);
-    sigaction(SIGCHLD, &old, NULL);
     free(l.slots);
     free(l.waiting);
+    free(l.ended_unasked);
     return rc;
 }

@@ -14,9 +14,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "harness/sched/launcher.h"
 #include "harness/train/train.h"
 
 #define SCHED_MAX_THREADS 64
+#define SCHED_RESTARTS    2           /* of a run whose worker a stranger ended */
 #define SCHED_OUTSIDE     (32u << 20) /* bytes of a worker that no gate counts: code, stacks, tokenizer */
 
 struct sched_job {
@@ -56,24 +58,27 @@ void sched_pick(const struct sched_room *room, const struct sched_load *load,
  * negative; workers are then killed. */
 struct sched_hooks {
     void *arg;
-    /* About to start: record it, say where checkpoints go (malloc'ed; NULL: nowhere). */
-    int (*start)(void *arg, int job, int threads, char **out_dir, struct err *e);
-    void (*metric)(void *arg, int job, const char *key, long step, double value);
-    void (*item)(void *arg, int job, const char *key, long item, double value);
-    void (*event)(void *arg, int job, const char *kind, const char *text);
-    void (*progress)(void *arg, int job, const struct train_progress *p);
+    /* About to start: record it, say where checkpoints go (malloc'ed; NULL: nowhere) and who hears what the
+     * run tells (zeroed: nobody). */
+    int (*start)(void *arg, int job, int threads, char **out_dir, struct train_report *report, struct err *e);
     /* It ended, in a state of its own or by dying: killed by a signal - failed, or oom when the kernel ran
      * out of memory; over its time limit - timeout; stopped by the user - interrupted. `concurrent`: the most
-     * others that ran at the same time. */
-    int (*finish)(void *arg, int job, const struct train_result *res, int concurrent, struct err *e);
+     * others that ran at the same time. again: its worker was ended from outside, and it will start anew. */
+    int (*finish)(void *arg, int job, const struct train_result *res, int concurrent, bool again,
+                  struct err *e);
     int (*tick)(void *arg, struct err *e); /* about five times a second */
 };
 
-/* Run all jobs. *stops counts the user's signals, raised by the caller's handlers for SIGINT, SIGTERM and
- * SIGHUP (which are blocked except while the loop waits): 1 - start nothing more, ask the workers to end
- * after their step (SIGKILL after half a minute); 2 - kill them. Returns 0, ERR_STOP when it was stopped, or
- * a hook's error. */
-int sched_run(const struct sched_room *room, struct sched_job *jobs, int n, const struct sched_hooks *hooks,
-              const volatile sig_atomic_t *stops, struct err *e);
+/* What asks to stop: the terminal's and the administrator's signals, and those by which batch systems
+ * announce the end of the job's time. Ends with 0. */
+extern const int sched_stop_signals[];
+
+/* Run all jobs. *stops counts the user's signals, raised by the caller's handlers for sched_stop_signals
+ * (which are blocked except while the loop waits): 1 - start nothing more, ask the workers to end after
+ * their step (kill them after half a minute); 2 - kill them. A worker that cannot be started is tried again
+ * while others run, and for the launcher's patience when none does. Returns 0, ERR_STOP when it was stopped,
+ * or an error, a hook's or the launcher's. */
+int sched_run(const struct sched_room *room, struct launcher *launcher, struct sched_job *jobs, int n,
+              const struct sched_hooks *hooks, const volatile sig_atomic_t *stops, struct err *e);
 
 #endif

@@ -21,6 +21,7 @@
     X(trainable);                                                                                            \
     X(total_params);                                                                                         \
     X(adapted_params);                                                                                       \
+    X(model_bytes);                                                                                          \
     X(steps);                                                                                                \
     X(tokens);                                                                                               \
     X(best_step);                                                                                            \
@@ -73,7 +74,7 @@ static json_t *text_out(const char *s) {
 
 /* ---- the job ------------------------------------------------------------------------------------------- */
 
-char *worker_job_text(const struct train_job *job, int index) {
+char *worker_job_text(const struct train_job *job, int index, int base_fd) {
     json_t *j = json_object();
     json_object_set(j, "config", (json_t *)job->config);
     json_object_set_new(j, "seed", json_integer((json_int_t)job->seed));
@@ -81,8 +82,9 @@ char *worker_job_text(const struct train_job *job, int index) {
     json_object_set_new(j, "memory_limit", json_integer((json_int_t)job->memory_limit));
     json_object_set_new(j, "time_limit", json_real(job->time_limit));
     json_object_set_new(j, "save", json_string(job->save));
+    json_object_set_new(j, "predicted", json_integer((json_int_t)job->predicted));
     json_object_set_new(j, "index", json_integer(index));
-    json_object_set_new(j, "base_fd", json_integer(job->base_fd));
+    json_object_set_new(j, "base_fd", json_integer(base_fd));
     if (job->out_dir) json_object_set_new(j, "out_dir", json_string(job->out_dir));
     char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(17));
     BUG_ON(!text, "job %d does not encode", index);
@@ -247,6 +249,8 @@ static void job_signals(void) {
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &ign, NULL); /* a terminal sends these to the workers too */
     sigaction(SIGHUP, &ign, NULL);
+    sigaction(SIGUSR1, &ign, NULL); /* and batch systems these */
+    sigaction(SIGUSR2, &ign, NULL);
     sigaction(SIGPIPE, &ign, NULL);
 }
 
@@ -262,6 +266,7 @@ int worker_serve(int in, int out, struct err *e) {
         .threads = (int)json_integer_value(json_object_get(j, "threads")),
         .memory_limit = (size_t)json_integer_value(json_object_get(j, "memory_limit")),
         .time_limit = json_number_value(json_object_get(j, "time_limit")),
+        .predicted = (size_t)json_integer_value(json_object_get(j, "predicted")),
         .base_fd = (int)json_integer_value(json_object_get(j, "base_fd")),
         .out_dir = json_string_value(json_object_get(j, "out_dir")),
         .save = json_string_value(json_object_get(j, "save")),

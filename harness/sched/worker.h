@@ -21,9 +21,9 @@
 
 #define WORKER_REPORT_FD 3
 
-/* The job as text for stdin. `index`: of the run in its sweep, for the test hook below. Caller frees.
- * job->stop is not sent. */
-char *worker_job_text(const struct train_job *job, int index);
+/* The job as text for stdin. `index`: of the run in its sweep, for the test hook below. base_fd: the
+ * inherited descriptor that becomes job->base_fd there, 0: none. Caller frees. job->stop is not sent. */
+char *worker_job_text(const struct train_job *job, int index, int base_fd);
 
 /* The worker's side: read the job from `in`, train, report to `out`. SIGTERM asks to stop after the current
  * step; SIGINT and SIGHUP are left to the parent. Returns 0 when a result was sent, whatever it says.

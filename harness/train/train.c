@@ -102,6 +102,7 @@ static int open_net(struct run *r, const char *path) {
 static int run_open(struct run *r) {
     const char *path = cfg_str(r->cfg, "model_path");
     int rc = modelfile_open(&r->file, path, r->e);
+    if (!rc) r->res->model_bytes = (long)modelfile_weight_bytes(r->file);
     if (!rc) rc = modelfile_tokenizer(r->file, &r->tok, r->e);
     if (!rc) rc = open_net(r, path);
     if (rc) return rc;
@@ -388,7 +389,7 @@ static int train_steps(struct run *r) {
 static void result_init(struct train_result *res) {
     memset(res, 0, sizeof *res);
     res->state = RUN_FAILED;
-    res->trainable = res->total_params = res->adapted_params = -1;
+    res->trainable = res->total_params = res->adapted_params = res->model_bytes = -1;
     res->train_loss = res->eval_loss = res->metric = res->best_metric = res->test_metric = NAN;
     res->best_step = res->checkpoint_bytes = res->checkpoint_bytes_min = -1;
 }
@@ -437,9 +438,9 @@ int train_plan(const struct train_job *job, struct train_result *res, struct err
 
 int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res,
               struct err *e) {
-    struct train_result plan;
+    struct train_result plan = {.peak_bytes_predicted = job->predicted};
     double t0 = now_seconds();
-    int rc = train_plan(job, &plan, e);
+    int rc = job->predicted ? 0 : train_plan(job, &plan, e);
     result_init(res);
     if (rc) {
         snprintf(res->error, sizeof res->error, "%s", e ? e->msg : "");

@@ -26,6 +26,8 @@ struct train_job {
     const char *adapter;
     /* the base as float32 of base_f32_shared, for weights: f32; 0: the run expands for itself */
     int base_fd;
+    /* bytes of its peak, from train_plan with the same seed and threads; 0: train_run plans first */
+    size_t predicted;
     const char *out_dir; /* where a checkpoint goes (made when needed); NULL: save nothing */
     const char *save;    /* "adapter" | "all" | "none" */
     /* becomes nonzero: end after this step with state "interrupted"; may be NULL */
@@ -38,8 +40,8 @@ int train_run(const struct train_job *job, const struct train_report *rep, struc
               struct err *e);
 
 /* The same allocation path in counting mode on the tokenised data: fills trainable, total_params,
- * adapted_params, steps, tokens, peak_bytes_predicted, mem_peak, mem_at_peak, checkpoint_bytes(_min). Touches
- * no weights. Runs in the caller's process, one thread. */
+ * adapted_params, model_bytes, steps, tokens, peak_bytes_predicted, mem_peak, mem_at_peak,
+ * checkpoint_bytes(_min). Touches no weights. Runs in the caller's process, one thread. */
 int train_plan(const struct train_job *job, struct train_result *res, struct err *e);
 
 #endif

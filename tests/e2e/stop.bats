@@ -51,11 +51,19 @@ finish() {
     is "$(q 'select state, count(*) from runs group by 1 order by 1')" $'complete|4\ninterrupted|1'
 }
 
-@test "SIGTERM and SIGHUP stop like Ctrl-C" {
+@test "SIGTERM and SIGHUP stop like Ctrl-C, and so do the notices of batch systems" {
     start_sleeping
     kill -HUP "$pid"
     finish
     is "$status" 130
+    for sig in USR1 USR2; do
+        start_sleeping --new
+        kill -"$sig" "$(child_of "$pid")" # those go to all processes of a job
+        kill -"$sig" "$pid"
+        finish
+        is "$status" 130
+        has "$(cat log)" "The same command continues"
+    done
     start_sleeping --new
     kill -TERM "$pid"
     finish
@@ -122,6 +130,26 @@ finish() {
     has "failed oom" "$(q 'select state from runs where state != "complete"')"
     has "$(q 'select error from runs where state != "complete"')" "killed by"
 }
+
+@test "a worker that somebody ends by SIGTERM starts again: no sweep ends well with a run missing" {
+    start_sleeping
+    kill -TERM "$(child_of "$pid")"
+    until_true sh -c "[ \"\$(grep -c 'started again' log)\" = 1 ]"
+    until_true asleep_again
+    kill -TERM "$(child_of "$pid")"
+    until_true sh -c "[ \"\$(grep -c 'started again' log)\" = 2 ]"
+    until_true asleep_again
+    kill -TERM "$(child_of "$pid")"
+    finish
+    is "$status" 1
+    is "$(q 'select state, count(*) from run group by 1 order by 1')" $'complete|4\nfailed|1\ninterrupted|2'
+    has "$(q "select error from runs where state = 'failed'")" "SIGTERM that bench did not send"
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    is "$(q 'select count(*) from runs where state = "complete"')" 5
+}
+# the attempt that is running has told something
+asleep_again() { [ "$(q "select count(*) from run where state = 'running' and id in (select run from metric)")" = 1 ]; }
 
 @test "several workers may die in one sweep" {
     BENCH_TEST_WORKER=segv:1,exit:2,segv:3,kill:4 run "$BENCH" run t.yaml

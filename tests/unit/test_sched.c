@@ -268,7 +268,7 @@ static void a_job_keeps_its_numbers(void **state) {
     json_t *config = json_pack("{s:f}", "lr", 0.1);
     struct train_job job = {
         .config = config, .seed = 7, .threads = 2, .memory_limit = MIB, .time_limit = 1.5, .save = "adapter"};
-    char *text = worker_job_text(&job, 3);
+    char *text = worker_job_text(&job, 3, 0);
     json_t *j = json_loads(text, 0, NULL);
     assert_non_null(j);
     assert_true(json_real_value(json_object_get(json_object_get(j, "config"), "lr")) == 0.1);
