@@ -2,8 +2,8 @@
  * folders.
  *
  * model_type "bert" (MiniLM and most sentence encoders are that) and "roberta" (Liu et al., 1907.11692),
- * whose position p is row p + padding index + 1 of its table. Both: learned positions, token types (every
- * token is of type 0), LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
+ * whose position p is row p + padding index + 1 of its table. Both: learned positions, token types,
+ * LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
  * no head: what a task needs above the hidden states is the task's.
  *
  * Names are those of the classes with a head ("bert.encoder.layer.0..."); files of the bare model, which lack

@@ -40,6 +40,7 @@ void transformer_facts(const void *state, struct model_facts *f) {
                               .vocab = t->o.vocab,
                               .layers = t->o.layers,
                               .max_positions = t->o.max_positions,
+                              .types = t->types ? t->types->rows : 0,
                               .bos_id = t->o.bos_id,
                               .eos_id = t->o.eos_id,
                               .head = t->head};
@@ -238,7 +239,11 @@ static void forward_embedding(struct transformer *t, struct net *net, const stru
     float *x = t->layer[0].x;
     embed_forward(net->team, x, t->o.hidden, &t->embed->w, b->ids, b->n);
     if (t->types) {
-        memset(t->type_ids, 0, (size_t)b->np * PANEL * sizeof *t->type_ids);
+        size_t bytes = (size_t)b->np * PANEL * sizeof *t->type_ids;
+        if (b->types)
+            memcpy(t->type_ids, b->types, bytes);
+        else
+            memset(t->type_ids, 0, bytes);
         add_rows(t, net, x, &t->types->w, t->type_ids, b->n);
     }
     if (!t->positions) return;

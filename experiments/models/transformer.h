@@ -58,8 +58,8 @@ struct transformer {
     struct transformer_options o;
     struct param *embed, *head;                 /* [V, D] */
     struct param *final_norm, *final_norm_bias; /* [D] */
-    struct param *positions; /* learned: [position_offset + max_positions, hidden]; else NULL */
-    struct param *types;     /* token types: [types, hidden], of which every token has type 0; else NULL */
+    struct param *positions;         /* learned: [position_offset + max_positions, hidden]; else NULL */
+    struct param *types;             /* token types: [types, hidden]; else NULL */
     struct transformer_layer *layer; /* [layers] */
     /* lowest layer with a trained parameter; -1: an embedding trains; layers: none but the head or final
      * norm */
@@ -73,7 +73,7 @@ struct transformer {
     void (*kv_attention)(struct kv *kv, int l, const struct attention *a, float *o, int ldo, float *lse,
                          const float *q, int ldq, const float *k, int ldk, const float *v, int ldv);
     float *x_last, *hidden; /* [np][D][32]: after the last layer, and normed */
-    int32_t *type_ids;      /* [np * 32]: zeros, where there are types */
+    int32_t *type_ids;      /* [np * 32]: the batch's, or zeros; where there are types */
     /* Scratch of backward: gradients of the layer's x, n1, q, k, v, ao and h (shapes as theirs), and
      * attention's sum of P dP. */
     float *dx, *dn, *dq, *dk, *dv, *dao, *dh;

@@ -16,6 +16,8 @@ struct batch {
     int n, np;
     const int32_t *ids;
     const int32_t *pos; /* position within the sequence */
+    /* token type (segment) of each, below facts.types; NULL: all 0. Nobody looks where there are no types */
+    const int32_t *types;
     /* data row of each token, for random draws (net_draw); NULL: unknown, nothing is drawn */
     const int64_t *row;
     const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
@@ -28,6 +30,7 @@ struct kv;
 struct model_facts {
     int hidden, vocab, layers;
     int max_positions;       /* longest sequence the model was made for */
+    int types;               /* token types that it tells apart; 0: it has none */
     int bos_id, eos_id;      /* -1: none */
     bool causal;             /* a token sees those before it alone; false: an encoder, which has no head */
     struct param *head;      /* [vocab, hidden]; the embedding itself when tied; NULL: none */

@@ -100,6 +100,41 @@ static void roberta_lora_matches_pytorch(void **s) {
     (void)s, matches(ROBERTA, "roberta", "lora", "lora", 24);
 }
 
+/* What all tokens of type 1 give is what all of type 0 give over a table whose two rows have changed places;
+ * and the gradient is row 1's. */
+static void token_types_of_a_batch_choose_rows_of_their_table(void **state) {
+    (void)state;
+    struct golden gold;
+    struct engine g;
+    open_case(&gold, "bert", "full");
+    engine_open(&g, BERT, "full", NULL, 1, 0, false);
+    assert_int_equal(g.facts.types, 2);
+    size_t lanes = (size_t)gold.batch.b.np * PANEL, n = (size_t)gold.batch.b.n * (size_t)g.facts.hidden;
+    int32_t *ones = xcalloc(lanes, sizeof *ones);
+    float *want = xmalloc(n * sizeof *want), *got = xmalloc(n * sizeof *got);
+    struct param *table = net_find_param(&g.net, "bert.embeddings.token_type_embeddings.weight");
+    size_t D = (size_t)table->cols;
+    for (int i = 0; i < gold.batch.b.n; i++) ones[i] = 1;
+    gold.batch.b.types = ones;
+    net_zero_grad(&g.net);
+    engine_encoder_pass(&g, &gold.batch, true, 1, want, NULL);
+    float first = 0, second = 0;
+    for (size_t f = 0; f < D; f++) {
+        first += fabsf(table->grad[f]), second += fabsf(table->grad[D + f]);
+        float x = table->value[f];
+        table->value[f] = table->value[D + f];
+        table->value[D + f] = x;
+    }
+    assert_true(first == 0 && second > 0);
+    gold.batch.b.types = NULL;
+    engine_encoder_pass(&g, &gold.batch, true, 1, got, NULL);
+    assert_memory_equal(got, want, n * sizeof *got);
+    free(ones), free(want), free(got);
+    engine_batch_release(&gold.batch);
+    modelfile_close(gold.f);
+    engine_close(&g);
+}
+
 static void an_encoder_says_that_it_has_no_head(void **state) {
     (void)state;
     struct engine g;
@@ -338,6 +373,7 @@ int main(void) {
         cmocka_unit_test(bert_lora_matches_pytorch),
         cmocka_unit_test(roberta_full_matches_pytorch),
         cmocka_unit_test(roberta_lora_matches_pytorch),
+        cmocka_unit_test(token_types_of_a_batch_choose_rows_of_their_table),
         cmocka_unit_test(an_encoder_says_that_it_has_no_head),
         cmocka_unit_test(names_of_old_files_are_the_same_model),
         cmocka_unit_test(fields_that_are_not_implemented_are_refused_by_name),
