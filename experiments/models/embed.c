@@ -6,6 +6,7 @@
  * Owns: what the folder says; texts and batches are the caller's, counted as DATA. */
 #include "harness/core/embed.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ struct embedder {
     struct sentence s;
     struct tokenizer *tok;
     struct mem *mem;
-    int dim, vocab, max_length;
+    int dim, vocab, max_length, types;
+    bool pairs; /* texts are counted to their end */
     enum pooling pooling;
     bool normalize;
     struct strbuf text; /* of the text at work */
@@ -41,6 +43,7 @@ static int choose_pooling(struct embedder *E, const char *path, const struct mod
                           const struct embed_options *o, struct err *e) {
     E->dim = facts->hidden;
     E->vocab = facts->vocab;
+    E->types = facts->types;
     E->max_length = facts->max_positions;
     if (E->s.max_length) E->max_length = MIN_OF(E->max_length, E->s.max_length);
     if (o->max_length) E->max_length = MIN_OF(E->max_length, o->max_length);
@@ -103,25 +106,35 @@ const char *embedder_prompt(const struct embedder *E, const char *name) {
 
 /* ---- texts --------------------------------------------------------------------------------------------- */
 
-static size_t text_bytes(const struct embed_text *t) { return sizeof *t + (size_t)t->n * sizeof *t->ids; }
+static size_t text_bytes(int n, bool typed) {
+    return sizeof(struct embed_text) + (size_t)n * sizeof(int32_t) * (typed ? 2 : 1);
+}
+
+static struct embed_text *text_new(struct embedder *E, int n, bool typed) {
+    struct embed_text *t = mem_alloc(E->mem, MEM_DATA, text_bytes(n, typed));
+    t->n = n;
+    t->typed = typed;
+    return t;
+}
 
 static void add_id(struct token_ids *ids, int id) {
     GROW(ids->v, ids->n, ids->cap);
     ids->v[ids->n++] = id;
 }
 
-/* E->ids: start token, text, end token, cut to the limit; was it longer? */
-static bool tokenize_text(struct embedder *E, bool special) {
+/* E->ids: start token, text, end token, cut to the limit; returns how long the text itself is. */
+static int tokenize_text(struct embedder *E, bool special) {
     struct token_ids *ids = &E->ids;
     int bos = tokenizer_bos_to_add(E->tok), eos = tokenizer_eos_to_add(E->tok),
         limit = E->max_length - (eos >= 0);
     ids->n = 0;
     if (bos >= 0) add_id(ids, bos);
-    tokenizer_encode_upto(E->tok, E->text.s ? E->text.s : "", E->text.len, special, limit + 1, ids);
-    bool cut = ids->n > limit;
-    if (cut) ids->n = limit;
+    tokenizer_encode_upto(E->tok, E->text.s ? E->text.s : "", E->text.len, special,
+                          E->pairs ? INT_MAX : limit + 1, ids);
+    int whole = ids->n - (bos >= 0);
+    ids->n = MIN_OF(ids->n, limit);
     if (eos >= 0) add_id(ids, eos);
-    return cut;
+    return whole;
 }
 
 static void add_as_is(struct strbuf *out, const char *s, size_t n) { strbuf_add(out, s, n); }
@@ -140,7 +153,8 @@ struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, con
     strbuf_reset(&E->text);
     if (prompt) add(&E->text, prompt, strlen(prompt));
     add(&E->text, text, len);
-    bool cut = tokenize_text(E, special);
+    int whole = tokenize_text(E, special),
+        added = (tokenizer_bos_to_add(E->tok) >= 0) + (tokenizer_eos_to_add(E->tok) >= 0);
     for (int i = 0; i < E->ids.n; i++)
         if (E->ids.v[i] < 0 || E->ids.v[i] >= E->vocab) {
             err_set(e, ERR_USER,
@@ -148,15 +162,67 @@ struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, con
                     E->ids.v[i], E->vocab);
             return NULL;
         }
-    struct embed_text *t = mem_alloc(E->mem, MEM_DATA, sizeof *t + (size_t)E->ids.n * sizeof *t->ids);
-    t->n = E->ids.n;
-    t->cut = cut;
+    struct embed_text *t = text_new(E, E->ids.n, false);
+    t->whole = whole;
+    t->cut = whole + added > t->n;
     memcpy(t->ids, E->ids.v, (size_t)t->n * sizeof *t->ids);
     return t;
 }
 
 void embedder_text_free(struct embedder *E, struct embed_text *t) {
-    if (t) mem_free(E->mem, MEM_DATA, t, text_bytes(t));
+    if (t) mem_free(E->mem, MEM_DATA, t, text_bytes(t->n, t->typed));
+}
+
+/* ---- pairs --------------------------------------------------------------------------------------------- */
+
+int embedder_pairs(struct embedder *E, struct err *e) {
+    int pieces, added = 0;
+    const struct tokenizer_piece *piece = tokenizer_pair(E->tok, &pieces);
+    for (int i = 0; i < pieces; i++) added += piece[i].id >= 0;
+    E->pairs = true;
+    if (E->max_length >= added + 2) return 0;
+    return err_set(e, ERR_USER, "two texts as one of %d tokens leave no room for words", E->max_length);
+}
+
+/* How many tokens of texts of *a and *b fit `room` together. */
+static void cut_pair(int *a, int *b, int room) {
+    int longer = MAX_OF(*a, *b), shorter = MIN_OF(*a, *b);
+    if (longer + shorter <= room) return;
+    bool first = *a > *b;
+    shorter = MIN_OF(shorter, room / 2);
+    longer = room - shorter;
+    *a = first ? longer : shorter;
+    *b = first ? shorter : longer;
+}
+
+struct embed_text *embedder_pair_new(struct embedder *E, const struct embed_text *a,
+                                     const struct embed_text *b, struct err *e) {
+    int pieces, added = 0, type = 0, len[2] = {a->whole, b->whole}, at = 0;
+    const struct tokenizer_piece *piece = tokenizer_pair(E->tok, &pieces);
+    const int32_t *own[] = {a->ids + (tokenizer_bos_to_add(E->tok) >= 0),
+                            b->ids + (tokenizer_bos_to_add(E->tok) >= 0)};
+    for (int i = 0; i < pieces; i++) {
+        added += piece[i].id >= 0;
+        type = MAX_OF(type, piece[i].type);
+    }
+    if (type && E->types && type >= E->types) {
+        err_set(e, ERR_USER,
+                "the tokenizer gives the second text the token type %d, the model has %d: they do not belong "
+                "together",
+                type, E->types);
+        return NULL;
+    }
+    cut_pair(&len[0], &len[1], MAX_OF(E->max_length - added, 0));
+    struct embed_text *t = text_new(E, len[0] + len[1] + added, type && E->types);
+    t->whole = a->whole + b->whole;
+    t->cut = len[0] < a->whole || len[1] < b->whole;
+    for (int i = 0; i < pieces; i++) {
+        int from = at, id = piece[i].id, which = id == TOKENIZER_SECOND;
+        if (id >= 0) t->ids[at++] = id;
+        for (int k = 0; id < 0 && k < len[which]; k++) t->ids[at++] = own[which][k];
+        for (int k = from; t->typed && k < at; k++) t->ids[t->n + k] = piece[i].type;
+    }
+    return t;
 }
 
 /* ---- micro-batches ------------------------------------------------------------------------------------- */
@@ -164,22 +230,31 @@ void embedder_text_free(struct embedder *E, struct embed_text *t) {
 struct embed_batch *embedder_batch_new(struct embedder *E, const struct embed_text *const *texts,
                                        const int64_t *rows, int n) {
     int tokens = 0;
-    for (int i = 0; i < n; i++) tokens += texts[i]->n;
+    bool typed = false;
+    for (int i = 0; i < n; i++) tokens += texts[i]->n, typed |= texts[i]->typed;
     BUG_ON(n < 1 || tokens < 1, "%d texts of %d tokens", n, tokens);
     size_t lanes = (size_t)panels(tokens) * PANEL;
-    size_t bytes =
-        sizeof(struct batch_own) + lanes * sizeof(int64_t) + (4 * lanes + (size_t)n + 1) * sizeof(int32_t);
+    size_t bytes = sizeof(struct batch_own) + lanes * sizeof(int64_t) +
+                   ((typed ? 5 : 4) * lanes + (size_t)n + 1) * sizeof(int32_t);
     struct batch_own *b = mem_alloc(E->mem, MEM_DATA, bytes);
     int64_t *row = (int64_t *)(b + 1);
-    int32_t *id = (int32_t *)(row + lanes), *pos = id + lanes, *start = pos + lanes, *end = start + lanes;
+    int32_t *id = (int32_t *)(row + lanes), *pos = id + lanes, *start = pos + lanes, *end = start + lanes,
+            *type = typed ? end + lanes : NULL;
     b->bytes = bytes;
-    b->first = end + lanes;
+    b->first = end + (typed ? 2 : 1) * lanes;
     b->shown.texts = n;
-    b->shown.b = (struct batch){
-        .n = tokens, .np = panels(tokens), .ids = id, .pos = pos, .start = start, .end = end, .row = row};
+    b->shown.b = (struct batch){.n = tokens,
+                                .np = panels(tokens),
+                                .ids = id,
+                                .pos = pos,
+                                .start = start,
+                                .end = end,
+                                .row = row,
+                                .types = type};
     for (int i = 0; i < n; i++) {
         int at = b->first[i], len = texts[i]->n;
         memcpy(id + at, texts[i]->ids, (size_t)len * sizeof *id);
+        if (texts[i]->typed) memcpy(type + at, texts[i]->ids + len, (size_t)len * sizeof *id);
         for (int t = 0; t < len; t++) {
             row[at + t] = rows ? rows[i] : i;
             pos[at + t] = t;

@@ -45,7 +45,6 @@ struct score {
 
 struct classify {
     struct mem *mem;
-    const struct tokenizer *tok;
     struct embedder *E;
     struct dataset *data;
     struct labels labels;
@@ -98,7 +97,7 @@ static int open_split(struct classify *c, enum split s, const struct rows *rows,
         texts_add(&c->split[s], "text", data_template(c->data, "text", 0), embedder_prompt(c->E, NULL), e);
     const char *second = data_template(c->data, "text2", 0);
     if (!rc && second) rc = texts_add(&c->split[s], "text2", second, NULL, e);
-    if (!rc && second) texts_pair(&c->split[s], c->tok, c->mem);
+    if (!rc && second) rc = texts_pair(&c->split[s], e);
     if (!rc && template_compile(&c->label[s], data_template(c->data, "label", 0), rows, e))
         rc = err_wrap(e, "data.label");
     return rc;
@@ -120,7 +119,6 @@ static int classify_open(void **ret, const json_t *config, struct mem *mem, stru
                               .normalize = 0,
                               .max_length = (int)cfg_int(config, "train.max_length")};
     c->mem = mem;
-    c->tok = tok;
     c->causal = facts->causal;
     int rc = embedder_open(&c->E, cfg_str(config, "model_path"), tok, facts, &o, mem, e);
     if (!rc) rc = data_open(&c->data, cfg_get(config, "data"), e);

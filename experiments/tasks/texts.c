@@ -77,31 +77,10 @@ int texts_row(struct texts *x, long row, struct err *e) {
 
 /* ---- pairs read as one --------------------------------------------------------------------------------- */
 
-void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem) {
+int texts_pair(struct texts *x, struct err *e) {
     BUG_ON(x->columns != 2, "columns=%d", x->columns);
-    x->mem = mem;
-    x->start = tokenizer_bos_to_add(tok) >= 0;
-    x->end = tokenizer_eos_to_add(tok) >= 0;
     x->joined = xcalloc((size_t)texts_rows(x), sizeof(struct embed_text *));
-}
-
-/* a and b are whole texts, with the tokens that the tokenizer adds. */
-static struct embed_text *join_parts(const struct texts *x, const struct embed_text *a,
-                                     const struct embed_text *b) {
-    int la = a->n - x->start - x->end, lb = b->n - x->start - x->end, added = x->start + 2 * x->end;
-    int room = MAX_OF(embedder_max_length(x->E) - added, 0);
-    bool cut = a->cut || b->cut || la + lb > room;
-    while (la + lb > room) la > lb ? la-- : lb--;
-    int n = la + lb + added, at = 0;
-    struct embed_text *t = mem_alloc(x->mem, MEM_DATA, sizeof *t + (size_t)n * sizeof *t->ids);
-    t->n = n;
-    t->cut = cut;
-    memcpy(t->ids, a->ids, (size_t)(la + x->start) * sizeof *t->ids);
-    at = la + x->start;
-    if (x->end) t->ids[at++] = a->ids[a->n - 1];
-    memcpy(t->ids + at, b->ids + x->start, (size_t)lb * sizeof *t->ids);
-    if (x->end) t->ids[at + lb] = b->ids[b->n - 1];
-    return t;
+    return embedder_pairs(x->E, e);
 }
 
 const struct embed_text *texts_whole(struct texts *x, long row, struct err *e) {
@@ -109,7 +88,8 @@ const struct embed_text *texts_whole(struct texts *x, long row, struct err *e) {
     if (!a || !x->joined || x->joined[row]) return a && x->joined ? x->joined[row] : a;
     const struct embed_text *b = texts_get(x, row, 1, e);
     if (!b) return NULL;
-    x->joined[row] = join_parts(x, a, b);
+    x->joined[row] = embedder_pair_new(x->E, a, b, e);
+    if (!x->joined[row]) return NULL;
     x->cut += x->joined[row]->cut && !a->cut && !b->cut;
     return x->joined[row];
 }

@@ -23,8 +23,6 @@ struct texts {
     bool *left;               /* [rows]: a column is blank, as texts_row found */
     long left_out;            /* such rows, each once */
     /* texts_pair: two columns that are read as one */
-    struct mem *mem;
-    bool start, end;            /* the tokenizer adds a token there */
     struct embed_text **joined; /* [rows] */
 };
 
@@ -39,11 +37,8 @@ long texts_rows(const struct texts *x);
 const struct embed_text *texts_get(struct texts *x, long row, int column, struct err *e);
 /* 1: all columns of the row have text, 0: one is blank, negative: an error. Makes them all. */
 int texts_row(struct texts *x, long row, struct err *e);
-/* From now on texts_whole joins both columns: [start] a [end] b [end], as BERT reads pairs (RoBERTa's class
- * has the end token twice in between, and BERT's tells b by token type 1: both are 0 here). What is too long
- * is cut token by token where it is longer, b when equal, as transformers' "longest_first". mem: where joined
- * texts are counted, the embedder's. */
-void texts_pair(struct texts *x, const struct tokenizer *tok, struct mem *mem);
+/* From now on texts_whole joins both columns (embedder_pair_new). Errors: as embedder_pairs. */
+int texts_pair(struct texts *x, struct err *e);
 /* All of a row as one text: its only column, or both joined. */
 const struct embed_text *texts_whole(struct texts *x, long row, struct err *e);
 bool texts_equal(const struct embed_text *a, const struct embed_text *b);

@@ -51,10 +51,12 @@ bool embedder_has_prompt(const struct embedder *E, const char *name);
 
 /* ---- texts --------------------------------------------------------------------------------------------- */
 
-/* A tokenised text. */
+/* A tokenised text, or two read as one. */
 struct embed_text {
-    int n;    /* tokens, 0 only where the tokenizer adds none and the text is empty */
-    bool cut; /* it was longer than the limit */
+    int n;     /* tokens, 0 only where the tokenizer adds none and the text is empty */
+    int whole; /* its own tokens before any cut (counted a little beyond the limit at most: embedder_pairs) */
+    bool cut;  /* it was longer than the limit */
+    bool typed; /* behind ids[n] stand the n token types; else all are 0 */
     int32_t ids[];
 };
 /* `prompt` (may be NULL or "") and text[0..len) as one text, with the start and end tokens that the tokenizer
@@ -63,6 +65,15 @@ struct embed_text {
 struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, const char *text, size_t len,
                                      bool special, struct err *e);
 void embedder_text_free(struct embedder *E, struct embed_text *t); /* accepts NULL */
+/* From now on texts are counted to their end: what embedder_pair_new wants of the texts that it joins. Error:
+ * the limit leaves no room between the tokens that a pair gets. */
+int embedder_pairs(struct embedder *E, struct err *e);
+/* Two texts of embedder_text_new as one, as the tokenizer puts them together (tokenizer_pair: BERT's [CLS] a
+ * [SEP] b [SEP] with token type 1 from b on, RoBERTa's <s> a </s></s> b </s>). What exceeds the limit is cut
+ * from the end of the longer one, of both when half of the room is too little for either; the odd token is
+ * the longer one's, or b's (tokenizers' "longest_first"). Error: a token type that the model lacks. */
+struct embed_text *embedder_pair_new(struct embedder *E, const struct embed_text *a,
+                                     const struct embed_text *b, struct err *e);
 
 /* ---- passes -------------------------------------------------------------------------------------------- */
 

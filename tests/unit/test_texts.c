@@ -22,11 +22,11 @@ struct world {
     struct texts x;
 };
 
-static void world_open(struct world *w, const char *tsv, int max_length) {
+static void world_open(struct world *w, const char *tsv, int max_length, int types) {
     struct err e = {0};
     struct strbuf b = {0};
     const struct rows_format f = {.kind = ROWS_TSV, .no_header = true};
-    const struct model_facts facts = {.hidden = 8, .vocab = 97, .max_positions = 64};
+    const struct model_facts facts = {.hidden = 8, .vocab = 97, .max_positions = 64, .types = types};
     const struct embed_options o = {.normalize = -1, .max_length = max_length};
     memset(w, 0, sizeof *w);
     strcpy(w->dir, "/tmp/bench-texts-XXXXXX");
@@ -66,7 +66,7 @@ static void texts_are_made_once_and_blank_ones_are_known(void **state) {
     (void)state;
     struct world w;
     struct err e = {0};
-    world_open(&w, "w5 w6\tw7\nw8\t \n", 0);
+    world_open(&w, "w5 w6\tw7\nw8\t \n", 0, 2);
     const struct embed_text *t = texts_get(&w.x, 0, 0, &e);
     IS(t, 2, 5, 6, 3);
     assert_ptr_equal(t, texts_get(&w.x, 0, 0, &e));
@@ -78,23 +78,66 @@ static void texts_are_made_once_and_blank_ones_are_known(void **state) {
     world_close(&w);
 }
 
+/* How many tokens of each text are left, as the reference tokenizers cut pairs ("longest_first"). */
 static void pairs_are_joined_and_cut_where_they_are_longer(void **state) {
     (void)state;
     struct world w;
     struct err e = {0};
-    world_open(
-        &w,
-        "w5 w6\tw7\nw5 w6 w7 w8 w9\tw10\nw5 w6 w7\tw10 w11 w12 w13\nw5\tw6 w7 w8 w9 w10 w11 w12 w13 w14\n",
-        8);
-    texts_pair(&w.x, w.tok, &w.mem);
+    world_open(&w,
+               "w5 w6\tw7\nw5 w6 w7 w8 w9\tw10\nw5 w6 w7\tw10 w11 w12 w13\n"
+               "w5\tw6 w7 w8 w9 w10 w11 w12 w13 w14\nw5 w6 w7 w8\tw10 w11 w12\n"
+               "w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5\tw6 w6 w6 w6 w6 w6 w6 w6 w6 w6\n",
+               8, 2);
+    if (texts_pair(&w.x, &e)) fail_msg("%s", e.msg);
     IS(texts_whole(&w.x, 0, &e), 2, 5, 6, 3, 7, 3);
-    IS(texts_whole(&w.x, 1, &e), 2, 5, 6, 7, 8, 3, 10, 3);  /* five words for both */
-    IS(texts_whole(&w.x, 2, &e), 2, 5, 6, 7, 3, 10, 11, 3); /* 4 -> 3 -> 2: the second when equal */
+    IS(texts_whole(&w.x, 1, &e), 2, 5, 6, 7, 8, 3, 10, 3);   /* five words for both */
+    IS(texts_whole(&w.x, 2, &e), 2, 5, 6, 3, 10, 11, 12, 3); /* the odd one is the longer text's */
     IS(texts_whole(&w.x, 3, &e), 2, 5, 3, 6, 7, 8, 9, 3);
+    IS(texts_whole(&w.x, 4, &e), 2, 5, 6, 7, 3, 10, 11, 3);
+    IS(texts_whole(&w.x, 5, &e), 2, 5, 5, 5, 3, 6, 6, 3); /* both beyond the limit: which one was longer */
     assert_false(texts_whole(&w.x, 0, &e)->cut);
     assert_true(texts_whole(&w.x, 2, &e)->cut);
-    assert_int_equal(w.x.cut, 3);
+    assert_int_equal(w.x.cut, 6); /* and one part that is too long alone */
     assert_ptr_equal(texts_whole(&w.x, 1, &e), texts_whole(&w.x, 1, &e));
+    world_close(&w);
+}
+
+static void the_second_text_of_a_pair_has_token_type_1(void **state) {
+    (void)state;
+    struct world w;
+    struct err e = {0};
+    static const int32_t types[] = {0, 0, 0, 0, 1, 1}, packed[] = {0, 0, 0, 0, 0, 0, 0, 1, 1};
+    for (int n = 0; n < 3; n++) {
+        world_open(&w, "w5 w6\tw7\n", 0, n);
+        if (texts_pair(&w.x, &e)) fail_msg("%s", e.msg);
+        const struct embed_text *both = texts_whole(&w.x, 0, &e), *alone = texts_get(&w.x, 0, 1, &e);
+        if (n == 1) { /* a model whose table has one row, with a tokenizer that counts two */
+            assert_null(both);
+            assert_non_null(strstr(e.msg, "the token type 1, the model has 1"));
+        } else if (n == 0) { /* one that has none does not care */
+            assert_false(both->typed);
+        } else {
+            assert_true(both->typed && !alone->typed);
+            assert_memory_equal(both->ids + both->n, types, sizeof types);
+            struct embed_batch *b =
+                embedder_batch_new(w.E, (const struct embed_text *[]){alone, both}, NULL, 2);
+            assert_memory_equal(b->b.types, packed, sizeof packed);
+            embedder_batch_free(w.E, b);
+            b = embedder_batch_new(w.E, &alone, NULL, 1);
+            assert_null(b->b.types);
+            embedder_batch_free(w.E, b);
+        }
+        world_close(&w);
+    }
+}
+
+static void a_limit_without_room_for_a_pair_is_an_error(void **state) {
+    (void)state;
+    struct world w;
+    struct err e = {0};
+    world_open(&w, "w5 w6\tw7\n", 4, 2);
+    assert_int_equal(texts_pair(&w.x, &e), ERR_USER);
+    assert_non_null(strstr(e.msg, "4 tokens leave no room"));
     world_close(&w);
 }
 
@@ -102,6 +145,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_made_once_and_blank_ones_are_known),
         cmocka_unit_test(pairs_are_joined_and_cut_where_they_are_longer),
+        cmocka_unit_test(the_second_text_of_a_pair_has_token_type_1),
+        cmocka_unit_test(a_limit_without_room_for_a_pair_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,97 +6,13 @@
 #include <glob.h>
 
 #include "harness/nn/format/modelfile.h"
-#include "tests/unit/tokenizer_check.h"
+#include "tests/unit/tokenizer_parts.h"
 
 static struct tokenizer *open_json(const char *path) {
     struct tokenizer *t;
     struct err e = {0};
     if (tokenizer_open_json(&t, path, &e)) fail_msg("%s", e.msg);
     return t;
-}
-
-/* ---- small tokenizers, written on the spot ------------------------------------------------------------- */
-
-/* A JSON array or object body of the 256 byte tokens: "\"!\":0,...". Ids 0 to 255 in the order of the
- * alphabet. */
-static void add_byte_vocab(struct strbuf *b) {
-    for (int i = 0, extra = 256; i < 256; i++) {
-        int self = (i >= 33 && i <= 126) || (i >= 161 && i <= 172) || i >= 174;
-        strbuf_addf(b, "%s\"\\u%04x\":%d", i ? "," : "", self ? i : extra++, i);
-    }
-}
-
-struct parts {
-    const char *vocab, *merges, *added, *normalizer, *pre, *post, *decoder, *model;
-};
-
-/* A tokenizer.json of the 256 bytes and whatever `p` says (NULL: the plain default). */
-static char *make_json(const struct parts *p) {
-    struct strbuf b = {0};
-    strbuf_addf(&b, "{\"added_tokens\":[%s],\"normalizer\":%s,", p->added ? p->added : "",
-                p->normalizer ? p->normalizer : "null");
-    strbuf_addf(&b, "\"pre_tokenizer\":%s,",
-                p->pre ? p->pre : "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}");
-    strbuf_addf(&b, "\"post_processor\":%s,\"decoder\":%s,", p->post ? p->post : "null",
-                p->decoder ? p->decoder : "{\"type\":\"ByteLevel\"}");
-    strbuf_addf(&b, "\"model\":{%s,\"vocab\":{", p->model ? p->model : "\"type\":\"BPE\"");
-    add_byte_vocab(&b);
-    strbuf_addf(&b, "%s%s},\"merges\":[%s]}}", p->vocab ? "," : "", p->vocab ? p->vocab : "",
-                p->merges ? p->merges : "");
-    return strbuf_detach(&b);
-}
-
-static int open_text(struct tokenizer **t, const char *text, size_t n, struct err *e) {
-    char path[] = "/tmp/bench-tokenizer-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, n), (ssize_t)n);
-    close(fd);
-    int rc = tokenizer_open_json(t, path, e);
-    if (rc) assert_non_null(strstr(e->msg, path)); /* every refusal names the file */
-    unlink(path);
-    return rc;
-}
-
-static struct tokenizer *open_parts(const struct parts *p) {
-    struct tokenizer *t;
-    struct err e = {0};
-    char *json = make_json(p);
-    if (open_text(&t, json, strlen(json), &e)) fail_msg("%s", e.msg);
-    free(json);
-    return t;
-}
-
-static void assert_refused(const struct parts *p, const char *word) {
-    struct tokenizer *t;
-    struct err e = {0};
-    char *json = make_json(p);
-    int rc = open_text(&t, json, strlen(json), &e);
-    free(json);
-    assert_int_equal(rc, ERR_USER);
-    assert_null(t);
-    if (!strstr(e.msg, word)) fail_msg("no '%s' in: %s", word, e.msg);
-}
-
-/* The tokens of `text`, joined by "|", each decoded alone. */
-static char *pieces(struct tokenizer *t, const char *text, bool special) {
-    struct token_ids ids = {0};
-    struct strbuf b = {0};
-    tokenizer_encode(t, text, strlen(text), special, &ids);
-    for (int i = 0; i < ids.n; i++) {
-        size_t len;
-        char *s = tokenizer_decode(t, &ids.v[i], 1, false, &len);
-        strbuf_addf(&b, "%s%s", i ? "|" : "", s);
-        free(s);
-    }
-    free(ids.v);
-    return strbuf_detach(&b);
-}
-
-static void assert_pieces(struct tokenizer *t, const char *text, bool special, const char *expected) {
-    char *got = pieces(t, text, special);
-    assert_string_equal(got, expected);
-    free(got);
 }
 
 static void hard_strings_give_the_reference_ids_with_the_digit_rule(void **state) {
@@ -184,8 +100,6 @@ static void ignore_merges_takes_a_whole_word_that_is_a_token(void **state) {
     assert_pieces(t, "a xyz", false, "a| |x|y|z");
     tokenizer_free(t);
 }
-
-#define ADDED(id, text, flags) "{\"id\":" #id ",\"content\":\"" text "\"," flags "}"
 
 static void special_tokens_are_recognised_or_plain_as_asked(void **state) {
     (void)state;
@@ -317,31 +231,6 @@ static void sequences_and_prefix_spaces_are_followed(void **state) {
     struct tokenizer *t = open_parts(&p);
     assert_pieces(t, "a12b", false,
                   " a| |12| b"); /* every piece that lacks a space gets one, as in the reference */
-    tokenizer_free(t);
-}
-
-/* ---- start tokens -------------------------------------------------------------------------------------- */
-
-static void the_template_tells_whether_a_start_token_is_added(void **state) {
-    (void)state;
-    struct parts p = {
-        .added = ADDED(300, "<s>", "\"special\":true"),
-        .post =
-            "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":"
-            "\"TemplateProcessing\",\"single\":"
-            "[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],"
-            "\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[300],\"tokens\":[\"<s>\"]}}}]}"};
-    struct tokenizer *t = open_parts(&p);
-    assert_int_equal(tokenizer_bos_to_add(t), 300);
-    assert_int_equal(tokenizer_eos(t), -1);
-    assert_pieces(t, "a", true, "a"); /* encode never adds it */
-    tokenizer_free(t);
-    p.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<x>\"}}],\"special_"
-             "tokens\":{}}";
-    assert_refused(&p, "<x>");
-    p.post = NULL;
-    t = open_parts(&p);
-    assert_int_equal(tokenizer_bos_to_add(t), -1);
     tokenizer_free(t);
 }
 
@@ -478,7 +367,8 @@ static int open_gguf(struct tokenizer **t, const char *pre, const char *const *t
                                .n_merges = n_merges,
                                .bos_id = 0,
                                .eos_id = 1,
-                               .add_bos = true};
+                               .add_bos = true,
+                               .add_eos = true};
     return tokenizer_open_gguf(t, &g, "file.gguf", e);
 }
 
@@ -495,6 +385,7 @@ static void gguf_metadata_make_a_tokenizer(void **state) {
         assert_pieces(t, "ab ab11<s><user>", true, "ab| |ab|1|1|<s>|<user>");
         assert_pieces(t, "a<s><user>", false, "a|<user>"); /* '<' is not in this vocabulary: dropped */
         assert_int_equal(tokenizer_bos_to_add(t), 0);
+        assert_int_equal(tokenizer_eos_to_add(t), 1);
         assert_int_equal(tokenizer_eos(t), 1);
         tokenizer_free(t);
     }
@@ -556,7 +447,6 @@ int main(void) {
         cmocka_unit_test(invalid_utf8_becomes_one_replacement_character_per_bad_subsequence),
         cmocka_unit_test(every_code_point_comes_back),
         cmocka_unit_test(sequences_and_prefix_spaces_are_followed),
-        cmocka_unit_test(the_template_tells_whether_a_start_token_is_added),
         cmocka_unit_test(what_is_not_implemented_is_refused_by_name),
         cmocka_unit_test(damaged_vocabularies_are_refused),
         cmocka_unit_test(an_unknown_token_with_missing_bytes_is_refused),

@@ -236,6 +236,11 @@ static void roberta_adds_its_tokens_and_its_mask_takes_the_blank_before_it(void 
     if (tokenizer_open_json(&t, path, &e)) fail_msg("%s", e.msg);
     assert_int_equal(tokenizer_bos_to_add(t), first);
     assert_int_equal(tokenizer_eos_to_add(t), first + 2);
+    int n;
+    const struct tokenizer_piece *pair = tokenizer_pair(t, &n);
+    const int want[] = {first, TOKENIZER_FIRST, first + 2, first + 2, TOKENIZER_SECOND, first + 2};
+    assert_int_equal(n, ARRAY_LEN(want));
+    for (int i = 0; i < n; i++) assert_true(pair[i].id == want[i] && pair[i].type == 0);
     struct token_ids ids = {0};
     tokenizer_encode(t, "a <mask> b", 10, true, &ids);
     assert_int_equal(ids.v[1], first + 4);

@@ -67,6 +67,7 @@ void tokenizer_free(struct tokenizer *t) {
     for (int i = 0; i < t->n_added; i++) free(t->added[i].text);
     free(t->added);
     free(t->added_of);
+    free(t->pair);
     free(t->raw.nodes);
     free(t->normal.nodes);
     strbuf_release(&t->repaired);
@@ -81,6 +82,11 @@ void tokenizer_add_added(struct tokenizer *t, const struct added *a) {
     memcpy(text, a->text, a->n);
     text[a->n] = 0;
     t->added[t->n_added++].text = text;
+}
+
+void tokenizer_add_pair(struct tokenizer *t, int id, int type) {
+    GROW(t->pair, t->n_pair, t->cap_pair);
+    t->pair[t->n_pair++] = (struct tokenizer_piece){id, type};
 }
 
 static bool normalizes_text(const struct tokenizer *t) { return t->nfc || t->bert; }
@@ -267,6 +273,12 @@ int tokenizer_id(const struct tokenizer *t, const char *token) {
 }
 int tokenizer_bos_to_add(const struct tokenizer *t) { return t->bos; }
 int tokenizer_eos_to_add(const struct tokenizer *t) { return t->eos_added; }
+
+const struct tokenizer_piece *tokenizer_pair(const struct tokenizer *t, int *n) {
+    static const struct tokenizer_piece plain[] = {{TOKENIZER_FIRST, 0}, {TOKENIZER_SECOND, 1}};
+    *n = t->n_pair ? t->n_pair : (int)ARRAY_LEN(plain);
+    return t->n_pair ? t->pair : plain;
+}
 int tokenizer_eos(const struct tokenizer *t) { return t->eos; }
 
 int tokenizer_find_special(const struct tokenizer *t, const char *text, size_t n, size_t *at, size_t *len) {

@@ -83,6 +83,15 @@ int tokenizer_id(const struct tokenizer *t, const char *token);
 int tokenizer_bos_to_add(const struct tokenizer *t);
 /* And an end token behind it? Its id, or -1. */
 int tokenizer_eos_to_add(const struct tokenizer *t);
+/* Two texts as one, as the post_processor has it: pieces in order, each a special token or all of one text,
+ * with the token type (segment) of its tokens. Without one: the first text (type 0), the second (type 1).
+ * Borrowed. */
+enum { TOKENIZER_FIRST = -1, TOKENIZER_SECOND = -2 };
+struct tokenizer_piece {
+    int id; /* of a special token, or one of those above */
+    int type;
+};
+const struct tokenizer_piece *tokenizer_pair(const struct tokenizer *t, int *n);
 /* End-of-sequence id known to the tokenizer (GGUF eos_token_id), or -1: for Hugging Face folders the model
  * config knows it. */
 int tokenizer_eos(const struct tokenizer *t);

@@ -111,10 +111,19 @@ static int check_arrays(const struct tokenizer_gguf *g, const char *pre, struct 
     if (g->bos_id >= g->n_tokens || g->eos_id >= g->n_tokens)
         return err_set(e, ERR_USER, "the start or end token (%d, %d) is not among the %d tokens", g->bos_id,
                        g->eos_id, g->n_tokens);
-    if (g->add_bos && g->bos_id < 0)
-        return err_set(e, ERR_USER,
-                       "tokenizer.ggml.add_bos_token is set, but there is no tokenizer.ggml.bos_token_id");
+    if ((g->add_bos && g->bos_id < 0) || (g->add_eos && g->eos_id < 0))
+        return err_set(
+            e, ERR_USER, "tokenizer.ggml.add_%s_token is set, but there is no tokenizer.ggml.%s_token_id",
+            g->add_bos && g->bos_id < 0 ? "bos" : "eos", g->add_bos && g->bos_id < 0 ? "bos" : "eos");
     return 0;
+}
+
+/* GGUF says nothing about two texts: as tokenizer_write.c writes them. */
+static void add_pair(struct tokenizer *t) {
+    if (t->bos >= 0) tokenizer_add_pair(t, t->bos, 0);
+    tokenizer_add_pair(t, TOKENIZER_FIRST, 0);
+    tokenizer_add_pair(t, TOKENIZER_SECOND, 1);
+    if (t->eos_added >= 0) tokenizer_add_pair(t, t->eos_added, 0);
 }
 
 int tokenizer_open_gguf(struct tokenizer **ret, const struct tokenizer_gguf *g, const char *where,
@@ -137,6 +146,8 @@ int tokenizer_open_gguf(struct tokenizer **ret, const struct tokenizer_gguf *g, 
         return rc;
     }
     t->bos = g->add_bos ? g->bos_id : -1;
+    t->eos_added = g->add_eos ? g->eos_id : -1;
+    add_pair(t);
     t->eos = g->eos_id < 0 ? -1 : g->eos_id;
     tokenizer_seal(t, pre->ignore_merges);
     *ret = t;

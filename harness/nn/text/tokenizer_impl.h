@@ -48,8 +48,10 @@ struct tokenizer {
     int n_added, cap_added;
     int32_t *added_of; /* per id: index in added, or -1 */
     struct trie raw, normal;
-    int bos, eos;                     /* the start token put in front, or -1; the end token that is known */
-    int eos_added;                    /* the end token put behind, or -1 */
+    int bos, eos;                 /* the start token put in front, or -1; the end token that is known */
+    int eos_added;                /* the end token put behind, or -1 */
+    struct tokenizer_piece *pair; /* two texts as one (tokenizer_pair) */
+    int n_pair, cap_pair;
     struct strbuf repaired, composed; /* scratch of one encode call */
 };
 
@@ -57,6 +59,8 @@ struct tokenizer *tokenizer_new(int n_tokens, int n_merges);
 /* Copies the text. The token must be in t->bpe already. Texts that cannot match (empty, invalid UTF-8) are
  * kept for decoding only. */
 void tokenizer_add_added(struct tokenizer *t, const struct added *a);
+/* Append to what stands for two texts. */
+void tokenizer_add_pair(struct tokenizer *t, int id, int type);
 /* Call once after all tokens, merges, steps. Returns how many byte values have no token. */
 int tokenizer_seal(struct tokenizer *t, bool ignore_merges);
 

@@ -135,41 +135,109 @@ static int check_id(const struct tokenizer *t, const json_t *id, const char *nam
     return 0;
 }
 
+/* The ids of a special token of a TemplateProcessing; *n of them. */
+static int template_ids(const struct tokenizer *t, const json_t *tokens, const char *name, int ids[4], int *n,
+                        struct err *e) {
+    const json_t *list = json_object_get(json_object_get(tokens, name), "ids");
+    int rc = 0;
+    *n = (int)json_array_size(list);
+    if (*n < 1 || *n > 4)
+        return err_set(e, ERR_USER, "the token '%.80s' of the post_processor has %d ids: 1 to 4 are read",
+                       name, *n);
+    for (int i = 0; i < *n && !rc; i++) rc = check_id(t, json_array_get(list, (size_t)i), name, &ids[i], e);
+    return rc;
+}
+
+/* A piece of a template: the special token's name or NULL, the sequence's letter or 0, its token type. */
+struct item {
+    const char *name;
+    char sequence;
+    int type;
+};
+
+static int read_item(const json_t *j, struct item *ret, struct err *e) {
+    const json_t *special = json_object_get(j, "SpecialToken"), *text = json_object_get(j, "Sequence"),
+                 *type = json_object_get(special ? special : text, "type_id");
+    const char *id = json_string_value(json_object_get(special ? special : text, "id"));
+    *ret = (struct item){.name = special ? id : NULL, .type = (int)json_integer_value(type)};
+    if (text && id && !id[1]) ret->sequence = id[0];
+    if (!ret->name && ret->sequence != 'A' && ret->sequence != 'B')
+        return err_set(e, ERR_USER, "a piece of the post_processor's template is neither a token nor a text");
+    if (json_integer_value(type) < 0 || json_integer_value(type) > 255)
+        return err_set(e, ERR_USER, "a bad type_id in the post_processor's template");
+    return 0;
+}
+
 /* TemplateProcessing of one text: at most one special token before it and one behind. */
-static int read_template(struct tokenizer *t, const json_t *j, struct err *e) {
+static int read_single(struct tokenizer *t, const json_t *j, struct err *e) {
     const json_t *items = json_object_get(j, "single"), *tokens = json_object_get(j, "special_tokens");
     bool seen = false;
-    int rc = 0;
+    struct item item;
+    int rc = 0, ids[4], n;
     for (size_t i = 0; i < json_array_size(items) && !rc; i++) {
-        const json_t *item = json_array_get(items, i);
-        const char *name = json_string_value(json_object_get(json_object_get(item, "SpecialToken"), "id"));
+        if ((rc = read_item(json_array_get(items, i), &item, e))) return rc;
         int *slot = seen ? &t->eos_added : &t->bos;
-        if (!name) {
+        if (item.type)
+            return steps_refuse(e, "the post_processor", "TemplateProcessing of one text with other types");
+        if (!item.name) {
             if (seen) return steps_refuse(e, "the post_processor", "TemplateProcessing with the text twice");
             seen = true;
             continue;
         }
-        if (*slot >= 0)
+        rc = template_ids(t, tokens, item.name, ids, &n, e);
+        if (!rc && (*slot >= 0 || n > 1))
             return steps_refuse(e, "the post_processor", "TemplateProcessing with two tokens on one side");
-        rc = check_id(t, json_array_get(json_object_get(json_object_get(tokens, name), "ids"), 0), name, slot,
-                      e);
+        *slot = ids[0];
     }
+    if (!rc && !seen) rc = err_set(e, ERR_USER, "the post_processor's template of one text does not hold it");
     return rc;
 }
 
-/* BertProcessing, RobertaProcessing: cls and sep as [text, id]. */
-static int read_pair(struct tokenizer *t, const json_t *j, struct err *e) {
+static int read_two(struct tokenizer *t, const json_t *j, struct err *e) {
+    const json_t *items = json_object_get(j, "pair"), *tokens = json_object_get(j, "special_tokens");
+    struct item item;
+    int rc = 0, ids[4], n, seen[2] = {0};
+    for (size_t i = 0; i < json_array_size(items) && !rc; i++) {
+        if ((rc = read_item(json_array_get(items, i), &item, e))) return rc;
+        if (item.name) {
+            rc = template_ids(t, tokens, item.name, ids, &n, e);
+            for (int k = 0; k < n && !rc; k++) tokenizer_add_pair(t, ids[k], item.type);
+        } else {
+            seen[item.sequence - 'A']++;
+            tokenizer_add_pair(t, item.sequence == 'A' ? TOKENIZER_FIRST : TOKENIZER_SECOND, item.type);
+        }
+    }
+    if (!rc && json_array_size(items) && (seen[0] != 1 || seen[1] != 1))
+        rc = err_set(e, ERR_USER, "the post_processor's template of two texts does not hold each once");
+    return rc;
+}
+
+/* BertProcessing, RobertaProcessing: cls and sep as [text, id]. Of two texts BERT's has [CLS] a [SEP] b
+ * [SEP] with type 1 from b on, RoBERTa's <s> a </s></s> b </s> of type 0. */
+static int read_classic(struct tokenizer *t, const json_t *j, bool roberta, struct err *e) {
     const json_t *cls = json_object_get(j, "cls"), *sep = json_object_get(j, "sep");
     int rc = check_id(t, json_array_get(cls, 1), "cls", &t->bos, e);
-    return rc ? rc : check_id(t, json_array_get(sep, 1), "sep", &t->eos_added, e);
+    if (!rc) rc = check_id(t, json_array_get(sep, 1), "sep", &t->eos_added, e);
+    if (rc) return rc;
+    tokenizer_add_pair(t, t->bos, 0);
+    tokenizer_add_pair(t, TOKENIZER_FIRST, 0);
+    tokenizer_add_pair(t, t->eos_added, 0);
+    if (roberta) tokenizer_add_pair(t, t->eos_added, 0);
+    tokenizer_add_pair(t, TOKENIZER_SECOND, !roberta);
+    tokenizer_add_pair(t, t->eos_added, !roberta);
+    return 0;
 }
 
 static int read_postprocessor(struct tokenizer *t, const json_t *j, int depth, struct err *e) {
     const char *type = type_of(j);
     int rc = 0;
     if (!j || json_is_null(j) || !strcmp(type, "ByteLevel")) return 0;
-    if (!strcmp(type, "TemplateProcessing")) return read_template(t, j, e);
-    if (!strcmp(type, "BertProcessing") || !strcmp(type, "RobertaProcessing")) return read_pair(t, j, e);
+    bool template = !strcmp(type, "TemplateProcessing"), roberta = !strcmp(type, "RobertaProcessing");
+    if ((template || roberta || !strcmp(type, "BertProcessing")) &&
+        (t->n_pair || t->bos >= 0 || t->eos_added >= 0))
+        return steps_refuse(e, "the post_processor", "two that add tokens");
+    if (template) return (rc = read_single(t, j, e)) ? rc : read_two(t, j, e);
+    if (roberta || !strcmp(type, "BertProcessing")) return read_classic(t, j, roberta, e);
     const json_t *list = json_object_get(j, "processors");
     if (strcmp(type, "Sequence") || !json_is_array(list) || depth > NESTING_MAX)
         return steps_refuse(e, "the post_processor", type);
