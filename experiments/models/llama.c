@@ -14,18 +14,29 @@
 
 /* ---- options from either kind of file ------------------------------------------------------------------ */
 
-/* transformers >= 5 nests rope_theta and the scaling type in rope_parameters. */
+/* rope_parameters of transformers >= 5 holds rope_theta too; before, rope_scaling stood beside it, whose type
+ * may be called "type". Where both say something, rope_scaling goes first there and here. Linear scaling is
+ * implemented, {} and null are none. */
 static void hf_rope(struct reader *r, struct transformer_options *o) {
     o->rope_theta = (float)reader_num(r, "rope_theta", 10000.0);
-    const json_t *p = json_object_get(r->config, "rope_parameters");
-    if (json_is_object(p)) {
-        const json_t *theta = json_object_get(p, "rope_theta");
-        if (json_is_number(theta)) o->rope_theta = (float)json_number_value(theta);
-        const char *type = json_string_value(json_object_get(p, "rope_type"));
-        reader_refuse(r, "rope_parameters.rope_type", type && strcmp(type, "default") != 0);
-    }
-    reader_refuse(r, "rope_scaling", reader_has(r, "rope_scaling"));
-    const json_t *partial = json_object_get(r->config, "partial_rotary_factor");
+    o->rope_factor = 1;
+    const char *name = "rope_scaling";
+    const json_t *p = json_object_get(r->config, name);
+    if (json_is_null(p) || (json_is_object(p) && !json_object_size(p))) p = NULL;
+    if (!p) p = json_object_get(r->config, name = "rope_parameters");
+    const json_t *theta = json_object_get(p, "rope_theta"), *factor = json_object_get(p, "factor");
+    const json_t *type = json_object_get(p, "rope_type");
+    const char *word = json_string_value(type ? type : json_object_get(p, "type"));
+    bool linear = word && !strcmp(word, "linear");
+    if (json_is_number(theta)) o->rope_theta = (float)json_number_value(theta);
+    if (linear && json_is_number(factor) && json_number_value(factor) > 0)
+        o->rope_factor = (float)json_number_value(factor);
+    else if (linear)
+        reader_fail(r, "linear scaling needs a positive factor in", name);
+    reader_refuse(r, name, p && !json_is_null(p) && !json_is_object(p));
+    reader_refuse(r, name, word && !linear && strcmp(word, "default") != 0);
+    const json_t *partial = json_object_get(p, "partial_rotary_factor");
+    if (!partial) partial = json_object_get(r->config, "partial_rotary_factor");
     reader_refuse(r, "partial_rotary_factor", json_is_number(partial) && json_number_value(partial) != 1.0);
 }
 
@@ -51,8 +62,24 @@ static void hf_options(struct reader *r, struct transformer_options *o) {
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
+/* As llama.cpp: a factor without a type, or under its older name, is linear scaling; 0 is none. */
+static void gguf_rope(struct reader *r, struct transformer_options *o) {
+    static const char *const names[] = {"llama.rope.scaling.factor", "llama.rope.scale_linear"};
+    const char *type = json_string_value(json_object_get(r->config, "llama.rope.scaling.type"));
+    const json_t *v = NULL;
+    o->rope_theta = (float)reader_num(r, "llama.rope.freq_base", 10000.0);
+    o->rope_factor = 1;
+    reader_refuse(r, "llama.rope.scaling.type", type && strcmp(type, "none") != 0 && strcmp(type, "linear"));
+    for (size_t i = 0; i < ARRAY_LEN(names) && !v; i++) {
+        v = json_object_get(r->config, names[i]);
+        if (v && !(json_is_number(v) && json_number_value(v) >= 0))
+            reader_fail(r, "the config has a bad value for", names[i]);
+    }
+    if (v && json_number_value(v) > 0 && !(type && !strcmp(type, "none")))
+        o->rope_factor = (float)json_number_value(v);
+}
+
 static void gguf_options(struct reader *r, struct transformer_options *o) {
-    const json_t *c = r->config;
     o->layers = reader_int(r, "llama.block_count", -1);
     o->hidden = reader_int(r, "llama.embedding_length", -1);
     o->heads = reader_int(r, "llama.attention.head_count", -1);
@@ -61,7 +88,6 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     o->ff = reader_int(r, "llama.feed_forward_length", -1);
     o->max_positions = reader_int(r, "llama.context_length", 2048);
     o->norm_eps = (float)reader_num(r, "llama.attention.layer_norm_rms_epsilon", 1e-6);
-    o->rope_theta = (float)reader_num(r, "llama.rope.freq_base", 10000.0);
     o->bos_id = reader_id(r, "tokenizer.ggml.bos_token_id");
     o->eos_id = reader_id(r, "tokenizer.ggml.eos_token_id");
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
@@ -69,8 +95,7 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     o->tied = !modelfile_find(r->f, "output.weight");
     if (!embed)
         reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
-    const char *scaling = json_string_value(json_object_get(c, "llama.rope.scaling.type"));
-    reader_refuse(r, "llama.rope.scaling.type", scaling && strcmp(scaling, "none") != 0);
+    gguf_rope(r, o);
     reader_refuse(r, "llama.expert_count",
                   reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);
     reader_refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
@@ -206,7 +231,7 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
 
 static json_t *id_json(int id) { return id < 0 ? json_null() : json_integer(id); }
 
-/* rope_theta stands twice: above for transformers < 5, in rope_parameters for later ones. */
+/* rope_theta and a scaling stand twice: for transformers < 5, and in rope_parameters for later ones. */
 static json_t *llama_hf_config(const void *state) {
     const struct transformer_options *o = &((const struct transformer *)state)->o;
     json_t *c = json_pack("{s[s],ss,ss,sb,sb,sf,sb,sb}", "architectures", "LlamaForCausalLM", "model_type",
@@ -223,9 +248,17 @@ static json_t *llama_hf_config(const void *state) {
         json_object_set_new(c, sizes[i].key, json_integer(sizes[i].value));
     json_object_set_new(c, "rms_norm_eps", reader_float(o->norm_eps));
     json_object_set_new(c, "rope_theta", reader_float(o->rope_theta));
-    json_object_set_new(
-        c, "rope_parameters",
-        json_pack("{ss,so}", "rope_type", "default", "rope_theta", reader_float(o->rope_theta)));
+    bool linear = o->rope_factor != 1.0f;
+    json_t *rope = json_pack("{ss,so}", "rope_type", linear ? "linear" : "default", "rope_theta",
+                             reader_float(o->rope_theta));
+    if (linear) {
+        json_object_set_new(rope, "factor", reader_float(o->rope_factor));
+        json_object_set_new(c, "rope_scaling",
+                            json_pack("{ss,so,so}", "rope_type", "linear", "factor",
+                                      reader_float(o->rope_factor), "rope_theta",
+                                      reader_float(o->rope_theta)));
+    }
+    json_object_set_new(c, "rope_parameters", rope);
     json_object_set_new(c, "bos_token_id", id_json(o->bos_id));
     json_object_set_new(c, "eos_token_id", id_json(o->eos_id));
     return c;
@@ -250,6 +283,10 @@ static int llama_gguf_meta(const void *state, struct gguf_out *o, struct err *e)
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) gguf_put_u32(o, sizes[i].key, (uint32_t)sizes[i].value);
     gguf_put_f32(o, "llama.attention.layer_norm_rms_epsilon", x->norm_eps);
     gguf_put_f32(o, "llama.rope.freq_base", x->rope_theta);
+    if (x->rope_factor != 1.0f) {
+        gguf_put_str(o, "llama.rope.scaling.type", "linear");
+        gguf_put_f32(o, "llama.rope.scaling.factor", x->rope_factor);
+    }
     (void)e;
     return 0;
 }

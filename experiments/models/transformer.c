@@ -20,7 +20,9 @@ struct transformer *transformer_new(const struct transformer_options *o, struct 
     if (o->learned_positions) return t;
     t->cos_table = mem_alloc(m, MEM_MISC, table_bytes(t));
     t->sin_table = mem_alloc(m, MEM_MISC, table_bytes(t));
-    if (!m->counting) rope_table(t->cos_table, t->sin_table, t->table_positions, o->head_dim, o->rope_theta);
+    if (!m->counting)
+        rope_table(t->cos_table, t->sin_table, t->table_positions, o->head_dim, o->rope_theta,
+                   o->rope_factor);
     return t;
 }
 

@@ -21,7 +21,8 @@
 struct transformer_options {
     int layers, hidden, heads, kv_heads, head_dim, ff, vocab, max_positions;
     float norm_eps, rope_theta;
-    bool tied; /* the head is the embedding */
+    float rope_factor; /* rotary: positions are divided by it (linear scaling); 1: as they are */
+    bool tied;         /* the head is the embedding */
     int bos_id, eos_id;
     bool layernorm;         /* else RMSNorm */
     bool learned_positions; /* else rotary */

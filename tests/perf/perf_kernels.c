@@ -187,7 +187,7 @@ static void elementwise(void) {
     static int32_t pos[MAXN], ids[MAXN], target[MAXN];
     static float nll[MAXN];
     for (int i = 0; i < n; i++) pos[i] = i % 128, ids[i] = target[i] = i * 97 % V;
-    rope_table(c, s, 1024, 64, 10000);
+    rope_table(c, s, 1024, 64, 10000, 1);
     double bytes = 4.0 * n;
     TIME("rmsnorm fwd", bytes * D * 2, "GB/s", rmsnorm_forward(team, yd, D, xd, D, gamma, D, np, 1e-5f));
     TIME("rmsnorm bwd", bytes * D * 4, "GB/s",

@@ -307,7 +307,7 @@ static void rope_rotates_as_the_twin_and_back(void **state) {
         for (int i = 0; i < N; i++) pos[i] = (i * 37) % 200;
         float *c = nn_zeros((size_t)200 * hd), *sn = nn_zeros((size_t)200 * hd),
               *xr = nn_floats((size_t)N * d, 1);
-        rope_table(c, sn, 200, hd, 10000);
+        rope_table(c, sn, 200, hd, 10000, 1);
         double *want = nn_widen(xr, (size_t)N * d), *orig = nn_widen(xr, (size_t)N * d);
         ref_rope(want, pos, N, heads, hd, 10000, false);
         FOR_CPUS(cpu) {
@@ -324,6 +324,19 @@ static void rope_rotates_as_the_twin_and_back(void **state) {
             team_free(t);
         }
         free(c), free(sn), free(xr), free(want), free(orig);
+    }
+}
+
+/* Position 2 p over a factor of 2 is position p. */
+static void linear_scaling_divides_positions(void **state) {
+    (void)state;
+    enum { HD = 12, HALF = HD / 2 };
+    float c[40 * HALF], s[40 * HALF], c2[40 * HALF], s2[40 * HALF];
+    rope_table(c, s, 40, HD, 10000, 1);
+    rope_table(c2, s2, 40, HD, 10000, 2);
+    for (size_t p = 0; p < 20; p++) {
+        assert_memory_equal(c2 + 2 * p * HALF, c + p * HALF, HALF * sizeof *c);
+        assert_memory_equal(s2 + 2 * p * HALF, s + p * HALF, HALF * sizeof *s);
     }
 }
 
@@ -476,6 +489,7 @@ int main(void) {
         cmocka_unit_test(silu_keeps_nan_and_saturates_at_large_inputs),
         cmocka_unit_test(exp_is_accurate_overflows_to_infinity_and_keeps_nan),
         cmocka_unit_test(rope_rotates_as_the_twin_and_back),
+        cmocka_unit_test(linear_scaling_divides_positions),
         cmocka_unit_test(embedding_reads_rows_of_every_type_and_adds_gradients_in_token_order),
         cmocka_unit_test(optimizer_vectors_follow_their_formulas_with_the_same_bits_for_any_threads),
         cmocka_unit_test(long_batches_and_long_vectors_take_several_rounds),

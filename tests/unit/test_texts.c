@@ -86,7 +86,8 @@ static void pairs_are_joined_and_cut_where_they_are_longer(void **state) {
     world_open(&w,
                "w5 w6\tw7\nw5 w6 w7 w8 w9\tw10\nw5 w6 w7\tw10 w11 w12 w13\n"
                "w5\tw6 w7 w8 w9 w10 w11 w12 w13 w14\nw5 w6 w7 w8\tw10 w11 w12\n"
-               "w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5\tw6 w6 w6 w6 w6 w6 w6 w6 w6 w6\n",
+               "w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5 w5\tw6 w6 w6 w6 w6 w6 w6 w6 w6 w6\n"
+               "w5 w6 w7 w8 w9\tw10 w11 w12 w13 w14\n",
                8, 2);
     if (texts_pair(&w.x, &e)) fail_msg("%s", e.msg);
     IS(texts_whole(&w.x, 0, &e), 2, 5, 6, 3, 7, 3);
@@ -94,10 +95,11 @@ static void pairs_are_joined_and_cut_where_they_are_longer(void **state) {
     IS(texts_whole(&w.x, 2, &e), 2, 5, 6, 3, 10, 11, 12, 3); /* the odd one is the longer text's */
     IS(texts_whole(&w.x, 3, &e), 2, 5, 3, 6, 7, 8, 9, 3);
     IS(texts_whole(&w.x, 4, &e), 2, 5, 6, 7, 3, 10, 11, 3);
-    IS(texts_whole(&w.x, 5, &e), 2, 5, 5, 5, 3, 6, 6, 3); /* both beyond the limit: which one was longer */
+    IS(texts_whole(&w.x, 5, &e), 2, 5, 5, 5, 3, 6, 6, 3);    /* both beyond the limit: which one was longer */
+    IS(texts_whole(&w.x, 6, &e), 2, 5, 6, 3, 10, 11, 12, 3); /* or the second's, when equal */
     assert_false(texts_whole(&w.x, 0, &e)->cut);
     assert_true(texts_whole(&w.x, 2, &e)->cut);
-    assert_int_equal(w.x.cut, 6); /* and one part that is too long alone */
+    assert_int_equal(w.x.cut, 7); /* and one part that is too long alone */
     assert_ptr_equal(texts_whole(&w.x, 1, &e), texts_whole(&w.x, 1, &e));
     world_close(&w);
 }

@@ -212,10 +212,10 @@ void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, floa
 
 /* ---- rotary positions ---------------------------------------------------------------------------------- */
 
-void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta) {
+void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta, float factor) {
     int half = hd / 2;
     for (int i = 0; i < half; i++) {
-        float inv = 1.0f / powf(theta, (float)(2 * i) / (float)hd);
+        float inv = 1.0f / powf(theta, (float)(2 * i) / (float)hd) / factor;
         for (int p = 0; p < max_pos; p++) {
             float angle = (float)p * inv;
             cos_out[(size_t)p * half + i] = (float)cos((double)angle);

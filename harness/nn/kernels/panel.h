@@ -117,9 +117,8 @@ void layernorm_backward(struct team *t, float *dx, int lddx, float *dgamma, floa
 /* Rotary positions on `heads` heads of `hd` features in place, Hugging Face's half-split form: with i < hd/2,
  *   x_i' = x_i cos - x_{i+hd/2} sin,  x_{i+hd/2}' = x_{i+hd/2} cos + x_i sin,  angle = pos * theta^(-2i/hd).
  * `inverse` rotates back (the gradient). cos/sin: tables [max_pos][hd/2]. pos[t] for t < 32 np (padding:
- * 0). */
-/* as transformers computes it: float32 */
-void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta);
+ * 0). The table: as transformers computes it, in float32; angles are divided by `factor` (linear scaling). */
+void rope_table(float *cos_out, float *sin_out, int max_pos, int hd, float theta, float factor);
 void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int32_t *pos, const float *cos_t,
                 const float *sin_t, int np, bool inverse);
 
