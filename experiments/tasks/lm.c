@@ -55,6 +55,7 @@ struct lm_split {
     struct template *prompt, *completion;
     struct lm_row **cache; /* [count], NULL: not yet */
     long count, skipped;
+    long twice; /* rows loaded that have two start tokens */
 };
 
 /* A score in progress: sums over the rows of a split. */
@@ -230,6 +231,7 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
     int rc = encode_template(lm, sp->prompt, i, &ids, e);
     int from = ids.n;
     if (!rc) rc = encode_template(lm, sp->completion, i, &ids, e);
+    sp->twice += lm->bos_id >= 0 && ids.n > 1 && ids.v[1] == lm->bos_id;
     if (!rc && lm->eos_id >= 0) {
         GROW(ids.v, ids.n, ids.cap);
         ids.v[ids.n++] = lm->eos_id;
@@ -515,6 +517,12 @@ static void lm_remarks(void *state, void (*say)(void *arg, const char *kind, con
         snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out",
                  lm->split[s].skipped, split_name((enum split)s));
         if (lm->split[s].skipped > 0) say(arg, "skipped", text);
+        snprintf(
+            text, sizeof text,
+            "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it out "
+            "of data.prompt",
+            lm->split[s].twice, split_name((enum split)s));
+        if (lm->split[s].twice > 0) say(arg, "start token", text);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/core/data.h"
 #include "harness/infer/infer.h"
+#include "harness/infer/model_sites.h"
 #include "harness/base/machine.h"
 #include "harness/core/method.h"
 #include "harness/core/task.h"
@@ -121,6 +122,14 @@ static int set_key(json_t *c, const char *arg, struct err *e) {
     return rc;
 }
 
+/* Nobody said at how many tokens a row is cut: what the model has, where that is less than the default. */
+static int fit_length(json_t *c, const char *path, struct err *e) {
+    int positions = 0, rc = model_positions_read(path, c, &positions, e);
+    if (!rc && positions < cfg_int(c, "train.max_length"))
+        cfg_set(c, "train.max_length", json_integer(positions));
+    return rc;
+}
+
 static int set_data(json_t *c, const struct options *o, struct err *e) {
     if (o->data) name_data(c, o->data);
     for (int i = 0; i < o->nsets; i++)
@@ -160,8 +169,11 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
         cfg_set(c, "model", json_string(model));
         cfg_set(c, "model_path", json_string(path));
         cfg_set(c, "eval.rows", json_integer(o->rows));
-        if (o->max_length) cfg_set(c, "train.max_length", json_integer(o->max_length));
-        rc = set_data(c, o, e);
+        if (o->max_length)
+            cfg_set(c, "train.max_length", json_integer(o->max_length));
+        else if (!cfg_get(recorded, "train.max_length"))
+            rc = fit_length(c, path, e);
+        if (!rc) rc = set_data(c, o, e);
         bool any = o->data || data;
         for (int i = 0; i < o->nsets; i++) any |= !strncmp(o->sets[i], "data.", 5);
         if (!rc && !any) rc = err_set(e, ERR_USER, "--data is missing");

@@ -98,7 +98,12 @@ static int print_piece(struct voice *v, const char *text, size_t len, const char
     struct token_ids prompt = {0};
     enum generate_end end;
     int rc = generate_prompt(&v->m, text, len, v->o->chat, &prompt, e);
-    if (!rc) rc = generate_run(&v->m, prompt.v, prompt.n, &v->o->g, tell_piece, v, &end, e);
+    if (rc > 0)
+        fputs(
+            "bench generate: warning: the prompt begins with the start token that the tokenizer adds: there "
+            "are two now\n",
+            stderr);
+    if (rc >= 0) rc = generate_run(&v->m, prompt.v, prompt.n, &v->o->g, tell_piece, v, &end, e);
     if (!rc) {
         show_text(v, "", 0, true);
         if (v->o->json)

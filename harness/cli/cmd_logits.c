@@ -10,13 +10,17 @@
 #include "harness/base/util.h"
 
 static const char help[] =
-    "usage: bench logits --model M [--adapter RUN|DIR] -i FILE -o X.npy [--ids] [--db FILE] [--threads N]\n"
+    "usage: bench logits --model M [--adapter RUN|DIR] -i FILE -o X.npy [--ids|--no-special] [--db FILE]\n"
+    "                    [--threads N]\n"
     "\n"
     "Run the text in FILE (- for standard input) through the model and write the logits of every position\n"
-    "as a float32 NumPy array [tokens, vocabulary].\n"
+    "as a float32 NumPy array [tokens, vocabulary]. A text gets the start and end tokens that the model's\n"
+    "tokenizer adds.\n"
     "\n"
-    "  --ids        FILE holds token ids separated by white space instead of text\n"
-    "  --adapter A  a folder with adapter_model.safetensors, or a run of the database\n"
+    "  --ids         FILE holds token ids separated by white space instead of text: they are taken as they "
+    "are\n"
+    "  --no-special  no start or end token is added\n"
+    "  --adapter A   a folder with adapter_model.safetensors, or a run of the database\n"
     "\n"
     "examples:\n"
     "  printf 'The capital of France is' | bench logits --model smollm2-135m -i - -o france.npy\n"
@@ -24,7 +28,7 @@ static const char help[] =
 
 struct options {
     const char *model, *adapter, *in, *out, *db;
-    bool ids;
+    bool ids, bare;
     int threads;
 };
 
@@ -48,8 +52,13 @@ static int read_ids(struct infer *m, const struct options *o, struct token_ids *
     int rc = file_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)64 << 20, &text, e);
     if (!rc && o->ids)
         rc = parse_ids(text.s ? text.s : "", o->in, ids, e);
-    else if (!rc)
+    else if (!rc && o->bare)
         tokenizer_encode(m->tok, text.s ? text.s : "", text.len, true, ids);
+    else if (!rc && text.len && tokenizer_encode_whole(m->tok, text.s, text.len, true, ids))
+        fputs(
+            "bench logits: warning: the text begins with the start token that the tokenizer adds: there are "
+            "two now (--no-special adds none)\n",
+            stderr);
     strbuf_release(&text);
     if (!rc && !ids->n) rc = err_set(e, ERR_USER, "%s: no tokens", o->in);
     if (!rc && ids->n > m->facts.max_positions)
@@ -95,13 +104,11 @@ static int logits_of_file(const struct options *o, struct err *e) {
 }
 
 int cmd_logits(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
-                                          {"adapter", required_argument, NULL, 'a'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"ids", no_argument, NULL, 'I'},
-                                          {"threads", required_argument, NULL, 't'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"model", required_argument, NULL, 'm'}, {"adapter", required_argument, NULL, 'a'},
+        {"db", required_argument, NULL, 'd'},    {"ids", no_argument, NULL, 'I'},
+        {"no-special", no_argument, NULL, 'n'},  {"threads", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:i:o:h", longs, NULL)) != -1;) {
@@ -123,6 +130,9 @@ int cmd_logits(int argc, char **argv) {
             break;
         case 'I':
             o.ids = true;
+            break;
+        case 'n':
+            o.bare = true;
             break;
         case 't':
             o.threads = atoi(optarg);

@@ -11,14 +11,16 @@
 #include "harness/base/util.h"
 
 static const char help[] =
-    "usage: bench tokenize --model M [--json] [--lines] [--plain] < text\n"
+    "usage: bench tokenize --model M [--json] [--lines] [--plain] [--no-special] < text\n"
     "\n"
-    "The ids that model M reads for the text on standard input, separated by spaces.\n"
+    "The ids that model M reads for the text on standard input, separated by spaces, with the start and end\n"
+    "tokens that its tokenizer adds.\n"
     "\n"
-    "  --model M   a name of `bench ls models`, a Hugging Face folder or a .gguf file\n"
-    "  --json      {\"ids\": [...], \"tokens\": [...]}, one object per text\n"
-    "  --lines     every line is a text of its own (without its newline)\n"
-    "  --plain     special tokens written in the text are plain text\n"
+    "  --model M     a name of `bench ls models`, a Hugging Face folder or a .gguf file\n"
+    "  --json        {\"ids\": [...], \"tokens\": [...]}, one object per text\n"
+    "  --lines       every line is a text of its own (without its newline)\n"
+    "  --plain       special tokens written in the text are plain text\n"
+    "  --no-special  no start or end token is added\n"
     "\n"
     "examples:\n"
     "  printf 'x  12' | bench tokenize --model smollm2-135m\n"
@@ -26,7 +28,7 @@ static const char help[] =
 
 struct options {
     const char *model;
-    bool json, lines, plain;
+    bool json, lines, plain, bare;
 };
 
 static void print_json(struct tokenizer *t, const struct token_ids *ids) {
@@ -48,7 +50,12 @@ static void print_json(struct tokenizer *t, const struct token_ids *ids) {
 
 static void tokenize_line(struct tokenizer *t, const struct options *o, const char *text, size_t n) {
     struct token_ids ids = {0};
-    tokenizer_encode(t, text, n, !o->plain, &ids);
+    if (o->bare)
+        tokenizer_encode(t, text, n, !o->plain, &ids);
+    else if (tokenizer_encode_whole(t, text, n, !o->plain, &ids))
+        fputs("bench tokenize: warning: the text begins with the start token that the tokenizer adds: there "
+              "are two now (--no-special adds none)\n",
+              stderr);
     if (o->json)
         print_json(t, &ids);
     else {
@@ -88,10 +95,13 @@ static int tokenize_input(const struct options *o, struct err *e) {
 }
 
 int cmd_tokenize(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'}, {"json", no_argument, NULL, 'j'},
-        {"lines", no_argument, NULL, 'l'},       {"plain", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"lines", no_argument, NULL, 'l'},
+                                          {"plain", no_argument, NULL, 'p'},
+                                          {"no-special", no_argument, NULL, 'n'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct options o = {0};
     struct err e = {0};
     for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
@@ -107,6 +117,9 @@ int cmd_tokenize(int argc, char **argv) {
             break;
         case 'p':
             o.plain = true;
+            break;
+        case 'n':
+            o.bare = true;
             break;
         case 'h':
             fputs(help, stdout);

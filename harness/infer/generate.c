@@ -47,7 +47,7 @@ int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, st
     if (bos >= 0) add_id(out, bos);
     if (chat) return add_chat(m, text, len, out, e);
     tokenizer_encode(m->tok, text, len, true, out);
-    return 0;
+    return bos >= 0 && out->n > 1 && out->v[1] == bos;
 }
 
 /* ---- choosing a token ---------------------------------------------------------------------------------- */

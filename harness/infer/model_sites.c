@@ -19,14 +19,15 @@ static void collect_shapes(const struct net *net, struct site_shape **ret, int *
     }
 }
 
-int model_sites_read(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e) {
-    const struct method *method = method_find(cfg_str(config, "method"));
+/* Build the model in counting mode and hand it to `ask`. */
+static int build_model(const char *path, const json_t *config,
+                       int (*ask)(void *arg, struct net *net, const struct model *m, void *state,
+                                  struct err *e),
+                       void *arg, struct err *e) {
     struct modelfile *f = NULL;
     struct mem mem;
     struct net net;
     void *state = NULL;
-    *ret = NULL;
-    *n = 0;
     int rc = modelfile_open(&f, path, e);
     const struct model *model = rc ? NULL : model_of(f, e);
     if (!model) {
@@ -37,11 +38,41 @@ int model_sites_read(const char *path, const json_t *config, struct site_shape *
     struct team *team = team_new(&mem, 1);
     net_init(&net, &mem, team, config, 0, false);
     rc = model->build(&net, f, &state, e);
-    if (!rc) rc = net_bind(&net, method, e);
-    if (!rc) collect_shapes(&net, ret, n);
+    if (!rc) rc = ask(arg, &net, model, state, e);
     if (state) model->free(state);
     net_release(&net);
     team_free(team);
     modelfile_close(f);
     return rc;
+}
+
+struct shapes {
+    struct site_shape **v;
+    int *n;
+};
+
+static int ask_shapes(void *arg, struct net *net, const struct model *m, void *state, struct err *e) {
+    struct shapes *s = arg;
+    (void)m, (void)state;
+    int rc = net_bind(net, method_find(cfg_str(net->config, "method")), e);
+    if (!rc) collect_shapes(net, s->v, s->n);
+    return rc;
+}
+
+int model_sites_read(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e) {
+    *ret = NULL;
+    *n = 0;
+    return build_model(path, config, ask_shapes, &(struct shapes){ret, n}, e);
+}
+
+static int ask_positions(void *arg, struct net *net, const struct model *m, void *state, struct err *e) {
+    struct model_facts facts;
+    (void)net, (void)e;
+    m->facts(state, &facts);
+    *(int *)arg = facts.max_positions;
+    return 0;
+}
+
+int model_positions_read(const char *path, const json_t *config, int *positions, struct err *e) {
+    return build_model(path, config, ask_positions, positions, e);
 }

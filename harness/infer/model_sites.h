@@ -12,4 +12,7 @@
  * nor data. Errors: those of the model file; target_modules that match nothing. */
 int model_sites_read(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e);
 
+/* How many positions the model at `path` has. Errors: those of the model file. */
+int model_positions_read(const char *path, const json_t *config, int *positions, struct err *e);
+
 #endif

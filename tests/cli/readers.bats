@@ -88,3 +88,65 @@ other() { python3 -c "import sys; sys.exit($(apart "$1" "$2") < 1e-3)" || { echo
         has "$output" "'rope_scaling'"
     done
 }
+
+start_token() { # folder: its tokenizer adds <|im_start|> before a text
+    python3 - "$1" <<'PY'
+import json, sys
+path = sys.argv[1] + "/tokenizer.json"
+t = json.load(open(path))
+name = "<|im_start|>"
+id = next(a["id"] for a in t["added_tokens"] if a["content"] == name)
+piece, text = {"SpecialToken": {"id": name, "type_id": 0}}, lambda s: {"Sequence": {"id": s, "type_id": 0}}
+t["post_processor"] = {"type": "TemplateProcessing", "single": [piece, text("A")], "pair": [piece, text("A"), piece, text("B")],
+                       "special_tokens": {name: {"id": name, "ids": [id], "tokens": [name]}}}
+json.dump(t, open(path, "w"))
+print(id)
+PY
+}
+
+@test "tokenize and logits read a text as the model does: with the tokens that its tokenizer adds" {
+    folder m
+    plain=$(printf 'What is 2 plus 3?' | "$BENCH" tokenize --model m)
+    id=$(start_token m)
+    is "$(printf 'What is 2 plus 3?' | "$BENCH" tokenize --model m)" "$id $plain"
+    is "$(printf 'What is 2 plus 3?' | "$BENCH" tokenize --model m --no-special)" "$plain"
+    printf 'What is 2 plus 3?' >text
+    echo "$id $plain" >ids
+    "$BENCH" logits --model m -i text -o text.npy
+    "$BENCH" logits --model m --ids -i ids -o ids.npy
+    same text.npy ids.npy
+    echo "$plain" >ids
+    "$BENCH" logits --model m -i text -o text.npy --no-special
+    "$BENCH" logits --model m --ids -i ids -o ids.npy
+    same text.npy ids.npy
+}
+
+@test "two start tokens deserve a remark, on every way in" {
+    folder m
+    start_token m
+    printf '<|im_start|>What is 2 plus 3?' >text
+    run "$BENCH" tokenize --model m <text
+    has "$output" "there are two now"
+    run "$BENCH" tokenize --model m --plain <text
+    lacks "$output" "there are two now"
+    run "$BENCH" logits --model m -i text -o x.npy
+    has "$output" "there are two now"
+    run "$BENCH" generate --model m --max-tokens 2 '<|im_start|>What'
+    is "$status" 0
+    has "$output" "there are two now"
+    printf '{"q": "a", "a": "b"}\n' >d.jsonl
+    printf 'name: one\nbase: {model: m, task: lm, method: none, data: {train: d.jsonl, eval: d.jsonl, prompt: "<|im_start|>{q} ", completion: "{a}"}, train: {max_length: 32}}\n' >one.yaml
+    run "$BENCH" run one.yaml
+    is "$status" 0
+    is "$(q "select count(*) from event where text like '%1 eval rows begin with the start token%'")" 1
+}
+
+@test "eval reads a model of few positions to its last one" {
+    folder m
+    config m max_position_embeddings=64
+    run "$BENCH" eval --model m --data smoke --rows 4
+    is "$status" 0
+    run "$BENCH" eval --model m --data smoke --rows 4 --max-length 65
+    is "$status" 2
+    has "$output" "64 positions"
+}

@@ -227,6 +227,16 @@ void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool
     cut_added(&enc, &t->raw, text, n, encode_segment);
 }
 
+bool tokenizer_encode_whole(struct tokenizer *t, const char *text, size_t n, bool special,
+                            struct token_ids *out) {
+    if (t->bos >= 0) token_ids_add(out, t->bos);
+    int first = out->n;
+    tokenizer_encode(t, text, n, special, out);
+    bool twice = t->bos >= 0 && out->n > first && out->v[first] == t->bos;
+    if (t->eos_added >= 0) token_ids_add(out, t->eos_added);
+    return twice;
+}
+
 /* ---- decoding and questions ---------------------------------------------------------------------------- */
 
 /* The text of an id: of an added token, or of the model's own. */

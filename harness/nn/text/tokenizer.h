@@ -61,7 +61,12 @@ void tokenizer_free(struct tokenizer *t); /* accepts NULL */
  * as the reference tokenizers do. Never adds start or end tokens. */
 void tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool special, struct token_ids *out);
 
-/* The same until `out` holds at least `max` ids: ends after the word that fills it, so that the first `max`
+/* Append a whole text as the model reads it: with the start and end tokens that the tokenizer adds around it.
+ * True: the text itself begins with that start token, so that two of them stand there now. */
+bool tokenizer_encode_whole(struct tokenizer *t, const char *text, size_t n, bool special,
+                            struct token_ids *out);
+/* tokenizer_encode until `out` holds at least `max` ids: ends after the word that fills it, so that the first
+ * `max`
  * are those of tokenizer_encode, and what follows is not cut into words and merged. The text is still looked
  * through once. */
 void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool special, int max,
