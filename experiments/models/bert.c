@@ -54,7 +54,7 @@ static void read_options(struct reader *r, struct transformer_options *o, bool r
             reader_fail(r, "no position is left after the padding index by", "max_position_embeddings");
     }
     o->bos_id = reader_id(r, "bos_token_id");
-    o->eos_id = reader_id(r, "eos_token_id");
+    reader_ends(r, &o->ends);
     o->layernorm = o->learned_positions = o->plain_mlp = o->post_norm = o->bidirectional = true;
     read_activation(r, o);
     const char *positions = json_string_value(json_object_get(r->config, "position_embedding_type"));

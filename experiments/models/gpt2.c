@@ -28,7 +28,7 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->norm_eps = (float)reader_num(r, "layer_norm_epsilon", 1e-5);
     o->tied = reader_bool(r, "tie_word_embeddings", true);
     o->bos_id = reader_id(r, "bos_token_id");
-    o->eos_id = reader_id(r, "eos_token_id");
+    reader_ends(r, &o->ends);
     o->unscaled = !reader_bool(r, "scale_attn_weights", true);
     o->scale_by_layer = reader_bool(r, "scale_attn_by_inverse_layer_idx", false);
     o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
@@ -59,7 +59,7 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     o->norm_eps = (float)reader_num(r, "gpt2.attention.layer_norm_epsilon", 1e-5);
     o->tied = !modelfile_find(r->f, "output.weight");
     o->bos_id = reader_id(r, "tokenizer.ggml.bos_token_id");
-    o->eos_id = reader_id(r, "tokenizer.ggml.eos_token_id");
+    reader_ends(r, &o->ends);
     o->layernorm = o->learned_positions = o->fused_qkv = o->plain_mlp = true;
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
@@ -205,7 +205,7 @@ static json_t *gpt2_hf_config(const void *state) {
                           o->ff, "vocab_size", o->vocab, "tie_word_embeddings", o->tied);
     json_object_set_new(c, "layer_norm_epsilon", reader_float(o->norm_eps));
     json_object_set_new(c, "bos_token_id", o->bos_id < 0 ? json_null() : json_integer(o->bos_id));
-    json_object_set_new(c, "eos_token_id", o->eos_id < 0 ? json_null() : json_integer(o->eos_id));
+    json_object_set_new(c, "eos_token_id", reader_ends_json(&o->ends));
     return c;
 }
 

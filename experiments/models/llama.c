@@ -53,7 +53,7 @@ static void hf_options(struct reader *r, struct transformer_options *o) {
     o->norm_eps = (float)reader_num(r, "rms_norm_eps", 1e-6);
     o->tied = json_is_true(json_object_get(c, "tie_word_embeddings"));
     o->bos_id = reader_id(r, "bos_token_id");
-    o->eos_id = reader_id(r, "eos_token_id");
+    reader_ends(r, &o->ends);
     hf_rope(r, o);
     const char *act = json_string_value(json_object_get(c, "hidden_act"));
     reader_refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
@@ -89,7 +89,7 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     o->max_positions = reader_int(r, "llama.context_length", 2048);
     o->norm_eps = (float)reader_num(r, "llama.attention.layer_norm_rms_epsilon", 1e-6);
     o->bos_id = reader_id(r, "tokenizer.ggml.bos_token_id");
-    o->eos_id = reader_id(r, "tokenizer.ggml.eos_token_id");
+    reader_ends(r, &o->ends);
     const struct tensor *embed = modelfile_find(r->f, "token_embd.weight");
     o->vocab = embed && embed->ndim == 2 && embed->shape[0] <= 1 << 28 ? (int)embed->shape[0] : 0;
     o->tied = !modelfile_find(r->f, "output.weight");
@@ -260,7 +260,7 @@ static json_t *llama_hf_config(const void *state) {
     }
     json_object_set_new(c, "rope_parameters", rope);
     json_object_set_new(c, "bos_token_id", id_json(o->bos_id));
-    json_object_set_new(c, "eos_token_id", id_json(o->eos_id));
+    json_object_set_new(c, "eos_token_id", reader_ends_json(&o->ends));
     return c;
 }
 

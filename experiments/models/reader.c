@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "harness/base/util.h"
+
 void reader_fail(struct reader *r, const char *what, const char *key) {
     if (!r->failed) err_set(r->e, ERR_USER, "%s: %s '%s'", modelfile_path(r->f), what, key);
     r->failed = true;
@@ -46,8 +48,56 @@ bool reader_bool(struct reader *r, const char *key, bool def) {
 
 int reader_id(const struct reader *r, const char *key) {
     const json_t *v = json_object_get(r->config, key);
-    if (json_is_array(v)) v = json_array_get(v, 0);
     return json_is_integer(v) ? (int)json_integer_value(v) : -1;
+}
+
+static void add_end(struct reader *r, const char *key, const json_t *v, struct ends *ret) {
+    json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
+    if (!v || json_is_null(v) || id == UINT32_MAX) return; /* GGUF's word for none */
+    if (id < 0 || id > INT32_MAX || ret->n == ENDS_MOST)
+        reader_fail(r, "the config has a bad value for", key);
+    else if (!ends_has(ret, (int32_t)id))
+        ret->id[ret->n++] = (int32_t)id;
+}
+
+static void add_ends(struct reader *r, const char *key, const json_t *v, struct ends *ret) {
+    for (size_t i = 0; i < json_array_size(v); i++) add_end(r, key, json_array_get(v, i), ret);
+    if (!json_is_array(v)) add_end(r, key, v, ret);
+}
+
+/* generation_config.json of a folder; NULL: none, or it is damaged, which is an error. */
+static json_t *generation_config(struct reader *r) {
+    char *path = path_join(modelfile_path(r->f), "generation_config.json");
+    json_error_t at;
+    bool there = file_exists(path);
+    json_t *c = there ? json_load_file(path, 0, &at) : NULL;
+    free(path);
+    if (there && !json_is_object(c)) reader_fail(r, "not a JSON object:", "generation_config.json");
+    return c;
+}
+
+void reader_ends(struct reader *r, struct ends *ret) {
+    static const char *const gguf[] = {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    *ret = (struct ends){.n = 0};
+    if (modelfile_is_gguf(r->f)) {
+        for (size_t i = 0; i < ARRAY_LEN(gguf); i++)
+            add_end(r, gguf[i], json_object_get(r->config, gguf[i]), ret);
+        return;
+    }
+    json_t *generation = generation_config(r);
+    const json_t *v = json_object_get(generation, "eos_token_id");
+    if (!v || json_is_null(v)) v = json_object_get(r->config, "eos_token_id");
+    add_ends(r, "eos_token_id", v, ret);
+    json_decref(generation);
+}
+
+json_t *reader_ends_json(const struct ends *x) {
+    if (!x->n) return json_null();
+    if (x->n == 1) return json_integer(x->id[0]);
+    json_t *list = json_array();
+    for (int i = 0; i < x->n; i++) json_array_append_new(list, json_integer(x->id[i]));
+    return list;
 }
 
 bool reader_has(const struct reader *r, const char *key) {

@@ -25,8 +25,13 @@ int reader_int(struct reader *r, const char *key, int def);
 double reader_num(struct reader *r, const char *key, double def);
 /* An optional true or false; null counts as absent. */
 bool reader_bool(struct reader *r, const char *key, bool def);
-/* A token id, or -1; a list (some configs have several end tokens) means its first. */
+/* A token id, or -1. */
 int reader_id(const struct reader *r, const char *key);
+/* The end tokens: of generation_config.json, which goes first as in transformers, else of the config, each a
+ * number or a list; of GGUF, the ends of a text, of a turn and of a message. */
+void reader_ends(struct reader *r, struct ends *ret);
+/* For a config that is written: null, a number or a list. */
+json_t *reader_ends_json(const struct ends *x);
 /* Is the field there, and neither null nor false? */
 bool reader_has(const struct reader *r, const char *key);
 

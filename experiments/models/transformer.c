@@ -44,7 +44,7 @@ void transformer_facts(const void *state, struct model_facts *f) {
                               .max_positions = t->o.max_positions,
                               .types = t->types ? t->types->rows : 0,
                               .bos_id = t->o.bos_id,
-                              .eos_id = t->o.eos_id,
+                              .ends = t->o.ends,
                               .head = t->head};
 }
 

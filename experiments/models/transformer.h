@@ -23,7 +23,8 @@ struct transformer_options {
     float norm_eps, rope_theta;
     float rope_factor; /* rotary: positions are divided by it (linear scaling); 1: as they are */
     bool tied;         /* the head is the embedding */
-    int bos_id, eos_id;
+    int bos_id;
+    struct ends ends;
     bool layernorm;         /* else RMSNorm */
     bool learned_positions; /* else rotary */
     bool fused_qkv;         /* SITE_Q is [q; k; v], SITE_K and SITE_V are NULL */

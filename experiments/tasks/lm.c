@@ -75,7 +75,8 @@ struct lm {
     struct lm_split split[SPLIT_COUNT];
     struct lm_score score;
     int max_length, bos_id, eos_id, vocab;
-    int new_tokens; /* generate.max_tokens; 0: nothing is generated */
+    struct ends stops; /* of generated texts */
+    int new_tokens;    /* generate.max_tokens; 0: nothing is generated */
     long generate_rows, eval_rows;
 };
 
@@ -154,7 +155,8 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
     lm->tok = tok;
     lm->max_length = (int)cfg_int(config, "train.max_length");
     lm->bos_id = tokenizer_bos_to_add(tok);
-    lm->eos_id = tokenizer_eos(tok) >= 0 ? tokenizer_eos(tok) : facts->eos_id;
+    lm->eos_id = model_end(facts, tok);
+    lm->stops = model_stops(facts, tok);
     lm->vocab = facts->vocab;
     int rc = data_open(&lm->data, cfg_get(config, "data"), e);
     if (!rc && !lm->data->completion)
@@ -400,7 +402,7 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
     struct lm_batch *b = (struct lm_batch *)tb;
     double sum = 0;
     if (b->group >= 0) {
-        lm_texts_run(&lm->score.texts, b->group, &b->texts, lm->eos_id);
+        lm_texts_run(&lm->score.texts, b->group, &b->texts, &lm->stops);
         return 0;
     }
     run_loss(tn, b, train, scale);

@@ -72,9 +72,9 @@ static void on_token(void *arg, int which, int32_t id) {
     out->v[out->n++] = id;
 }
 
-void lm_texts_run(struct lm_texts *t, int k, struct generation *g, int32_t stop) {
+void lm_texts_run(struct lm_texts *t, int k, struct generation *g, const struct ends *stops) {
     struct hearing h = {t, t->from[k]};
-    generation_run(g, stop, on_token, &h);
+    generation_run(g, stops, on_token, &h);
 }
 
 /* ---- scores -------------------------------------------------------------------------------------------- */

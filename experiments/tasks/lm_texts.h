@@ -23,7 +23,7 @@ void lm_texts_group(struct lm_texts *t);
 long lm_texts_tokens(const struct lm_texts *t, int k);
 /* The generation of group k, opened: its memory is counted. The caller closes it. */
 void lm_texts_open(struct lm_texts *t, int k, struct task_net *tn, struct generation *g);
-void lm_texts_run(struct lm_texts *t, int k, struct generation *g, int32_t stop);
+void lm_texts_run(struct lm_texts *t, int k, struct generation *g, const struct ends *stops);
 /* "bleu", "bleu_lower", "nist", "rouge_l", "rouge_l_caption" and "cider" (text_metrics.h) of all texts, and
  * of each prompt's first row "rouge_l". */
 void lm_texts_tell(const struct lm_texts *t, const struct task_tell *tell);

@@ -80,8 +80,8 @@ static void pass_add(struct pass *p, int sequence, int32_t id, bool ends) {
     p->id[p->n++] = id;
 }
 
-void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, int which, int32_t id),
-                    void *arg) {
+void generation_run(struct generation *g, const struct ends *stops,
+                    void (*tell)(void *arg, int which, int32_t id), void *arg) {
     struct pass pass = {.n = 0}, *p = &pass; /* not on the heap: a refusal of the gate does not come back */
     int32_t next[PIECE];
     int left[PIECE];
@@ -96,8 +96,9 @@ void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, 
     for (bool more = true; more;) {
         for (int s = 0; s < g->n; s++) {
             if (left[s] == 0) continue;
-            left[s] = next[s] == stop ? 0 : left[s] - 1;
-            if (next[s] != stop) tell(arg, s, next[s]);
+            bool ended = ends_has(stops, next[s]);
+            left[s] = ended ? 0 : left[s] - 1;
+            if (!ended) tell(arg, s, next[s]);
             if (left[s]) pass_add(p, s, next[s], true);
         }
         more = p->n > 0;

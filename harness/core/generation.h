@@ -24,9 +24,10 @@ struct generation {
 /* *g is zeroed or closed; n >= 1. The architecture can generate (model->extend). */
 void generation_open(struct generation *g, struct task_net *tn, const struct generation_prompt *prompts,
                      int n);
-/* Tells each new token of prompt `which` in order, until `stop` (not told) or max_tokens. Once. */
-void generation_run(struct generation *g, int32_t stop, void (*tell)(void *arg, int which, int32_t id),
-                    void *arg);
+/* Tells each new token of prompt `which` in order, until one of `stops` (not told) or max_tokens.
+ * Once. */
+void generation_run(struct generation *g, const struct ends *stops,
+                    void (*tell)(void *arg, int which, int32_t id), void *arg);
 void generation_close(struct generation *g); /* also of one whose opening was refused, or zeroed */
 
 /* The most probable token of logits[0..V), V >= 1: the lowest id among equals. */

@@ -27,11 +27,24 @@ struct batch {
  * architecture's own. */
 struct kv;
 
+/* The tokens that end a text; a model may have several (an end of text, an end of turn). */
+enum { ENDS_MOST = 16 };
+struct ends {
+    int32_t id[ENDS_MOST];
+    int n;
+};
+static inline bool ends_has(const struct ends *x, int32_t id) {
+    for (int i = 0; i < x->n; i++)
+        if (x->id[i] == id) return true;
+    return false;
+}
+
 struct model_facts {
     int hidden, vocab, layers;
-    int max_positions;       /* longest sequence the model was made for */
-    int types;               /* token types that it tells apart; 0: it has none */
-    int bos_id, eos_id;      /* -1: none */
+    int max_positions; /* longest sequence the model was made for */
+    int types;         /* token types that it tells apart; 0: it has none */
+    int bos_id;        /* -1: none */
+    struct ends ends;
     bool causal;             /* a token sees those before it alone; false: an encoder, which has no head */
     struct param *head;      /* [vocab, hidden]; the embedding itself when tied; NULL: none */
     struct param *head_bias; /* or NULL */
@@ -73,6 +86,18 @@ struct model {
     const float *(*extend)(void *state, struct net *net, struct kv *kv, const int *sequence,
                            const int32_t *ids, int n);
 };
+
+/* The end token that training puts behind a text: the tokenizer's where it is one of the model's, else the
+ * model's first; -1: none. */
+static inline int model_end(const struct model_facts *f, const struct tokenizer *tok) {
+    int own = tokenizer_eos(tok);
+    return !f->ends.n || ends_has(&f->ends, own) ? own : f->ends.id[0];
+}
+/* What generation stops at: any of the model's, else the tokenizer's own. */
+static inline struct ends model_stops(const struct model_facts *f, const struct tokenizer *tok) {
+    int own = tokenizer_eos(tok);
+    return f->ends.n ? f->ends : (struct ends){.id = {own}, .n = own >= 0};
+}
 
 /* The registry, in models.def order; NULL-terminated. */
 extern const struct model *const model_list[];

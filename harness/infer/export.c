@@ -97,6 +97,15 @@ static int collect_tensors(struct infer *m, enum dtype type, struct list *l, str
 /* llama.cpp's numbers for "mostly this type". */
 static uint32_t file_type(enum dtype t) { return t == DT_F32 ? 0 : t == DT_F16 ? 1 : 32; }
 
+/* The model's end tokens, the one that ends its training rows first. */
+static int order_ends(const struct infer *m, int32_t ends[ENDS_MOST]) {
+    int first = model_end(&m->facts, m->tok), n = 0;
+    if (first >= 0) ends[n++] = first;
+    for (int i = 0; i < m->facts.ends.n; i++)
+        if (m->facts.ends.id[i] != first) ends[n++] = m->facts.ends.id[i];
+    return n;
+}
+
 int export_model(struct infer *m, enum dtype type, const char *path, size_t *bytes, struct err *e) {
     if (!m->model->gguf_meta || !m->facts.head) return no_form(m, e);
     if (merge_check(&m->net, e)) return ERR_USER;
@@ -106,7 +115,9 @@ int export_model(struct infer *m, enum dtype type, const char *path, size_t *byt
     int rc = m->model->gguf_meta(m->state, o, e);
     gguf_put_str(o, "general.type", "model");
     gguf_put_u32(o, "general.file_type", file_type(type));
-    if (!rc) rc = gguf_put_tokenizer(o, m->file, m->facts.vocab, m->facts.bos_id, m->facts.eos_id, e);
+    int32_t ends[ENDS_MOST];
+    int n = order_ends(m, ends);
+    if (!rc) rc = gguf_put_tokenizer(o, m->file, m->facts.vocab, m->facts.bos_id, ends, n, e);
     if (!rc) rc = collect_tensors(m, type, &l, e);
     if (!rc) rc = gguf_write(path, o, l.t, l.n, bytes, e);
     list_release(&l);

@@ -141,7 +141,7 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
                  bool (*tell)(void *arg, int32_t id), void *arg, enum generate_end *end, struct err *e) {
     int rc = check_prompt(m, prompt, n, e);
     if (rc) return rc;
-    int stop = tokenizer_eos(m->tok) >= 0 ? tokenizer_eos(m->tok) : m->facts.eos_id;
+    struct ends stops = model_stops(&m->facts, m->tok);
     int room = (int)MIN_OF((long)n + o->max_tokens, (long)m->facts.max_positions);
     size_t bytes = (size_t)m->facts.vocab * sizeof(float);
     float *logits = mem_alloc(&m->mem, MEM_SCRATCH, bytes);
@@ -150,8 +150,8 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     advance_sequences(m, kv, prompt, n, logits);
     for (int i = 0; i < o->max_tokens; i++) {
         int32_t id = generate_pick(logits, m->facts.vocab, o, (uint64_t)i);
-        bool more = id != stop && tell(arg, id);
-        if (!more) *end = id == stop ? GENERATE_STOPPED : GENERATE_REFUSED;
+        bool ended = ends_has(&stops, id), more = !ended && tell(arg, id);
+        if (!more) *end = ended ? GENERATE_STOPPED : GENERATE_REFUSED;
         if (more && n + i + 1 > room) *end = GENERATE_POSITIONS;
         if (*end != GENERATE_LENGTH) break;
         if (i + 1 < o->max_tokens) advance_sequences(m, kv, &id, 1, logits);

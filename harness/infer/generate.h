@@ -16,7 +16,7 @@ struct generate_options {
 };
 
 enum generate_end {
-    GENERATE_STOPPED,   /* the model gave its end token, which is not among the tokens told */
+    GENERATE_STOPPED,   /* the model gave an end token, which is not among the tokens told */
     GENERATE_LENGTH,    /* max_tokens reached */
     GENERATE_POSITIONS, /* the model has no more positions */
     GENERATE_REFUSED,   /* the callback wanted no more */

@@ -150,3 +150,44 @@ PY
     is "$status" 2
     has "$output" "64 positions"
 }
+
+eval_loss() { "$BENCH" eval --model "$1" --data smoke --rows 4 --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["eval/loss"])'; }
+
+@test "a model has several end tokens: any of them ends a text, and rows end with the one that the tokenizer names" {
+    folder m
+    rm m/tokenizer_config.json
+    said() { "$BENCH" generate --model "$1" --max-tokens 5 --json "What is" | python3 -c 'import json, sys; o = json.load(sys.stdin); print(*o["ids"], o["end"])'; }
+    config m eos_token_id=0
+    first=$(said m)
+    is "${first##* }" length
+    loss0=$(eval_loss m)
+    config m eos_token_id=2
+    loss2=$(eval_loss m)
+    [ "$loss0" != "$loss2" ]
+    config m "eos_token_id=[0, 2, ${first%% *}]"
+    is "$(said m)" end
+    # generation_config.json goes first, as in transformers
+    echo '{"eos_token_id": [0, 2]}' >m/generation_config.json
+    is "$(said m)" "$first"
+    is "$(eval_loss m)" "$loss0"
+    echo '{"eos_token": "<|im_end|>"}' >m/tokenizer_config.json
+    is "$(eval_loss m)" "$loss2"
+    rm m/tokenizer_config.json
+    echo '{"eos_token": {"content": "<|im_end|>"}}' >m/special_tokens_map.json
+    is "$(eval_loss m)" "$loss2"
+    echo '{"eos_token": "no such token"}' >m/special_tokens_map.json
+    is "$(eval_loss m)" "$loss0"
+    # and through GGUF
+    echo "{\"eos_token_id\": [0, ${first%% *}, 2]}" >m/generation_config.json
+    echo '{"eos_token": "<|im_end|>"}' >m/special_tokens_map.json
+    "$BENCH" export --model m --gguf m.gguf --type f32
+    is "$(said m.gguf)" end
+    is "$(eval_loss m.gguf)" "$loss2"
+    edit m.gguf one.gguf -tokenizer.ggml.eot_token_id -tokenizer.ggml.eom_token_id
+    is "$(said one.gguf)" "$first"
+    is "$(eval_loss one.gguf)" "$loss2"
+    echo '{"eos_token_id": "two"}' >m/generation_config.json
+    run "$BENCH" generate --model m hello
+    is "$status" 2
+    has "$output" "bad value for 'eos_token_id'"
+}

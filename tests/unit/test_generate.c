@@ -168,7 +168,7 @@ static void generate_many(struct engine *g, const struct generation_prompt *p, i
     memset(t, 0, sizeof *t);
     arena_reset(&g->net.tape);
     generation_open(&x, &tn, p, n);
-    if (!g->mem.counting) generation_run(&x, stop, take_many, t);
+    if (!g->mem.counting) generation_run(&x, &(struct ends){{stop}, 1}, take_many, t);
     generation_close(&x);
     generation_close(&x); /* does nothing */
     arena_reset(&g->net.tape);

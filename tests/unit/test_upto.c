@@ -107,7 +107,7 @@ static int32_t *row_ids(const char *data, long max_length, int *n) {
                                   "completion", "{a} {a}", "format", "jsonl"));
     struct param head = {0};
     struct model_facts facts = {
-        .vocab = tokenizer_vocab_size(tok), .eos_id = 2, .causal = true, .head = &head};
+        .vocab = tokenizer_vocab_size(tok), .ends = {{2}, 1}, .causal = true, .head = &head};
     if (task->open(&state, c, &mem, tok, &facts, &e)) fail_msg("%s", e.msg);
     long row = 0;
     struct task_batch *b = task->batch(state, &row, 1, &e);

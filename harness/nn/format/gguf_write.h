@@ -24,10 +24,12 @@ int gguf_write(const char *path, const struct gguf_out *o, const struct tensor_o
 
 /* A byte-level BPE tokenizer as metadata: that of `f` (a folder's tokenizer.json and tokenizer_config.json,
  * or another GGUF file's), for a model with `vocab` embeddings; ids without a token get one that no text
- * contains. bos, eos: the model's, -1: none. Error: what GGUF, or llama.cpp, has no word for, by name:
+ * contains. bos: the model's, -1: none; ends[0..n): its end
+ * tokens, the one that training appends first (GGUF has a word for three). Error: what GGUF, or llama.cpp,
+ * has no word for, by name:
  * another kind of tokenizer, a rule for cutting words that is in nobody's list, more tokens than embeddings.
  */
-int gguf_put_tokenizer(struct gguf_out *o, const struct modelfile *f, int vocab, int bos, int eos,
-                       struct err *e);
+int gguf_put_tokenizer(struct gguf_out *o, const struct modelfile *f, int vocab, int bos, const int32_t *ends,
+                       int n, struct err *e);
 
 #endif

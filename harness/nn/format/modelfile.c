@@ -234,6 +234,11 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
                        path);
     else
         code = tokenizer_open_json(ret, path, e);
+    if (!code) code = tokenizer_read_config(*ret, f->path, e);
+    if (code) {
+        tokenizer_free(*ret);
+        *ret = NULL;
+    }
     free(path);
     free(vocab);
     return code;
@@ -251,14 +256,11 @@ static int digest_line(struct strbuf *b, const char *path, const char *role, str
 
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
     /* The later ones are those of sentence encoders: what they say changes the vectors. */
-    static const char *const beside[] = {"config.json",
-                                         "tokenizer.json",
-                                         "model.safetensors.index.json",
-                                         "vocab.txt",
-                                         "modules.json",
-                                         "1_Pooling/config.json",
-                                         "sentence_bert_config.json",
-                                         "config_sentence_transformers.json"};
+    static const char *const beside[] = {
+        "config.json", "tokenizer.json", "model.safetensors.index.json", "vocab.txt", "modules.json",
+        "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json",
+        /* end tokens, lower case, what is added */
+        "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"};
     struct strbuf b = {0};
     int code = 0;
     for (size_t i = 0; f->folder && i < ARRAY_LEN(beside) && !code; i++) {

@@ -261,18 +261,23 @@ static void put_source(struct gguf_out *o, const struct source *s, int vocab) {
     if (s->chat) gguf_put_str(o, "tokenizer.chat_template", s->chat);
 }
 
-int gguf_put_tokenizer(struct gguf_out *o, const struct modelfile *f, int vocab, int bos, int eos,
-                       struct err *e) {
+int gguf_put_tokenizer(struct gguf_out *o, const struct modelfile *f, int vocab, int bos, const int32_t *ends,
+                       int n, struct err *e) {
+    static const char *const others[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"};
     struct source s = {.g = {.bos_id = -1, .eos_id = -1}, .unknown = -1, .padding = -1};
     int rc = f->gguf ? read_gguf(&s, f, e) : read_folder(&s, f, e);
     if (!rc && s.g.n_tokens > vocab)
         rc = err_set(e, ERR_USER,
                      "%s: its tokenizer has %d tokens, the model %d embeddings: GGUF cannot hold that",
                      f->path, s.g.n_tokens, vocab);
+    if (!rc && n > 1 + (int)ARRAY_LEN(others))
+        rc = err_set(e, ERR_USER, "%s: it has %d end tokens: GGUF has a word for %d of them", f->path, n,
+                     1 + (int)ARRAY_LEN(others));
     if (!rc) {
         if (s.g.bos_id < 0) s.g.bos_id = bos;
-        if (eos >= 0 && !s.g.add_eos) s.g.eos_id = eos; /* where the model ends is what was trained */
+        if (n && !s.g.add_eos) s.g.eos_id = ends[0]; /* where the model ends is what was trained */
         put_source(o, &s, vocab);
+        for (int i = 1; i < n; i++) put_id(o, others[i - 1], ends[i]);
     }
     source_release(&s);
     return rc;

@@ -32,6 +32,10 @@ int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e)
  * and the like, the special tokens). The same errors. */
 int tokenizer_open_vocab(struct tokenizer **ret, const char *dir, struct err *e);
 
+/* What a folder says beside it (tokenizer_config.json, special_tokens_map.json; none: nothing), applied to a
+ * tokenizer of that folder. Errors name the file. */
+int tokenizer_read_config(struct tokenizer *t, const char *dir, struct err *e);
+
 /* From GGUF metadata: tokens and their types (llama.cpp's token_type: 1 normal, 2 unknown, 3 control, 4 user
  * defined, 6 byte), merges as "left right", the value of tokenizer.ggml.pre ("smollm", "gpt-2", "default",
  * "llama-bpe", "qwen2", ...; an unknown one is refused by name). Strings need not outlive the call. `where`
@@ -66,9 +70,8 @@ void tokenizer_encode(struct tokenizer *t, const char *text, size_t n, bool spec
 bool tokenizer_encode_whole(struct tokenizer *t, const char *text, size_t n, bool special,
                             struct token_ids *out);
 /* tokenizer_encode until `out` holds at least `max` ids: ends after the word that fills it, so that the first
- * `max`
- * are those of tokenizer_encode, and what follows is not cut into words and merged. The text is still looked
- * through once. */
+ * `max` are those of tokenizer_encode, and what follows is not cut into words and merged. The text is still
+ * looked through once. */
 void tokenizer_encode_upto(struct tokenizer *t, const char *text, size_t n, bool special, int max,
                            struct token_ids *out);
 
@@ -97,8 +100,9 @@ struct tokenizer_piece {
     int type;
 };
 const struct tokenizer_piece *tokenizer_pair(const struct tokenizer *t, int *n);
-/* End-of-sequence id known to the tokenizer (GGUF eos_token_id), or -1: for Hugging Face folders the model
- * config knows it. */
+/* The end token that the tokenizer names (GGUF's eos_token_id, eos_token of a folder's
+ * tokenizer_config.json),
+ * or -1. Which tokens end a text is the model's to say (model.h). */
 int tokenizer_eos(const struct tokenizer *t);
 
 #endif

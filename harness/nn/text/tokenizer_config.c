@@ -1,0 +1,47 @@
+/* tokenizer_config.c - what stands beside a folder's tokenizer: tokenizer_config.json and, for special tokens
+ * that it does not name, the older special_tokens_map.json. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/util.h"
+#include "harness/nn/text/tokenizer_steps.h"
+
+enum { CONFIG_LIMIT = 16 << 20 };
+
+/* *ret NULL: there is no such file. */
+static int read_config(const char *dir, const char *name, json_t **ret, struct err *e) {
+    char *path = path_join(dir, name);
+    struct strbuf b = {0};
+    json_error_t at;
+    int rc = 0;
+    *ret = NULL;
+    if (file_exists(path) && !(rc = file_read(path, CONFIG_LIMIT, &b, e))) {
+        *ret = json_loadb(b.s ? b.s : "", b.len, 0, &at);
+        if (!json_is_object(*ret)) {
+            rc = err_set(e, ERR_USER, "%s:%d: not a JSON object: the file is damaged, fetch it again", path,
+                         *ret ? 1 : at.line);
+            json_decref(*ret);
+            *ret = NULL;
+        }
+    }
+    strbuf_release(&b);
+    free(path);
+    return rc;
+}
+
+/* A token that is named there, as text or as an object with its content: its id, or -1. */
+static int named_id(const struct tokenizer *t, const json_t *config, const char *key) {
+    const json_t *v = json_object_get(config, key);
+    const char *name = json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+    return name ? tokenizer_id(t, name) : -1;
+}
+
+int tokenizer_read_config(struct tokenizer *t, const char *dir, struct err *e) {
+    json_t *config, *map = NULL;
+    int rc = read_config(dir, "tokenizer_config.json", &config, e);
+    if (!rc) rc = read_config(dir, "special_tokens_map.json", &map, e);
+    if (!rc) t->eos = named_id(t, json_object_get(config, "eos_token") ? config : map, "eos_token");
+    json_decref(config);
+    json_decref(map);
+    return rc;
+}
