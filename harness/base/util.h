@@ -76,6 +76,7 @@ char *share_dir(void);
 void sha256_hex(const void *bytes, size_t n, char out[65]);
 int sha256_file(const char *path, char out[65], struct err *e);
 
+/* Does s end in `end`? Every string ends in "". */
 bool str_ends_with(const char *s, const char *end);
 /* Damerau-Levenshtein distance, for "did you mean". */
 int str_distance(const char *a, const char *b);

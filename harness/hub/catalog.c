@@ -230,9 +230,7 @@ static char *absolute_path(const char *path, struct err *e) {
 
 /* Is it meant as a path rather than as a name? */
 static bool is_path_like(const char *s) {
-    size_t n = strlen(s);
-    return strchr(s, '/') || (n > 5 && !strcmp(s + n - 5, ".gguf")) ||
-           (n > 12 && !strcmp(s + n - 12, ".safetensors"));
+    return strchr(s, '/') || str_ends_with(s, ".gguf") || str_ends_with(s, ".safetensors");
 }
 
 /* A model of a hub that was pulled. Caller frees; NULL with e filled. */

@@ -50,10 +50,10 @@ static char part_of(const char *name, size_t *module) {
     return 0;
 }
 
-/* Is `tail` the end of the path s[0..n), at a dot or the whole? */
-static bool ends_with(const char *s, size_t n, const char *tail) {
-    size_t t = strlen(tail);
-    return n >= t && !strncmp(s + n - t, tail, t) && (n == t || s[n - t - 1] == '.');
+/* Is `tail` the end of a module's path, at a dot or the whole? */
+static bool ends_path(const char *s, const char *tail) {
+    size_t n = strlen(s), t = strlen(tail);
+    return str_ends_with(s, tail) && (n == t || s[n - t - 1] == '.');
 }
 
 /* The site of a module as the file names it: with wrappers before it, or without what the model has before
@@ -63,7 +63,7 @@ static const struct site *site_of(const struct net *net, const char *module, siz
     const struct site *found = NULL;
     for (int i = 0; i < net->nsites; i++) {
         const struct site *s = net->sites[i];
-        if (ends_with(module, n, s->module) || ends_with(s->module, strlen(s->module), text)) {
+        if (ends_path(text, s->module) || ends_path(s->module, text)) {
             found = found ? NULL : s;
             if (!found) break; /* two of them: it is neither */
         }

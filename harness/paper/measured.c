@@ -32,11 +32,10 @@ static bool has_rows(const char *path) {
 }
 
 int measured_open(struct rows **ret, const char *yaml, const char *const *columns, int n, struct err *e) {
-    size_t len = strlen(yaml);
     int rc = 0;
     *ret = NULL;
-    if (len < 5 || strcmp(yaml + len - 5, ".yaml") != 0) return 0;
-    char *path = xasprintf("%.*s.measured.csv", (int)(len - 5), yaml);
+    if (!str_ends_with(yaml, ".yaml")) return 0;
+    char *path = xasprintf("%.*s.measured.csv", (int)(strlen(yaml) - strlen(".yaml")), yaml);
     if (has_rows(path)) rc = rows_open(ret, path, NULL, e);
     if (!rc && *ret) rc = check_columns(*ret, path, columns, n, e);
     if (rc) {

@@ -299,8 +299,7 @@ static int add_cell(struct reading *r, const struct chain *c, struct err *e) {
                              .line = c->node->line};
     struct paper_value v;
     const char *as = say_text(c, "as"), *value = say_text(c, "value");
-    x->bytes = (as && !strcmp(as, "bytes")) ||
-               (value && strlen(value) > 6 && !strcmp(value + strlen(value) - 6, "_bytes"));
+    x->bytes = (as && !strcmp(as, "bytes")) || (value && str_ends_with(value, "_bytes"));
     /* beside a measurement anything may be printed: "87.5±.3" */
     bool plain = x->printed && !chain_get(c, "arm");
     int rc = paper_value_parse(plain ? x->printed : "0", say_bool(c, "binary", false), &v, e);
@@ -392,8 +391,7 @@ static int no_table(const char *name, struct err *e) {
 }
 
 static char *find_file(const char *name, struct err *e) {
-    if (strchr(name, '/') || (strlen(name) > 5 && !strcmp(name + strlen(name) - 5, ".yaml")))
-        return xstrdup(name);
+    if (strchr(name, '/') || str_ends_with(name, ".yaml")) return xstrdup(name);
     char *dir = tables_dir(), *file = xasprintf("%s.yaml", name), *path = path_join(dir, file);
     free(dir);
     free(file);
@@ -406,7 +404,7 @@ static char *find_file(const char *name, struct err *e) {
 static char *name_of(const char *path) {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     size_t n = strlen(base);
-    return xstrndup(base, n > 5 && !strcmp(base + n - 5, ".yaml") ? n - 5 : n);
+    return xstrndup(base, n > 5 && str_ends_with(base, ".yaml") ? n - 5 : n);
 }
 
 int paper_load(struct paper **ret, const char *name, const struct archs *archs, struct db *db,

@@ -13,11 +13,6 @@
 
 #define SVG_MAX (16u << 20)
 
-static bool ends_in(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 /* From `from` the first of the three forms of a name's use, and where its name begins; NULL: none. */
 static const char *next_name(const char *from, const char **name) {
     static const char *const form[] = {"id=\"", "id='", "xlink:href='#", "url(#"};
@@ -69,7 +64,7 @@ static int kind_draw(struct db *db, const char *sweep, int number, int kind, con
     struct plot_job job = {.sweep = sweep, .out_dir = dir, .formats = PLOT_SVG};
     int before = *picture, rc = plot_kind(db, plot_kinds[kind], &job, &paths, e);
     for (int i = 0; i < paths.n; i++) {
-        if (ends_in(paths.path[i], ".svg"))
+        if (str_ends_with(paths.path[i], ".svg"))
             figure_add(out, paths.path[i], plot_kinds[kind], plot_kinds_help[kind], number, (*picture)++);
         unlink(paths.path[i]);
     }

@@ -50,8 +50,7 @@ void load_lookup_fail(struct load *l, int line, const struct err *e) {
 
 /* A path may be meant from the sweep file's folder, as those of data are. */
 static char *model_name(struct load *l, const char *name) {
-    size_t n = strlen(name);
-    bool path = strchr(name, '/') || name[0] == '.' || (n > 5 && !strcmp(name + n - 5, ".gguf"));
+    bool path = strchr(name, '/') || name[0] == '.' || str_ends_with(name, ".gguf");
     char *beside = path_join(l->dir, name);
     if (path && (file_exists(beside) || dir_exists(beside))) return beside;
     free(beside);

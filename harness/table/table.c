@@ -78,11 +78,6 @@ size_t table_rows(const struct table *t) { return t->ncol ? t->ncell / t->ncol :
 
 /* ---- from a query -------------------------------------------------------------------------------------- */
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 static enum table_kind kind_of(const char *name) {
     static const struct {
         const char *name;
@@ -102,10 +97,10 @@ static enum table_kind kind_of(const char *name) {
                  {"bytes", TABLE_BYTES}};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (!strcmp(known[i].name, name)) return known[i].kind;
-    if (ends_with(name, "_bytes")) return TABLE_BYTES;
-    if (ends_with(name, "_loss")) return TABLE_LOSS;
-    if (ends_with(name, "_fraction")) return TABLE_PERCENT;
-    if (ends_with(name, "_s")) return TABLE_SECONDS;
+    if (str_ends_with(name, "_bytes")) return TABLE_BYTES;
+    if (str_ends_with(name, "_loss")) return TABLE_LOSS;
+    if (str_ends_with(name, "_fraction")) return TABLE_PERCENT;
+    if (str_ends_with(name, "_s")) return TABLE_SECONDS;
     return TABLE_PLAIN; /* text in it is left-aligned all the same */
 }
 

@@ -325,6 +325,17 @@ static void closest_suggests_only_what_is_close(void **state) {
     assert_null(str_closest("lora", names, 0));
 }
 
+static void a_string_ends_with_its_tails_alone(void **state) {
+    (void)state;
+    assert_true(str_ends_with("model.gguf", ".gguf"));
+    assert_true(str_ends_with(".gguf", ".gguf"));
+    assert_true(str_ends_with("x", ""));
+    assert_true(str_ends_with("", ""));
+    assert_false(str_ends_with("gguf", ".gguf"));
+    assert_false(str_ends_with("model.ggufs", ".gguf"));
+    assert_false(str_ends_with("model.GGUF", ".gguf"));
+}
+
 static size_t prefix(const char *s) { return utf8_valid_prefix(s, strlen(s)); }
 
 static void utf8_prefix_stops_at_the_first_bad_byte(void **state) {
@@ -371,6 +382,7 @@ int main(void) {
         cmocka_unit_test(sha256_agrees_with_the_standard),
         cmocka_unit_test(distance_counts_edits_and_swaps),
         cmocka_unit_test(closest_suggests_only_what_is_close),
+        cmocka_unit_test(a_string_ends_with_its_tails_alone),
         cmocka_unit_test(utf8_prefix_stops_at_the_first_bad_byte),
         cmocka_unit_test(process_figures_are_plausible),
     };

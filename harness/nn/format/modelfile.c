@@ -23,11 +23,6 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static bool has_suffix(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && !strcmp(s + n - m, suffix);
-}
-
 /* A JSON object from a file. NULL on error: the message has path and line. */
 static json_t *read_json_object(const char *path, struct err *e) {
     struct strbuf b = {0};
@@ -52,7 +47,7 @@ static json_t *read_json_object(const char *path, struct err *e) {
 /* One shard of a folder with an index. */
 static int open_shard(struct modelfile *f, const char *index, const char *shard, const json_t *map,
                       struct err *e) {
-    if (strchr(shard, '/') || !has_suffix(shard, ".safetensors"))
+    if (strchr(shard, '/') || !str_ends_with(shard, ".safetensors"))
         return err_set(e, ERR_USER,
                        "%s: names the shard '%s', which is not the name of a .safetensors file beside it",
                        index, shard);
@@ -163,9 +158,9 @@ int modelfile_open(struct modelfile **ret, const char *path, struct err *e) {
     int code;
     if (S_ISDIR(st.st_mode))
         code = open_folder(f, e);
-    else if (has_suffix(path, ".safetensors"))
+    else if (str_ends_with(path, ".safetensors"))
         code = safetensors_read(f, path, NULL, NULL, e);
-    else if (has_suffix(path, ".gguf"))
+    else if (str_ends_with(path, ".gguf"))
         code = gguf_read(f, path, e);
     else
         code =
