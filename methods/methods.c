@@ -22,4 +22,11 @@ int method_order(const char *name) {
 
 const struct method *method_find(const char *name) { return method_list[method_order(name)]; }
 
+const struct method *method_base(void) {
+    const struct method *const *m = method_list;
+    while (*m && !method_is_base(*m)) m++;
+    BUG_ON(!*m, "%d methods, of which none is the base", (int)(m - method_list));
+    return *m;
+}
+
 bool method_is_base(const struct method *m) { return (m->flags & METHOD_NO_SITES) && !m->select; }

@@ -149,7 +149,8 @@ static int set_data(json_t *c, const struct options *o, struct err *e) {
 /* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
 static int configure_run(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
                          struct err *e) {
-    json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
+    json_t *over =
+        adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", method_base()->name);
     if (!over) return e->code;
     const char *task = o->task ? o->task : cfg_str(recorded, "task");
     if (!task) task = task_list[0]->name;

@@ -114,5 +114,6 @@ const struct method *method_find(const char *name); /* NULL when unknown */
 int method_order(const char *name);
 /* The untouched base: adapts no site and trains nothing. Runs once, whatever its rank, rate or seed. */
 bool method_is_base(const struct method *m);
+const struct method *method_base(void); /* the one of which that is true */
 
 #endif

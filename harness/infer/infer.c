@@ -30,7 +30,8 @@ json_t *infer_config(const char *task, const char *method) {
 }
 
 static int open_net(struct infer *m, const char *adapter, int threads, long positions, struct err *e) {
-    json_t *over = adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", "none");
+    json_t *over =
+        adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", method_base()->name);
     if (!over) return e->code;
     m->config = infer_config(task_list[0]->name, json_string_value(json_object_get(over, "method")));
     json_object_update(m->config, over);
@@ -127,11 +128,11 @@ static char *run_adapter(struct db *db, const char *run, json_t **config, struct
     int got = db_query_next(q, e);
     if (got == 0) explain_missing(db, run, e);
     if (got == 1 && !db_query_text(q, 0)) {
-        const char *method = db_query_text(q, 3);
+        const struct method *method = method_find(db_query_text(q, 3));
         err_set(e, ERR_USER,
-                !strcmp(method, "none")
+                method && method_is_base(method)
                     ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
-                : !strcmp(method, "full")
+                : method && method->flags & METHOD_FULL
                     ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
                     : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
                 run, db_query_text(q, 1));

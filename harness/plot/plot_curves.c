@@ -230,7 +230,7 @@ static void lines_write(struct curves *c) {
 }
 
 static void panels_write(struct curves *c) {
-    const char *only[] = {"full"}, **name = c->nmethod ? c->method : only;
+    const char *only[] = {plot_full_name(c->s)}, **name = c->nmethod ? c->method : only;
     int n = MAX_OF(c->nmethod, 1);
     const char **color = xmalloc((size_t)n * sizeof *color);
     for (int i = 0; i < n; i++) color[i] = plot_method_color(name[i]);
@@ -256,7 +256,7 @@ static void legend_write(struct curves *c) {
         text[n] = s->target[i].label, color[n] = i % 2 ? "#555555" : "#565656", dash[n] = dash_of(c, i);
     for (int i = 0; i < c->n; i++)
         if (s->point[c->curve[i].point].full && c->curve[i].n[0] + c->curve[i].n[1] > 0) {
-            text[n] = "full", color[n] = "#000000", dash[n++] = FULL_DASH;
+            text[n] = plot_full_name(s), color[n] = "#000000", dash[n++] = FULL_DASH;
             break;
         }
     plot_texts(c->f, "legend", text, n);

@@ -34,6 +34,12 @@ static enum plot_state state_of(const struct record_cell *c) {
     }
 }
 
+const char *plot_full_name(const struct plot_set *s) {
+    for (int i = 0; i < s->npoint; i++)
+        if (s->point[i].full) return s->point[i].method;
+    return "";
+}
+
 static void add_run(struct plot_set *s, struct plot_point *p, const struct record_cell *c) {
     GROW(s->run, s->nrun, s->run_cap);
     s->run[s->nrun++] = (struct plot_run){.id = c->run,

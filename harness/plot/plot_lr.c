@@ -241,7 +241,7 @@ static void legend_write(struct lr *l) {
     }
     for (int i = 0; i < l->nline; i++)
         if (first_of(l, l->line[i].arm)->full) {
-            text[n] = "full", color[n] = "#000000", pt[n] = 15, drawn[n++] = 1;
+            text[n] = plot_full_name(s), color[n] = "#000000", pt[n] = 15, drawn[n++] = 1;
             break;
         }
     plot_texts(l->f, "legend", text, n);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/core/method.h"
+
 enum { MARK_NONE, MARK_PARTLY, MARK_DIVERGED, MARK_FAILED, MARK_OPEN };
 
 struct plane {
@@ -97,7 +99,7 @@ static void base_add(struct plane *p, int panel) {
     table_int(t, 1);
     table_int(t, MARK_NONE);
     table_null(t), table_int(t, 0), table_num(t, 0), table_null(t);
-    table_text(t, "complete"), table_text(t, "none"), table_null(t);
+    table_text(t, "complete"), table_text(t, method_base()->name), table_null(t);
 }
 
 static void rows_add(struct plane *p) {
@@ -220,14 +222,14 @@ static void axes_write(struct plane *p) {
         label[n++] = rank[i];
     }
     if (p->has_rankless) label[n++] = "\xe2\x80\x93";
-    if (p->has_full) label[n++] = "full";
+    if (p->has_full) label[n++] = plot_full_name(s);
     plot_tics(p->f, "xlab", label, n);
     label[n = 0] = "base", fraction[n++] = percent_label(0);
     for (int i = 0; i < s->ntarget; i++) {
         label[n] = s->target[i].label, fraction[n++] = percent_label(s->target[i].adapted);
         width = MAX_OF(width, table_width(s->target[i].label));
     }
-    if (p->has_full) label[n] = "full", fraction[n++] = percent_label(1);
+    if (p->has_full) label[n] = plot_full_name(s), fraction[n++] = percent_label(1);
     plot_tics(p->f, "ylab", label, n);
     plot_tics(p->f, "yfrac", fraction, n);
     plot_num(p->f, "ylab_width", width);
@@ -250,7 +252,7 @@ static void notes_write(struct plane *p) {
         off |= c->state == PLOT_OK && (pt->mean < p->lo || pt->mean > p->hi);
         if (!pt->full || isnan(pt->lr)) continue;
         table_format_num(value, TABLE_RATE, pt->lr);
-        snprintf(full, sizeof full, "full: full fine-tuning, lr %s", value);
+        snprintf(full, sizeof full, "%s: full fine-tuning, lr %s", pt->method, value);
         if (!n) note[n++] = full;
     }
     if (!isnan(s->base)) note[n++] = "base: the untouched model";

@@ -121,6 +121,8 @@ void plot_texts(struct plot_figure *f, const char *name, const char *const *v, i
 void plot_tics(struct plot_figure *f, const char *name, const char *const *v, int n); /* tic labels */
 void plot_nums(struct plot_figure *f, const char *name, const double *v, int n);
 
+/* The method that trains the model itself, as the sweep names it; "" where it has none. */
+const char *plot_full_name(const struct plot_set *s);
 /* "#0072b2": of a method, the same in every plot. Caller does not free. */
 const char *plot_method_color(const char *method);
 /* 1, 2 or 5 times a power of ten: at most `most` tics over `span`. */

@@ -91,10 +91,7 @@ void identity_hash(const json_t *config, char out[65]) {
 }
 
 json_t *identity_base(const json_t *config) {
-    const struct method *base = NULL, *m = method_find(cfg_str(config, "method"));
-    for (int i = 0; method_list[i] && !base; i++)
-        if (method_is_base(method_list[i])) base = method_list[i];
-    if (!base) return NULL;
+    const struct method *base = method_base(), *m = method_find(cfg_str(config, "method"));
     json_t *c = json_deep_copy(config);
     for (const struct opt *o = m ? m->opts : NULL; o && o->key; o++) cfg_delete(c, o->key);
     reset_ignored(c, opt_core);
