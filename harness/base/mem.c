@@ -31,13 +31,9 @@ void mem_init(struct mem *m, bool counting, size_t limit) {
     m->limit = limit;
 }
 
-static long refuse_in;
-
-void mem_refuse(long n) { refuse_in = n; }
-long mem_refuses(void) { return refuse_in; }
-
 static void admit_bytes(struct mem *m, enum mem_cat cat, size_t bytes) {
-    if (refuse_in && !m->counting && --refuse_in == 0 && m->deny) m->deny(m, cat, bytes, m->deny_arg);
+    if (m->refuse_in && *m->refuse_in && !m->counting && --*m->refuse_in == 0 && m->deny)
+        m->deny(m, cat, bytes, m->deny_arg);
     if (!m->counting && m->limit && m->total + bytes > m->limit) {
         if (m->deny) m->deny(m, cat, bytes, m->deny_arg);
         BUG_ON(1, "memory limit %zu exceeded in category %s (%zu + %zu) and nobody handles it", m->limit,

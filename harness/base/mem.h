@@ -35,14 +35,12 @@ struct mem {
     size_t at_peak[MEM_NCAT]; /* live[] at the moment total_peak was reached */
     void (*deny)(struct mem *m, enum mem_cat cat, size_t bytes, void *arg); /* must not return; NULL: abort */
     void *deny_arg;
+    /* Counts down with each allocation of a gate that does not count; where it comes to 0 that one is
+     * refused, through deny. NULL: never. For tests, which own the number. */
+    long *refuse_in;
 };
 
 void mem_init(struct mem *m, bool counting, size_t limit);
-/* For tests: every gate that does not count refuses the n-th allocation from now, through deny, and then
- * none. 0: never. */
-void mem_refuse(long n);
-long mem_refuses(void); /* how far away it still is; 0: it has been */
-
 /* Zeroed, 64-byte aligned. Counts the bytes rounded up to 64. Never returns NULL. */
 void *mem_alloc(struct mem *m, enum mem_cat cat, size_t bytes);
 /* `bytes` as given to mem_alloc. Accepts NULL. */

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -70,27 +71,30 @@ static void remove_stale(const char *models) {
     closedir(d);
 }
 
-static long long tree_bytes; /* nftw has no argument for its callback */
+/* fn of every file below a folder. */
+static void each_file(const char *dir, void (*fn)(void *arg, const char *path, long long bytes), void *arg) {
+    char *roots[] = {(char *)(uintptr_t)dir, NULL};
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    for (FTSENT *f; walk && (f = fts_read(walk));)
+        if (f->fts_info == FTS_F) fn(arg, f->fts_path, (long long)f->fts_statp->st_size);
+    if (walk) fts_close(walk);
+}
 
-static int add_bytes(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)path, (void)ftw;
-    if (flag == FTW_F) tree_bytes += st->st_size;
-    return 0;
+static void add_bytes(void *arg, const char *path, long long bytes) {
+    (void)path;
+    *(long long *)arg += bytes;
 }
 
 /* Bytes of the files below a folder. */
 static long long measure_tree(const char *path) {
-    tree_bytes = 0;
-    nftw(path, add_bytes, 16, FTW_PHYS);
-    return tree_bytes;
+    long long bytes = 0;
+    each_file(path, add_bytes, &bytes);
+    return bytes;
 }
 
-static struct strbuf tree_list; /* its files, one a line */
-
-static int list_file(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st, (void)ftw;
-    if (flag == FTW_F) strbuf_addf(&tree_list, "%s\n", path);
-    return 0;
+static void list_file(void *arg, const char *path, long long bytes) {
+    (void)bytes;
+    strbuf_addf(arg, "%s\n", path);
 }
 
 static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -106,13 +110,12 @@ static int flush_file(const char *path, struct err *e) {
  *     find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum
  * Its files are brought to the disk on the way. */
 static int digest_tree(const char *dir, char hex[65], struct err *e) {
-    struct strbuf lines = {0};
+    struct strbuf lines = {0}, list = {0}; /* list: the files, one a line */
     char **paths = NULL;
     size_t n = 0, cap = 0;
     int code = 0;
-    strbuf_reset(&tree_list);
-    nftw(dir, list_file, 16, FTW_PHYS);
-    for (char *rest = tree_list.s, *path; rest && (path = strsep(&rest, "\n")) && *path;) {
+    each_file(dir, list_file, &list);
+    for (char *rest = list.s, *path; rest && (path = strsep(&rest, "\n")) && *path;) {
         GROW(paths, n, cap);
         paths[n++] = path;
     }
@@ -125,7 +128,7 @@ static int digest_tree(const char *dir, char hex[65], struct err *e) {
     }
     sha256_hex(lines.s ? lines.s : "", lines.len, hex);
     strbuf_release(&lines);
-    strbuf_release(&tree_list);
+    strbuf_release(&list);
     free(paths);
     return code;
 }

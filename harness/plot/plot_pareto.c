@@ -67,11 +67,15 @@ static bool is_dominated(const struct pareto *p, int i, int k) {
     return false;
 }
 
-static int sort_cost;
-static const struct pareto *sorting; /* qsort takes no argument; one thread */
+/* Of one panel: by the cost on its x axis. */
+struct cost_order {
+    const struct pareto *p;
+    int cost;
+};
 
-static int cost_compare(const void *va, const void *vb) {
-    double a = sorting->v[*(const int *)va].cost[sort_cost], b = sorting->v[*(const int *)vb].cost[sort_cost];
+static int cost_compare(const void *va, const void *vb, void *arg) {
+    const struct cost_order *o = arg;
+    double a = o->p->v[*(const int *)va].cost[o->cost], b = o->p->v[*(const int *)vb].cost[o->cost];
     return a < b ? -1 : a > b ? 1 : *(const int *)va - *(const int *)vb;
 }
 
@@ -91,8 +95,8 @@ static void panel_fill(struct plot_xy *x, const struct pareto *p, int panel, int
     int *order = xmalloc((size_t)(p->n + 1) * sizeof *order), n = 0;
     for (int i = 0; i < p->n; i++)
         if (isfinite(p->v[i].cost[k])) order[n++] = i;
-    sorting = p, sort_cost = k;
-    if (n) qsort(order, (size_t)n, sizeof *order, cost_compare);
+    struct cost_order by = {p, k};
+    if (n) qsort_r(order, (size_t)n, sizeof *order, cost_compare, &by);
     for (int pass = 0; pass < 3; pass++) /* staircase, then hollow points, then filled ones */
         for (int i = 0; i < n; i++) {
             const struct plot_point *pt = &p->s->point[p->v[order[i]].point];

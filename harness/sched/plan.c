@@ -21,13 +21,6 @@
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
-/* Does such a run leave a file? train.c's rule for saving. */
-static bool leaves_a_file(const json_t *config, const char *save) {
-    const struct method *m = method_find(cfg_str(config, "method"));
-    if (!m || !strcmp(save, "none")) return false;
-    return m->flags & METHOD_FULL ? !strcmp(save, "all") : m->save_config != NULL;
-}
-
 static void fill_row(const struct plan *p, int i) {
     const struct pending_run *x = &p->pending.v[i];
     struct plan_row *row = &p->rows[i];
@@ -35,7 +28,7 @@ static void fill_row(const struct plan *p, int i) {
     row->threads = p->room.threads ? p->room.threads : MAX_OF(asked, 1);
     row->seconds = NAN;
     speed_key(x->config, row->key);
-    if (leaves_a_file(x->config, p->sweep->save)) {
+    if (train_leaves_file(x->config, p->sweep->save)) {
         row->stored = x->plan.checkpoint_bytes;
         row->stored_min = x->plan.checkpoint_bytes_min;
     }

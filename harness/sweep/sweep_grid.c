@@ -59,9 +59,9 @@ static void check_task(struct load *l, const struct setting *s) {
     if (s->value->kind != YNODE_SCALAR) return load_fail(l, s->line, "task: must be a text");
     if (task_find(s->value->text)) return;
     for (; task_list[n] && n < ARRAY_LEN(names); n++) names[n] = task_list[n]->name;
-    const char *near = load_suggest(s->value->text, names, n);
+    struct suggestion near = load_suggest(s->value->text, names, n);
     load_fail(l, s->line, "unknown task '%.60s'%s", s->value->text,
-              *near ? near : " (`bench ls tasks` lists them)");
+              *near.text ? near.text : " (`bench ls tasks` lists them)");
 }
 
 static void check_method(struct load *l, const struct setting *s) {
@@ -71,9 +71,9 @@ static void check_method(struct load *l, const struct setting *s) {
         return load_fail(l, s->line, "method: must be a name or a list of names");
     if (method_find(s->value->text)) return;
     for (; method_list[n] && n < ARRAY_LEN(names); n++) names[n] = method_list[n]->name;
-    const char *near = load_suggest(s->value->text, names, n);
+    struct suggestion near = load_suggest(s->value->text, names, n);
     load_fail(l, s->line, "unknown method '%.60s'%s", s->value->text,
-              *near ? near : " (`bench ls methods` lists them)");
+              *near.text ? near.text : " (`bench ls methods` lists them)");
 }
 
 static void check_setting(struct load *l, const struct method *m, const struct setting *s) {
@@ -209,7 +209,7 @@ static int lookup_value(void *arg, const char *key, double *ret, struct err *e) 
             if (!strcmp(b->l->base_keys.v[i], key))
                 return err_set(e, ERR_USER, "%s has no option '%s'", b->m->name, key);
         return err_set(e, ERR_USER, "there is no key '%.60s'%s", key,
-                       load_suggest(key, b->l->base_keys.v, b->l->base_keys.n));
+                       load_suggest(key, b->l->base_keys.v, b->l->base_keys.n).text);
     }
     if (s->busy) return err_set(e, ERR_USER, "'%s' depends on itself", key);
     const struct slot *epochs = slot_find(b, "train.epochs");

@@ -105,9 +105,11 @@ void axes_add(struct axes *a, struct axis axis);    /* takes the axis */
  * release) when no key is left. */
 bool axis_filter(struct axis *dst, const struct axis *src, bool (*keep)(const char *key, const void *arg),
                  const void *arg);
-/* For a word that is none of the names: " (did you mean 'x'?)" or "" (static storage, until the next call).
- */
-const char *load_suggest(const char *word, const char *const *names, size_t n);
+/* For a word that is none of the names: " (did you mean 'x'?)" or "". */
+struct suggestion {
+    char text[120];
+};
+struct suggestion load_suggest(const char *word, const char *const *names, size_t n);
 
 /* sweep_read.c: l->doc and --set -> settings, axes, spaces. Mistakes through load_fail. */
 void sweep_read(struct load *l);

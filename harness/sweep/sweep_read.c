@@ -82,8 +82,8 @@ static const char *key_leaf(const char *key) {
     return dot ? dot + 1 : key;
 }
 
-const char *load_suggest(const char *word, const char *const *names, size_t n) {
-    static char out[120];
+struct suggestion load_suggest(const char *word, const char *const *names, size_t n) {
+    struct suggestion out = {""};
     const char *near = NULL;
     for (size_t i = 0; i < n && !near; i++) /* "lr" for "train.lr" */
         if (!strcmp(key_leaf(names[i]), key_leaf(word))) near = names[i];
@@ -96,8 +96,7 @@ const char *load_suggest(const char *word, const char *const *names, size_t n) {
             if (leaves[i] == hit) near = names[i];
         free(leaves);
     }
-    out[0] = 0;
-    if (near) snprintf(out, sizeof out, " (did you mean '%s'?)", near);
+    if (near) snprintf(out.text, sizeof out.text, " (did you mean '%s'?)", near);
     return out;
 }
 
@@ -232,7 +231,7 @@ static void unknown_key(struct load *l, const struct keyset *k, const char *key,
                 return load_fail(l, line, "'%s' stands at the top of the file, not here", key);
         if (keyset_find(&l->top_keys, key))
             return load_fail(l, line, "'%s' stands at the top of the file, not here", key);
-        return load_fail(l, line, "unknown key '%.60s'%s", key, load_suggest(key, k->v, k->n));
+        return load_fail(l, line, "unknown key '%.60s'%s", key, load_suggest(key, k->v, k->n).text);
     }
     if (keyset_find(&l->base_keys, key) || keyset_prefix(&l->base_keys, key))
         return load_fail(l, line, "'%.60s' belongs below 'base'", key);
@@ -240,7 +239,7 @@ static void unknown_key(struct load *l, const struct keyset *k, const char *key,
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(sections); i++) names[n++] = sections[i];
     for (size_t i = 0; i < k->n && n < ARRAY_LEN(names); i++) names[n++] = k->v[i];
-    load_fail(l, line, "unknown key '%.60s'%s", key, load_suggest(key, names, n));
+    load_fail(l, line, "unknown key '%.60s'%s", key, load_suggest(key, names, n).text);
 }
 
 static void add_once(struct load *l, struct settings *out, const char *key, const struct ynode *value,

@@ -352,9 +352,15 @@ static int save_model(struct run *r, bool all, bool wanted) {
     return 0;
 }
 
+bool train_leaves_file(const json_t *config, const char *save) {
+    const struct method *m = method_find(cfg_str(config, "method"));
+    if (!m || !strcmp(save, "none")) return false;
+    return m->flags & METHOD_FULL ? !strcmp(save, "all") : m->save_config != NULL;
+}
+
 static int save_checkpoint(struct run *r) {
     const char *how = r->job->save ? r->job->save : "none";
-    bool wanted = r->job->out_dir && strcmp(how, "none") != 0;
+    bool wanted = r->job->out_dir && train_leaves_file(r->cfg, how);
     if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
@@ -404,6 +410,7 @@ static int run_phases(const struct train_job *job, const struct train_report *re
     mem_init(&r->mem, counting, job->memory_limit);
     r->mem.deny = deny_memory;
     r->mem.deny_arg = r;
+    r->mem.refuse_in = job->refuse_in;
     volatile int rc = 0;
     if (setjmp(r->denied)) {
         rc = end_run(r, RUN_OOM, NULL);

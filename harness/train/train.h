@@ -32,6 +32,7 @@ struct train_job {
     const char *save;    /* "adapter" | "all" | "none" */
     /* becomes nonzero: end after this step with state "interrupted"; may be NULL */
     const volatile sig_atomic_t *stop;
+    long *refuse_in; /* of the run's memory gate (mem.h); NULL outside tests */
 };
 
 /* Returns 0 when the run ended in a state of its own (also oom, nan, timeout, interrupted: res->state says
@@ -43,5 +44,8 @@ int train_run(const struct train_job *job, const struct train_report *rep, struc
  * adapted_params, model_bytes, steps, tokens, peak_bytes_predicted, mem_peak, mem_at_peak,
  * checkpoint_bytes(_min). Touches no weights. Runs in the caller's process, one thread. */
 int train_plan(const struct train_job *job, struct train_result *res, struct err *e);
+
+/* Does a run of this configuration leave a checkpoint where `save` says "adapter", "all" or "none"? */
+bool train_leaves_file(const json_t *config, const char *save);
 
 #endif
