@@ -44,22 +44,6 @@ double rank_recall(const struct ranking *r, int k) { return (double)count_hits(r
 double rank_precision(const struct ranking *r, int k) { return (double)count_hits(r, k) / k; }
 double rank_accuracy(const struct ranking *r, int k) { return count_hits(r, k) > 0; }
 
-/* Does a go before b? Earlier documents come first, so that equals do not move. */
-static int ranks_before(float a, float b) { return a > b || (isnan(b) && !isnan(a)); }
-
-void rank_top_add(struct rank_top *t, const float *score, int n, int32_t first) {
-    for (int i = 0; i < n; i++) {
-        if (t->n == t->k && !ranks_before(score[i], t->score[t->k - 1])) continue;
-        int at = t->n < t->k ? t->n++ : t->k - 1;
-        for (; at > 0 && ranks_before(score[i], t->score[at - 1]); at--) {
-            t->score[at] = t->score[at - 1];
-            t->id[at] = t->id[at - 1];
-        }
-        t->score[at] = score[i];
-        t->id[at] = first + i;
-    }
-}
-
 /* ---- similarities -------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b, void *arg) {

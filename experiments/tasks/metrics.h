@@ -33,16 +33,6 @@ double rank_recall(const struct ranking *r, int k);
 double rank_precision(const struct ranking *r, int k);
 double rank_accuracy(const struct ranking *r, int k); /* 1: a relevant one among the first k */
 
-/* Keeps the k best of the scores that are offered, one after the other. */
-struct rank_top {
-    int k, n;
-    float *score; /* [k], best first */
-    int32_t *id;
-};
-/* Offer score[0..n) of documents first, first+1, ... in ascending order of documents over all calls. NaN is
- * worse than every number. */
-void rank_top_add(struct rank_top *t, const float *score, int n, int32_t first);
-
 /* ---- similarities -------------------------------------------------------------------------------------- */
 
 /* Average ranks from 1; ties share the mean of theirs. order: scratch [n]. */

@@ -2,7 +2,7 @@
  * of cosines with given scores; for the whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").
  *
  * All texts of a score are embedded first and kept (as data); the search then goes over blocks of documents
- * and of queries, each query keeping its best PAIRS_TOP. Ties: see metrics.h. An embedding that is not finite
+ * and of queries, each query keeping its best PAIRS_TOP. Ties: see topk.h. An embedding that is not finite
  * makes every metric NaN. */
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/pairs.h"
 #include "harness/config/cfg.h"
+#include "harness/nn/kernels/topk.h"
 
 enum { QUERIES = LOSS_BLOCK };
 
@@ -185,38 +186,20 @@ void pairs_score_add(struct pairs *p, const struct pairs_batch *b, const float *
 
 /* ---- end ----------------------------------------------------------------------------------------------- */
 
-/* The leading d features of n embeddings at length 1, [n][d]. */
-static void normalised_rows(const struct pairs *p, float *hat, long from, long n, int d) {
-    size_t D = (size_t)embedder_dim(p->E);
-    for (long i = 0; i < n; i++) {
-        const float *y = p->score.emb + (size_t)(from + i) * D;
-        double sum = 0;
-        for (int f = 0; f < d; f++) sum += (double)y[f] * (double)y[f];
-        double norm = fmax(sqrt(sum), 1e-12);
-        for (int f = 0; f < d; f++) hat[(size_t)i * (size_t)d + (size_t)f] = (float)((double)y[f] / norm);
-    }
-}
-
 /* A text without tokens has no embedding: it is never found. */
 static bool is_empty_text(struct pairs *p, long item) { return item_text(p, item, NULL)->n == 0; }
 
-/* Documents [first, first + n) against every query. */
-static void search_block(struct pairs *p, struct team *team, struct rank_top *top, long first, int n, int d) {
+/* Documents [first, first + n) against every query, by their leading d features. */
+static void search_block(struct pairs *p, struct team *team, struct topk *top, long first, int n, int d) {
     struct pairs_score *x = &p->score;
-    float score[PAIRS_BLOCK];
-    normalised_rows(p, x->hat, first, n, d);
-    struct weight C = weight_f32(x->hat, n, d, d);
+    size_t D = (size_t)embedder_dim(p->E);
+    bool empty[PAIRS_BLOCK];
+    for (int i = 0; i < n; i++) empty[i] = is_empty_text(p, first + i);
+    rows_unit(x->hat, x->emb + (size_t)first * D, D, n, d);
     for (long q = 0; q < x->queries; q += QUERIES) {
-        int count = (int)MIN_OF(QUERIES, x->queries - q), np = panels(count);
-        normalised_rows(p, x->query, x->documents + q, count, d);
-        panel_from_rows(team, x->x, d, x->query, d, count);
-        panel_mm(team, x->s, n, n, np, &(struct term){.w = &C, .x = x->x, .ldx = d}, 1, NULL, false);
-        for (int j = 0; j < count; j++) {
-            const float *lane = x->s + (size_t)(j / PANEL) * (size_t)n * PANEL + j % PANEL;
-            for (int i = 0; i < n; i++)
-                score[i] = is_empty_text(p, first + i) ? -INFINITY : lane[(size_t)i * PANEL];
-            rank_top_add(&top[q + j], score, n, (int32_t)first);
-        }
+        int count = (int)MIN_OF(QUERIES, x->queries - q);
+        rows_unit(x->query, x->emb + (size_t)(x->documents + q) * D, D, count, d);
+        topk_products(team, top + q, x->query, count, x->hat, n, d, (int32_t)first, empty, x->x, x->s);
     }
 }
 
@@ -226,7 +209,7 @@ static int by_larger(const void *a, const void *b) {
 }
 
 /* The metrics of one query. */
-static void score_query(const struct pairs *p, long q, const struct rank_top *top, double out[METRICS]) {
+static void score_query(const struct pairs *p, long q, const struct topk *top, double out[METRICS]) {
     const struct relevance *r = &p->score.relevant;
     long from = r->from[q], n = r->from[q + 1] - from;
     float rel[PAIRS_TOP], *ideal = xmalloc((size_t)n * sizeof *ideal);
@@ -254,9 +237,9 @@ static void tell_search(struct pairs *p, struct team *team, const struct task_te
     struct pairs_score *x = &p->score;
     double sum[METRICS] = {0}, one[METRICS];
     char buf[48];
-    struct rank_top *top = xcalloc((size_t)x->queries, sizeof *top);
+    struct topk *top = xcalloc((size_t)x->queries, sizeof *top);
     for (long q = 0; q < x->queries; q++)
-        top[q] = (struct rank_top){
+        top[q] = (struct topk){
             .k = PAIRS_TOP, .score = x->top_score + q * PAIRS_TOP, .id = x->top_id + q * PAIRS_TOP};
     for (long d = 0; d < x->documents; d += PAIRS_BLOCK)
         search_block(p, team, top, d, (int)MIN_OF(PAIRS_BLOCK, x->documents - d),

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "experiments/tasks/metrics.h"
+#include "harness/nn/kernels/topk.h"
 #include "harness/base/util.h"
 
 static json_t *golden(const char *part) {
@@ -43,7 +44,7 @@ static int descending(const void *a, const void *b) {
 
 /* The ranking of a case: documents offered in pieces. */
 struct found {
-    struct rank_top top;
+    struct topk top;
     struct ranking r;
     float *rel, *ideal;
 };
@@ -56,7 +57,7 @@ static void find(struct found *f, const double *score, const double *grade, int 
     for (int i = 0; i < n; i += 7) {
         float piece[7];
         for (int j = 0; j < 7 && i + j < n; j++) piece[j] = (float)score[i + j];
-        rank_top_add(&f->top, piece, MIN_OF(7, n - i), i);
+        topk_add(&f->top, piece, MIN_OF(7, n - i), i);
     }
     f->r = (struct ranking){.rel = f->rel, .n = f->top.n, .ideal = f->ideal};
     for (int i = 0; i < n; i++)
@@ -96,19 +97,6 @@ static void rankings_score_as_sentence_transformers_scores_them(void **state) {
         free(want), free(score), free(grade), free(k);
     }
     json_decref(all);
-}
-
-static void equal_scores_stand_in_the_order_of_documents_and_nan_stands_last(void **state) {
-    (void)state;
-    float score[4], piece[] = {0.5f, NAN, 0.5f, 0.5f, 0.9f};
-    int32_t id[4];
-    struct rank_top t = {.k = 4, .score = score, .id = id};
-    rank_top_add(&t, piece, 2, 0);
-    assert_int_equal(t.n, 2);
-    rank_top_add(&t, piece + 2, 3, 2);
-    const int32_t want[] = {4, 0, 2, 3};
-    assert_int_equal(t.n, 4);
-    assert_memory_equal(id, want, sizeof want);
 }
 
 static void similarities_correlate_as_in_scipy(void **state) {
@@ -155,7 +143,6 @@ static void classes_count_as_in_scikit_learn(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rankings_score_as_sentence_transformers_scores_them),
-        cmocka_unit_test(equal_scores_stand_in_the_order_of_documents_and_nan_stands_last),
         cmocka_unit_test(similarities_correlate_as_in_scipy),
         cmocka_unit_test(classes_count_as_in_scikit_learn),
     };
