@@ -1,9 +1,8 @@
 /* bert.c - encoders of BERT's type (Devlin et al., 1810.04805): tensor names and options of Hugging Face
  * folders.
  *
- * model_type "bert" (MiniLM and most sentence encoders are that) and "roberta" (Liu et al., 1907.11692),
- * whose position p is row p + padding index + 1 of its table. Both: learned positions, token types,
- * LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
+ * model_type "bert" (MiniLM and most sentence encoders are that); roberta.c is built on it. Learned
+ * positions, token types, LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
  * no head: what a task needs above the hidden states is the task's.
  *
  * Names are those of the classes with a head ("bert.encoder.layer.0..."); files of the bare model, which lack
@@ -13,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "experiments/models/bert.h"
 #include "experiments/models/reader.h"
 #include "experiments/models/transformer.h"
 #include "harness/config/cfg.h"
@@ -38,15 +38,15 @@ static void read_activation(struct reader *r, struct transformer_options *o) {
     o->gelu_erf = activations[i % ARRAY_LEN(activations)].erf;
 }
 
-static void read_options(struct reader *r, struct transformer_options *o, bool roberta) {
+static void read_options(struct reader *r, struct transformer_options *o, const struct bert_kind *kind) {
     o->layers = reader_int(r, "num_hidden_layers", 12);
     o->hidden = reader_int(r, "hidden_size", 768);
     o->heads = o->kv_heads = reader_int(r, "num_attention_heads", 12);
     o->ff = reader_int(r, "intermediate_size", 3072);
-    o->vocab = reader_int(r, "vocab_size", roberta ? 50265 : 30522);
+    o->vocab = reader_int(r, "vocab_size", kind->vocab);
     o->norm_eps = (float)reader_num(r, "layer_norm_eps", 1e-12);
     o->max_positions = reader_int(r, "max_position_embeddings", 512);
-    if (roberta) {
+    if (kind->after_padding) {
         int pad = reader_id(r, "pad_token_id");
         o->position_offset = (pad < 0 ? 1 : pad) + 1;
         o->max_positions -= o->position_offset;
@@ -162,14 +162,15 @@ static void take_layer(struct bert *b, struct transformer *t, int l) {
               last ? &t->final_norm_bias : &L[1].norm_bias[NORM_ATTENTION]);
 }
 
-static int build_model(struct net *net, const struct modelfile *f, void **ret, struct err *e, bool roberta) {
+int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, struct err *e,
+                    const struct bert_kind *kind) {
     struct err local = {0};
-    struct bert b = {{f, modelfile_config(f), e ? e : &local, false}, net, roberta ? "roberta." : "bert."};
+    struct bert b = {{f, modelfile_config(f), e ? e : &local, false}, net, kind->prefix};
     struct transformer_options o = {0};
     if (modelfile_is_gguf(f))
         return err_set(b.r.e, ERR_USER, "%s: BERT in GGUF is not implemented: use its Hugging Face folder",
                        modelfile_path(f));
-    read_options(&b.r, &o, roberta);
+    read_options(&b.r, &o, kind);
     check_options(&b.r, &o);
     if (b.r.failed) return b.r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -184,38 +185,24 @@ static int build_model(struct net *net, const struct modelfile *f, void **ret, s
     return 0;
 }
 
+static bool bert_match(const struct modelfile *f) { return reader_is(f, "bert"); }
+
 static int bert_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
-    return build_model(net, f, ret, e, false);
+    static const struct bert_kind kind = {.prefix = "bert.", .vocab = 30522};
+    return bert_build_kind(net, f, ret, e, &kind);
 }
-static int roberta_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
-    return build_model(net, f, ret, e, true);
-}
-
-static bool matches_type(const struct modelfile *f, const char *name) {
-    const json_t *c = modelfile_config(f);
-    const char *type =
-        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
-    return type && !strcmp(type, name);
-}
-
-static bool bert_match(const struct modelfile *f) { return matches_type(f, "bert"); }
-static bool roberta_match(const struct modelfile *f) { return matches_type(f, "roberta"); }
 
 /* No kv hooks: an encoder sees the whole sequence at once and generates nothing. */
-#define ENCODER(NAME, SUMMARY)                                                                               \
-    const struct model model_##NAME = {                                                                      \
-        .name = #NAME,                                                                                       \
-        .summary = SUMMARY,                                                                                  \
-        .match = NAME##_match,                                                                               \
-        .build = NAME##_build,                                                                               \
-        .free = transformer_free,                                                                            \
-        .facts = transformer_facts,                                                                          \
-        .bound = transformer_bound,                                                                          \
-        .layout = transformer_layout,                                                                        \
-        .forward = transformer_forward,                                                                      \
-        .backward = transformer_backward,                                                                    \
-    }
-
-ENCODER(bert,
-        "BERT-type encoders (MiniLM, ...): LayerNorm after each sum, learned positions, token types, GELU");
-ENCODER(roberta, "RoBERTa: BERT's encoder with positions after the padding index");
+const struct model model_bert = {
+    .name = "bert",
+    .summary =
+        "BERT-type encoders (MiniLM, ...): LayerNorm after each sum, learned positions, token types, GELU",
+    .match = bert_match,
+    .build = bert_build,
+    .free = transformer_free,
+    .facts = transformer_facts,
+    .bound = transformer_bound,
+    .layout = transformer_layout,
+    .forward = transformer_forward,
+    .backward = transformer_backward,
+};

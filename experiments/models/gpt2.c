@@ -209,12 +209,7 @@ static json_t *gpt2_hf_config(const void *state) {
     return c;
 }
 
-static bool gpt2_match(const struct modelfile *f) {
-    const json_t *c = modelfile_config(f);
-    const char *type =
-        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
-    return type && !strcmp(type, "gpt2");
-}
+static bool gpt2_match(const struct modelfile *f) { return reader_is(f, "gpt2"); }
 
 const struct model model_gpt2 = {
     .name = "gpt2",

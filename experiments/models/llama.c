@@ -291,12 +291,7 @@ static int llama_gguf_meta(const void *state, struct gguf_out *o, struct err *e)
     return 0;
 }
 
-static bool llama_match(const struct modelfile *f) {
-    const json_t *c = modelfile_config(f);
-    const char *type =
-        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
-    return type && !strcmp(type, "llama");
-}
+static bool llama_match(const struct modelfile *f) { return reader_is(f, "llama"); }
 
 const struct model model_llama = {
     .name = "llama",

@@ -1,7 +1,5 @@
 /* models.c - the registry of architectures, and which of them a file is. */
-#include <string.h>
-
-#include "harness/core/model.h"
+#include "experiments/models/reader.h"
 
 #define MODEL(name) extern const struct model model_##name;
 #include "experiments/models/models.def"
@@ -14,14 +12,6 @@ const struct model *const model_list[] = {
 };
 #undef MODEL
 
-/* What the file calls itself, for the error message. */
-static const char *declared_type(const struct modelfile *f) {
-    const json_t *c = modelfile_config(f);
-    const char *s =
-        json_string_value(json_object_get(c, modelfile_is_gguf(f) ? "general.architecture" : "model_type"));
-    return s ? s : "of no declared type";
-}
-
 const struct model *model_of(const struct modelfile *f, struct err *e) {
     if (!modelfile_config(f)) {
         err_set(e, ERR_USER, "%s: weights without a config.json: name the folder that has both",
@@ -30,7 +20,8 @@ const struct model *model_of(const struct modelfile *f, struct err *e) {
     }
     for (int i = 0; model_list[i]; i++)
         if (model_list[i]->match(f)) return model_list[i];
+    const char *type = reader_type(f);
     err_set(e, ERR_USER, "%s: architecture '%s' is not implemented; see `bench ls models`", modelfile_path(f),
-            declared_type(f));
+            type ? type : "of no declared type");
     return NULL;
 }

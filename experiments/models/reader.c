@@ -3,6 +3,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+const char *reader_type(const struct modelfile *f) {
+    const char *key = modelfile_is_gguf(f) ? "general.architecture" : "model_type";
+    return json_string_value(json_object_get(modelfile_config(f), key));
+}
+
+bool reader_is(const struct modelfile *f, const char *type) {
+    const char *own = reader_type(f);
+    return own && !strcmp(own, type);
+}
 
 #include "harness/base/util.h"
 

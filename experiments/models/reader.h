@@ -15,6 +15,11 @@ struct reader {
     bool failed;
 };
 
+/* What the file calls itself: model_type, or of a GGUF file general.architecture. NULL: it does not say. */
+const char *reader_type(const struct modelfile *f);
+/* Is that `type`? The `match` hook of most architectures. */
+bool reader_is(const struct modelfile *f, const char *type);
+
 /* The error "FILE: what 'key'". */
 void reader_fail(struct reader *r, const char *what, const char *key);
 /* Fail on a field that would change the computation and is not implemented. */
