@@ -84,31 +84,31 @@ static inline void engine_close(struct engine *g) {
 struct engine_batch {
     struct batch b;
     int labels;
-    int32_t *ids, *pos, *start, *end, *at, *target;
+    int32_t *at, *target;
 };
 
 /* labels[t]: -100 or the token's id, predicted from t-1. offsets: nseq + 1 entries. */
 static inline void engine_batch_init(struct engine_batch *x, const int *ids, const int *labels,
                                      const int *offsets, int nseq) {
-    int n = offsets[nseq], np = panels(n);
+    int n = offsets[nseq];
+    size_t places = (size_t)panels(n) * PANEL;
     memset(x, 0, sizeof *x);
-    int32_t **arrays[] = {&x->ids, &x->pos, &x->start, &x->end, &x->at, &x->target};
-    for (size_t i = 0; i < ARRAY_LEN(arrays); i++) *arrays[i] = xcalloc((size_t)np * PANEL, sizeof(int32_t));
-    for (int s = 0; s < nseq; s++)
-        for (int t = offsets[s]; t < offsets[s + 1]; t++) {
-            x->ids[t] = ids[t];
-            x->pos[t] = t - offsets[s];
-            x->start[t] = offsets[s];
-            x->end[t] = offsets[s + 1];
+    batch_place(&x->b, xcalloc(1, batch_bytes(n, 0, false)), n, 0, false);
+    x->at = xcalloc(places, sizeof *x->at);
+    x->target = xcalloc(places, sizeof *x->target);
+    for (int s = 0; s < nseq; s++) {
+        int first = batch_add(&x->b, offsets[s + 1] - offsets[s], s);
+        for (int t = first; t < x->b.n; t++) {
+            x->b.ids[t] = ids[t];
             if (labels[t] < 0) continue;
             x->at[x->labels] = t - 1;
             x->target[x->labels++] = labels[t];
         }
-    x->b = (struct batch){.n = n, .np = np, .ids = x->ids, .pos = x->pos, .start = x->start, .end = x->end};
+    }
 }
 
 static inline void engine_batch_release(struct engine_batch *x) {
-    free(x->ids), free(x->pos), free(x->start), free(x->end), free(x->at), free(x->target);
+    free(x->b.row), free(x->at), free(x->target);
 }
 
 /* An encoder has no head: its loss is the mean over the labelled places of half the squared distance of the

@@ -275,7 +275,7 @@ static inline void ref_sequence(const struct ref *r, double *rows, const int32_t
 static inline double ref_loss(const struct ref *r, const struct engine_batch *x) {
     int D = r->D, V = r->g->facts.vocab;
     double *rows = calloc((size_t)(x->b.n * D), sizeof *rows), loss = 0;
-    for (int t = 0; t < x->b.n; t = x->end[t]) ref_sequence(r, rows + t * D, x->ids + t, x->end[t] - t);
+    for (int t = 0; t < x->b.n; t = x->b.end[t]) ref_sequence(r, rows + t * D, x->b.ids + t, x->b.end[t] - t);
     const double *E = r->type == REF_BERT ? NULL : r->w[ref_place(&r->g->net, r->g->facts.head)];
     struct rng target = rng_make(11, "target", 0);
     for (int i = 0; i < x->labels; i++) {

@@ -233,34 +233,18 @@ struct embed_batch *embedder_batch_new(struct embedder *E, const struct embed_te
     bool typed = false;
     for (int i = 0; i < n; i++) tokens += texts[i]->n, typed |= texts[i]->typed;
     BUG_ON(n < 1 || tokens < 1, "%d texts of %d tokens", n, tokens);
-    size_t lanes = (size_t)panels(tokens) * PANEL;
-    size_t bytes = sizeof(struct batch_own) + lanes * sizeof(int64_t) +
-                   ((typed ? 5 : 4) * lanes + (size_t)n + 1) * sizeof(int32_t);
+    size_t own = (sizeof(struct batch_own) + 7) / 8 * 8, packed = batch_bytes(tokens, 0, typed);
+    size_t bytes = own + packed + ((size_t)n + 1) * sizeof(int32_t);
     struct batch_own *b = mem_alloc(E->mem, MEM_DATA, bytes);
-    int64_t *row = (int64_t *)(b + 1);
-    int32_t *id = (int32_t *)(row + lanes), *pos = id + lanes, *start = pos + lanes, *end = start + lanes,
-            *type = typed ? end + lanes : NULL;
+    struct batch *x = &b->shown.b;
+    batch_place(x, (char *)b + own, tokens, 0, typed);
     b->bytes = bytes;
-    b->first = end + (typed ? 2 : 1) * lanes;
+    b->first = (int32_t *)(void *)((char *)b + own + packed);
     b->shown.texts = n;
-    b->shown.b = (struct batch){.n = tokens,
-                                .np = panels(tokens),
-                                .ids = id,
-                                .pos = pos,
-                                .start = start,
-                                .end = end,
-                                .row = row,
-                                .types = type};
     for (int i = 0; i < n; i++) {
-        int at = b->first[i], len = texts[i]->n;
-        memcpy(id + at, texts[i]->ids, (size_t)len * sizeof *id);
-        if (texts[i]->typed) memcpy(type + at, texts[i]->ids + len, (size_t)len * sizeof *id);
-        for (int t = 0; t < len; t++) {
-            row[at + t] = rows ? rows[i] : i;
-            pos[at + t] = t;
-            start[at + t] = at;
-            end[at + t] = at + len;
-        }
+        int len = texts[i]->n, at = batch_add(x, len, rows ? rows[i] : i);
+        memcpy(x->ids + at, texts[i]->ids, (size_t)len * sizeof *x->ids);
+        if (texts[i]->typed) memcpy(x->types + at, texts[i]->ids + len, (size_t)len * sizeof *x->types);
         b->first[i + 1] = at + len;
     }
     return &b->shown;

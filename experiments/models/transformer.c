@@ -239,6 +239,7 @@ static struct weight position_table(const struct transformer *t) {
 
 static void forward_embedding(struct transformer *t, struct net *net, const struct batch *b) {
     float *x = t->layer[0].x;
+    BUG_ON(b->d_in, "tokens of %d numbers", b->d_in);
     embed_forward(net->team, x, t->o.hidden, &t->embed->w, b->ids, b->n);
     if (t->types) {
         size_t bytes = (size_t)b->np * PANEL * sizeof *t->type_ids;

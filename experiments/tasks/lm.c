@@ -83,6 +83,7 @@ struct lm {
 /* One packed micro-batch, one block of memory. */
 struct lm_batch {
     struct task_batch tb;
+    struct batch b;
     int rows, labels;
     int group;               /* of texts, of a score: prompts to continue, and no rows; -1: rows */
     struct generation texts; /* of the group, while it runs */
@@ -265,44 +266,27 @@ static long lm_item_tokens(void *state, long row, struct err *e) {
 
 /* ---- micro-batches ------------------------------------------------------------------------------------- */
 
-/* Carve the arrays of a batch of `tokens` tokens out of one zeroed block. */
+/* The arrays of a batch of `tokens` tokens in one zeroed block. */
 static struct lm_batch *batch_new(struct lm *lm, int tokens, int rows, int labels) {
-    size_t lanes = (size_t)panels(tokens) * PANEL;
-    size_t ints = 4 * lanes + (size_t)rows + 1 + 2 * (size_t)labels;
-    size_t bytes = sizeof(struct lm_batch) + lanes * sizeof(int64_t) + ints * sizeof(int32_t);
+    size_t own = (sizeof(struct lm_batch) + 7) / 8 * 8, packed = batch_bytes(tokens, 0, false);
+    size_t bytes = own + packed + ((size_t)rows + 1 + 2 * (size_t)labels) * sizeof(int32_t);
     struct lm_batch *b = mem_alloc(lm->mem, MEM_DATA, bytes);
-    int64_t *row = (int64_t *)(b + 1);
-    int32_t *p = (int32_t *)(row + lanes);
+    batch_place(&b->b, (char *)b + own, tokens, 0, false);
     b->bytes = bytes;
     b->rows = rows;
     b->labels = labels;
     b->group = -1;
-    b->row_labels = p + 4 * lanes;
+    b->row_labels = (int32_t *)(void *)((char *)b + own + packed);
     b->at = b->row_labels + rows + 1;
     b->target = b->at + labels;
-    b->tb.b = (struct batch){.n = tokens,
-                             .np = panels(tokens),
-                             .ids = p,
-                             .pos = p + lanes,
-                             .start = p + 2 * lanes,
-                             .end = p + 3 * lanes,
-                             .row = row};
     b->tb.tokens = tokens;
     b->tb.weight = labels;
     return b;
 }
 
-static void batch_add_row(struct lm_batch *b, const struct lm_row *r, long row, int first, int *label) {
-    int32_t *ids = (int32_t *)b->tb.b.ids, *pos = (int32_t *)b->tb.b.pos;
-    int32_t *start = (int32_t *)b->tb.b.start, *end = (int32_t *)b->tb.b.end;
-    int64_t *rows = (int64_t *)b->tb.b.row;
-    for (int t = 0; t < r->n; t++) {
-        rows[first + t] = row;
-        ids[first + t] = r->ids[t];
-        pos[first + t] = t;
-        start[first + t] = first;
-        end[first + t] = first + r->n;
-    }
+static void batch_add_row(struct lm_batch *b, const struct lm_row *r, long row, int *label) {
+    int first = batch_add(&b->b, r->n, row);
+    memcpy(b->b.ids + first, r->ids, (size_t)r->n * sizeof *r->ids);
     for (int t = r->labels_from; t < r->n; t++) {
         b->at[*label] = first + t - 1;
         b->target[(*label)++] = r->ids[t];
@@ -320,13 +304,10 @@ static struct lm_batch *make_batch(struct lm *lm, struct lm_split *sp, const lon
         labels += r->n - r->labels_from;
     }
     struct lm_batch *b = batch_new(lm, tokens, n, labels);
-    int first = 0, label = 0;
+    int label = 0;
     for (int i = 0; i < n; i++) {
         const struct lm_row *r = sp->cache[rows[i]];
-        if (r->labels_from < r->n) {
-            batch_add_row(b, r, rows[i], first, &label);
-            first += r->n;
-        }
+        if (r->labels_from < r->n) batch_add_row(b, r, rows[i], &label);
         b->row_labels[i + 1] = label;
     }
     return b;
@@ -356,14 +337,14 @@ static void lm_layout(void *state, struct task_net *tn, const struct task_batch 
         return;
     }
     int D = tn->facts.hidden, nl = panels(b->labels);
-    net_draw(net, train ? tb->b.row : NULL, tb->b.pos);
-    tn->model->layout(tn->model_state, net, tb->b.np, train);
+    net_draw(net, train ? b->b.row : NULL, b->b.pos);
+    tn->model->layout(tn->model_state, net, b->b.np, train);
     b->h = net_keep(net, MEM_SCRATCH, nl, D);
     b->nll = net_keep(net, MEM_SCRATCH, nl, 1);
     b->top1 = train ? NULL : arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->labels * sizeof *b->top1);
     if (!train) return;
     b->dh = net_keep(net, MEM_SCRATCH, nl, D);
-    b->dhidden = net_keep(net, MEM_SCRATCH, tb->b.np, D);
+    b->dhidden = net_keep(net, MEM_SCRATCH, b->b.np, D);
 }
 
 /* Forward to the hidden states of the labelled positions and their losses; with `train` the gradient of scale
@@ -372,7 +353,7 @@ static void run_loss(struct task_net *tn, struct lm_batch *b, bool train, double
     struct net *net = tn->net;
     struct param *head = tn->facts.head, *bias = tn->facts.head_bias;
     int D = tn->facts.hidden;
-    const float *hidden = tn->model->forward(tn->model_state, net, &b->tb.b);
+    const float *hidden = tn->model->forward(tn->model_state, net, &b->b);
     panel_gather(net->team, b->h, D, hidden, D, D, b->at, b->labels);
     xent(net->team, b->nll, b->top1, train ? b->dh : NULL, D, train ? head->grad : NULL,
          train && bias ? bias->grad : NULL, &head->w, bias ? bias->value : NULL, b->h, D, b->labels,
@@ -412,9 +393,9 @@ static double lm_run(void *state, struct task_net *tn, const struct task_batch *
         else
             add_score(&lm->score, b, i);
     if (!train) return 0;
-    panel_scatter(tn->net->team, b->dhidden, tn->facts.hidden, tb->b.np, b->dh, tn->facts.hidden,
+    panel_scatter(tn->net->team, b->dhidden, tn->facts.hidden, b->b.np, b->dh, tn->facts.hidden,
                   tn->facts.hidden, b->at, b->labels);
-    tn->model->backward(tn->model_state, tn->net, &tb->b, b->dhidden);
+    tn->model->backward(tn->model_state, tn->net, &b->b, b->dhidden);
     return sum;
 }
 

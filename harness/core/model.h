@@ -1,27 +1,15 @@
 /* model.h - what a model architecture is: building parameters and sites, a forward and a backward pass.
  *
- * A micro-batch is packed: n tokens of many sequences back to back; attention runs per sequence; positions
- * restart per sequence. */
+ * What a model reads are packed micro-batches (batch.h): token ids, or numbers. */
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
 
 #include <stdint.h>
 
+#include "harness/core/batch.h"
 #include "harness/core/net.h"
 #include "harness/nn/format/gguf_write.h"
 #include "harness/nn/format/modelfile.h"
-
-/* Arrays have 32*np entries; those of padding tokens are zero. Owned by whoever made the batch. */
-struct batch {
-    int n, np;
-    const int32_t *ids;
-    const int32_t *pos; /* position within the sequence */
-    /* token type (segment) of each, below facts.types; NULL: all 0. Nobody looks where there are no types */
-    const int32_t *types;
-    /* data row of each token, for random draws (net_draw); NULL: unknown, nothing is drawn */
-    const int64_t *row;
-    const int32_t *start, *end; /* token t belongs to the sequence of tokens [start[t], end[t]) */
-};
 
 /* What generation keeps of sequences, so that a new token costs a pass over that token alone: the
  * architecture's own. */
@@ -40,7 +28,9 @@ static inline bool ends_has(const struct ends *x, int32_t id) {
 }
 
 struct model_facts {
-    int hidden, vocab, layers;
+    int hidden, layers;
+    int d_in;          /* 0: a token is an id below vocab, and the model has a tokenizer; else d_in numbers */
+    int vocab;         /* 0 with d_in */
     int max_positions; /* longest sequence the model was made for */
     int types;         /* token types that it tells apart; 0: it has none */
     int bos_id;        /* -1: none */

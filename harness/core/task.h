@@ -24,8 +24,7 @@ struct task_net {
 };
 
 struct task_batch {
-    struct batch b;
-    long tokens;   /* real tokens in it */
+    long tokens;   /* in it, of all models */
     double weight; /* what the loss is divided by over the whole step: labelled tokens, pairs, ... */
 };
 

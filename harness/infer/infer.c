@@ -78,21 +78,14 @@ void infer_close(struct infer *m) {
 }
 
 const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
-    int np = panels(n);
+    struct batch b;
     arena_reset(&m->net.tape);
-    size_t bytes = (size_t)np * PANEL * sizeof(int32_t);
-    int32_t *id = arena_alloc(&m->net.tape, MEM_DATA, bytes),
-            *pos = arena_alloc(&m->net.tape, MEM_DATA, bytes);
-    int32_t *start = arena_alloc(&m->net.tape, MEM_DATA, bytes),
-            *end = arena_alloc(&m->net.tape, MEM_DATA, bytes);
-    for (int t = 0; t < np * PANEL; t++) {
-        id[t] = t < n ? ids[t] : 0;
-        pos[t] = t < n ? t : 0;
-        start[t] = 0;
-        end[t] = t < n ? n : 0;
-    }
-    struct batch b = {.n = n, .np = np, .ids = id, .pos = pos, .start = start, .end = end};
-    m->model->layout(m->state, &m->net, np, false);
+    size_t bytes = batch_bytes(n, 0, false);
+    void *block = arena_alloc(&m->net.tape, MEM_DATA, bytes);
+    memset(block, 0, bytes);
+    batch_place(&b, block, n, 0, false);
+    memcpy(b.ids + batch_add(&b, n, 0), ids, (size_t)n * sizeof *ids);
+    m->model->layout(m->state, &m->net, b.np, false);
     return m->model->forward(m->state, &m->net, &b);
 }
 

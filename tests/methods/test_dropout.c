@@ -136,7 +136,7 @@ static double loss_of(const char *over, const int order[3], long step, uint64_t 
     engine_open(&g, MODEL, "lora", over, 1, seed, false);
     disturb(&g);
     g.net.step = step;
-    net_draw(&g.net, draws ? row : NULL, b.pos);
+    net_draw(&g.net, draws ? row : NULL, b.b.pos);
     double loss = engine_loss(&g, &b, false, NULL);
     engine_close(&g);
     engine_batch_release(&b);
@@ -187,7 +187,7 @@ static void gradients_are_slopes_of_the_loss_with_dropout(void **state) {
         rows_init(&b, row, order);
         engine_open(&g, MODEL, methods[m], "{\"lora_dropout\": 0.4}", 2, 7, false);
         disturb(&g);
-        net_draw(&g.net, row, b.pos);
+        net_draw(&g.net, row, b.b.pos);
         engine_loss(&g, &b, true, NULL);
         for (int i = 0; i < g.net.nparams; i++)
             if (g.net.params[i]->role == PARAM_TRAIN) check_slope(&g, &b, g.net.params[i], methods[m]);

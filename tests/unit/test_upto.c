@@ -112,9 +112,14 @@ static int32_t *row_ids(const char *data, long max_length, int *n) {
     long row = 0;
     struct task_batch *b = task->batch(state, &row, 1, &e);
     if (!b) fail_msg("%s", e.msg);
-    *n = b->b.n;
+    /* what a batch of this task begins with */
+    const struct {
+        struct task_batch tb;
+        struct batch b;
+    } *own = (const void *)b;
+    *n = own->b.n;
     int32_t *ids = xcalloc((size_t)*n + 1, sizeof *ids);
-    memcpy(ids, b->b.ids, (size_t)*n * sizeof *ids);
+    memcpy(ids, own->b.ids, (size_t)*n * sizeof *ids);
     task->batch_free(state, b);
     task->free(state);
     json_decref(c);
