@@ -25,10 +25,13 @@ enum { SPLITS = ARRAY_LEN(split_key) };
 static const char *const path_key[] = {"train",   "eval",        "test",       "corpus",
                                        "queries", "qrels.train", "qrels.eval", "qrels.test"};
 
+/* The template that names a file by row, whose bytes count as much as the row itself. */
+#define FILE_KEY "image"
+
 /* Keys of templates besides prompt and completion: one text, or a list of them. "document" and "query" are a
  * collection's. */
 static const char *const template_key[] = {"anchor", "positive", "negative", "sentence1", "sentence2",
-                                           "score",  "text",     "text2",    "label"};
+                                           "score",  "text",     "text2",    "label",     FILE_KEY};
 
 const char *data_path_key(int n) {
     static const char *const full[] = {"data.train",      "data.eval",      "data.test",
@@ -159,6 +162,7 @@ static int take_templates(struct dataset *d, const json_t *cfg, const struct dat
 struct compiled {
     struct template **v;
     int n, cap;
+    const struct template *file; /* of them that of FILE_KEY, or NULL */
 };
 
 static void compiled_release(struct compiled *t) {
@@ -171,6 +175,7 @@ static int compile_one(struct compiled *t, const char *key, const char *text, co
     if (!text) return 0;
     GROW(t->v, t->n, t->cap);
     if (!template_compile(&t->v[t->n], text, r, e)) {
+        if (!strcmp(key, FILE_KEY)) t->file = t->v[t->n];
         t->n++;
         return 0;
     }
@@ -191,6 +196,13 @@ static int compile_all(struct compiled *t, const struct dataset *d, const struct
     return code;
 }
 
+static int check_file(const struct template *t, long row, struct err *e) {
+    struct map m;
+    int code = template_file(t, row, &m, e);
+    if (!code) map_close(&m);
+    return code;
+}
+
 /* Parse and render every row; cells are dropped on the way (not a collection's: its ids point there), so that
  * a large file does not end up in memory. */
 static int check_rows(const struct rows *r, const struct compiled *t, bool drop, struct err *e) {
@@ -200,6 +212,7 @@ static int check_rows(const struct rows *r, const struct compiled *t, bool drop,
         strbuf_reset(&b);
         code = rows_touch(r, i, e);
         for (int k = 0; k < t->n && !code; k++) code = template_render(t->v[k], i, &b, e);
+        if (!code && t->file) code = check_file(t->file, i, e);
         if (drop && rows_cell_bytes(r) > (size_t)16 << 20) rows_drop_cells(r);
     }
     if (drop) rows_drop_cells(r);
@@ -339,6 +352,31 @@ static int source_digests(struct strbuf *b, const struct data_source *src, struc
     return code;
 }
 
+/* What the rows of a split name. */
+static int add_row_files(struct strbuf *b, const struct dataset *d, const struct rows *r, struct err *e) {
+    const char *text = data_template(d, FILE_KEY, 0);
+    struct template *t;
+    int code = text && r ? template_compile(&t, text, r, e) : 0;
+    if (!text || !r || code) return code;
+    for (long i = 0; i < rows_count(r) && !code; i++) {
+        char *path = template_path(t, i, e);
+        code = path ? add_digest(b, FILE_KEY, path, e) : ERR_USER;
+        free(path);
+    }
+    template_free(t);
+    return code;
+}
+
+static int named_digests(struct strbuf *b, const json_t *cfg, struct err *e) {
+    struct dataset *d;
+    if (!cfg_str(cfg, FILE_KEY)) return 0;
+    int code = data_open(&d, cfg, e);
+    if (code) return code;
+    for (int s = 0; s < SPLITS && !code; s++) code = add_row_files(b, d, *split_rows(d, s), e);
+    data_free(d);
+    return code;
+}
+
 int data_digest(const json_t *cfg, char out[65], struct err *e) {
     const struct data_source *src;
     int code = find_source(cfg, &src, e);
@@ -349,6 +387,7 @@ int data_digest(const json_t *cfg, char out[65], struct err *e) {
         const char *path = cfg_str(cfg, path_key[k]);
         if (path) code = add_digest(&b, path_key[k], path, e);
     }
+    if (!code) code = named_digests(&b, cfg, e);
     if (!code) sha256_hex(b.s, b.len, out);
     strbuf_release(&b);
     return code;

@@ -53,6 +53,9 @@ struct rows {
     struct pool pool;
 };
 
+/* template.c: the path that row i names (template_file). Caller frees; NULL: error. */
+char *template_path(const struct template *t, long i, struct err *e);
+
 #define ROWS_MAX_COLUMNS 4096
 #define ROWS_MAX_BYTES   100000000 /* of one row */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/core/data.h"
+#include "experiments/data/rows.h"
 
 struct piece {
     char *text; /* literal, unescaped; NULL: a field */
@@ -146,4 +146,26 @@ int template_render(const struct template *t, long i, struct strbuf *out, struct
         strbuf_add(out, p.s, p.len);
     }
     return 0;
+}
+
+char *template_path(const struct template *t, long i, struct err *e) {
+    struct strbuf name = {0};
+    char *path = NULL;
+    if (!template_render(t, i, &name, e) && !name.len) rows_error(t->rows, i, e, "the row names no file");
+    if (name.len) {
+        char *dir = path_dir(rows_source(t->rows, i));
+        path = path_join(dir, name.s);
+        free(dir);
+    }
+    strbuf_release(&name);
+    return path;
+}
+
+int template_file(const struct template *t, long i, struct map *ret, struct err *e) {
+    struct err why = {0};
+    char *path = template_path(t, i, e);
+    int code = path ? map_open(ret, path, &why) : ERR_USER;
+    if (path && code) code = rows_error(t->rows, i, e, "%s", why.msg);
+    free(path);
+    return code;
 }

@@ -92,6 +92,11 @@ int template_piece(const struct template *t, long i, int k, struct template_piec
 /* Append the whole text of row i. Errors as rows_field. */
 int template_render(const struct template *t, long i, struct strbuf *out, struct err *e);
 
+/* Row i as the name of a file ("{image}"), whose bytes are what the row yields: the way of data that is no
+ * text. A relative name begins at the folder of the row's own file. Mapped; the caller closes the map.
+ * Errors (ERR_USER) name the row: the template names no file, or none that can be read. */
+int template_file(const struct template *t, long i, struct map *ret, struct err *e);
+
 /* ---- data sets ----------------------------------------------------------------------------------------- */
 
 /* Of a retrieval split: which documents (rows of the corpus) are relevant to query i (row i of the split):
@@ -118,7 +123,7 @@ struct dataset {
 /* data_cfg: {"name": built-in}, or {"train","eval","test": absolute paths, "format":
  * "jsonl"|"csv"|"tsv"|null, "header": bool, "quotes": "standard"|"literal"}, or {"corpus","queries": paths,
  * "qrels": {"train","eval","test": paths}}; each with templates ("prompt", "completion", "anchor",
- * "positive", "label", ...; see data.c), "special_tokens" and "where" ("column=value": only rows that have
+ * "positive", "label", ...; see data.c; "image" names a file by row: template_file), "special_tokens" and "where" ("column=value": only rows that have
  * that value there); any key may be null or absent. Opens every split and compiles the templates against
  * each. Errors: ERR_USER (unknown name, bad file, unknown column, no row left by `where`), ERR_RESOURCE (a
  * built-in whose files are not installed; says what to do). */
@@ -131,11 +136,11 @@ const char *data_template(const struct dataset *d, const char *key, int k);
 bool data_is_path(const char *key);
 const char *data_path_key(int n);
 void data_free(struct dataset *d); /* accepts NULL */
-/* Parse every row of every split and render its templates; the first mistake is the error. Invalidates fields
- * handed out before. */
+/* Parse every row of every split, render its templates and look for the files that they name; the first
+ * mistake is the error. Invalidates fields handed out before. */
 int data_check(const struct dataset *d, struct err *e);
 /* SHA-256 over the contents of all splits (which file is which split counts; paths, format and templates do
- * not). File digests are cached (digest.h). */
+ * not), and of the files that rows name. File digests are cached (digest.h). */
 int data_digest(const json_t *data_cfg, char out[65], struct err *e);
 
 /* The built-in data sets, for `bench ls data`: a new array of {"name", "summary", "available": bool,
