@@ -20,8 +20,8 @@ static const struct opt template_opts[] = {
 
 /* State of a run: zeroed, run_size bytes, in net->method_state. */
 struct template_run {
-    const struct site *first; /* whose layout reserves what all sites share */
-    float *dv;                /* scratch */
+    struct net_pass pass; /* whose first site reserves what all share */
+    float *dv;            /* scratch */
     int widest;
 };
 
@@ -68,7 +68,6 @@ static void template_setup(struct net *net) {
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         if (!s->adapted) continue;
-        if (!run->first) run->first = s;
         run->widest = MAX_OF(run->widest, s->d_out);
     }
 }
@@ -90,7 +89,7 @@ static void template_attach(struct net *net, struct site *s) {
 static void template_layout(struct net *net, struct site *s, int np) {
     struct template_run *run = net->method_state;
     struct template_site *st = s->state;
-    if (run->first == s) run->dv = net_keep(net, MEM_SCRATCH, np, run->widest);
+    if (net_pass_opens(net, &run->pass, np)) run->dv = net_keep(net, MEM_SCRATCH, run->pass.np, run->widest);
     st->v = net_keep(net, MEM_ACT, np, s->d_out);
 }
 

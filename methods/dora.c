@@ -17,6 +17,7 @@
 
 struct dora_run {
     struct lowrank_run lowrank;
+    struct net_pass pass;
     int widest_out;
     float *rows, *wa, *aa, *dv; /* scratch: A's rows as tokens, W A^T, A A^T; g * G */
 };
@@ -72,11 +73,11 @@ static void dora_layout(struct net *net, struct site *s, int np) {
     struct dora_site *st = s->state;
     lowrank_layout(net, s, np);
     int nr = panels(run->lowrank.r);
-    if (run->lowrank.first == s) {
+    if (net_pass_opens(net, &run->pass, np)) {
         run->rows = net_keep(net, MEM_SCRATCH, nr, run->lowrank.widest);
         run->wa = net_keep(net, MEM_SCRATCH, nr, run->widest_out);
         run->aa = net_keep(net, MEM_SCRATCH, nr, run->lowrank.r);
-        run->dv = net_keep(net, MEM_SCRATCH, np, run->widest_out);
+        run->dv = net_keep(net, MEM_SCRATCH, run->pass.np, run->widest_out);
     }
     st->v = net_keep(net, MEM_ACT, np, s->d_out);
 }

@@ -24,7 +24,7 @@ static const struct opt ia3_opts[] = {
 };
 
 struct ia3_run {
-    const struct site *first;
+    struct net_pass pass;
     int widest;
     float *z; /* scratch [widest]: l * x, l * G, or W^T G */
 };
@@ -53,7 +53,6 @@ static bool is_of_input(const struct net *net, const struct site *s) {
 static void ia3_attach(struct net *net, struct site *s) {
     struct ia3_run *run = net->method_state;
     struct ia3_site *st = s->state;
-    if (!run->first) run->first = s;
     st->of_input = is_of_input(net, s);
     run->widest = MAX_OF(run->widest, st->of_input ? s->d_in : s->d_out);
     char *name = xasprintf("base_model.model.%s.ia3_l", s->module);
@@ -67,7 +66,7 @@ static void ia3_attach(struct net *net, struct site *s) {
 static void ia3_layout(struct net *net, struct site *s, int np) {
     struct ia3_run *run = net->method_state;
     struct ia3_site *st = s->state;
-    if (run->first == s) run->z = net_keep(net, MEM_SCRATCH, np, run->widest);
+    if (net_pass_opens(net, &run->pass, np)) run->z = net_keep(net, MEM_SCRATCH, run->pass.np, run->widest);
     st->v = st->of_input ? NULL : net_keep(net, MEM_ACT, np, s->d_out);
 }
 

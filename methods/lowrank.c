@@ -32,7 +32,6 @@ static struct param *named_param(struct net *net, struct site *s, const char *pa
 void lowrank_attach(struct net *net, struct site *s, enum param_role a_role, float b_lr_mult) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    if (!run->first) run->first = s;
     run->widest = MAX_OF(run->widest, s->d_in);
     st->A = named_param(net, s, "lora_A", a_role, run->r, s->d_in);
     st->B = named_param(net, s, "lora_B", PARAM_TRAIN, s->d_out, run->r);
@@ -49,11 +48,17 @@ void lowrank_attach_both(struct net *net, struct site *s) { lowrank_attach(net, 
 void lowrank_layout(struct net *net, struct site *s, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    if (run->first == s) {
-        run->du = net_keep(net, MEM_SCRATCH, np, run->r);
-        run->xd = run->dropout > 0 && net->row ? net_keep(net, MEM_SCRATCH, np, run->widest) : NULL;
+    if (net_pass_opens(net, &run->pass, np)) {
+        bool drops = run->dropout > 0 && run->pass.draws;
+        run->du = net_keep(net, MEM_SCRATCH, run->pass.np, run->r);
+        run->xd = drops ? net_keep(net, MEM_SCRATCH, run->pass.np, run->widest) : NULL;
     }
     st->u = net_keep(net, MEM_ACT, np, run->r);
+}
+
+/* Where m * x goes; NULL: these tokens drop nothing. */
+static float *dropped_input(const struct net *net) {
+    return net->row ? ((const struct lowrank_run *)net->method_state)->xd : NULL;
 }
 
 /* y = (accumulate ? y : 0) + m * x with the mask of this step and site. */
@@ -72,8 +77,9 @@ static void drop_input(struct net *net, const struct site *s, float *y, int ldy,
 void lowrank_forward(struct net *net, struct site *s, const float *x, int ldx, float *y, int ldy, int np) {
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
-    if (run->xd) drop_input(net, s, run->xd, run->widest, x, ldx, np, false);
-    struct term down = {&st->A->w, false, run->xd ? run->xd : x, run->xd ? run->widest : ldx};
+    float *xd = dropped_input(net);
+    if (xd) drop_input(net, s, xd, run->widest, x, ldx, np, false);
+    struct term down = {&st->A->w, false, xd ? xd : x, xd ? run->widest : ldx};
     panel_mm(net->team, st->u, run->r, run->r, np, &down, 1, NULL, false);
     panel_row_scale(net->team, st->u, run->r, st->u, run->r, NULL, run->scale, run->r, np, false);
     struct term up[2] = {{&s->W->w, false, x, ldx}, {&st->B->w, false, st->u, run->r}};
@@ -85,22 +91,23 @@ void lowrank_backward(struct net *net, struct site *s, const float *x, int ldx, 
     struct lowrank_run *run = net->method_state;
     struct lowrank_site *st = s->state;
     int r = run->r;
+    float *xd = dropped_input(net);
     bool trains_A = st->A->role == PARAM_TRAIN;
     panel_outer(net->team, st->B->grad, r, dy, lddy, s->d_out, st->u, r, r, np); /* dB = G (s A x)^T */
     if (!dx && !trains_A) return;
     struct term back = {&st->B->w, true, dy, lddy};
     panel_mm(net->team, run->du, r, r, np, &back, 1, NULL, false);
     panel_row_scale(net->team, run->du, r, run->du, r, NULL, run->scale, r, np, false); /* s B^T G */
-    if (trains_A && run->xd) drop_input(net, s, run->xd, run->widest, x, ldx, np, false);
+    if (trains_A && xd) drop_input(net, s, xd, run->widest, x, ldx, np, false);
     if (trains_A)
-        panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, run->xd ? run->xd : x,
-                    run->xd ? run->widest : ldx, s->d_in, np);
+        panel_outer(net->team, st->A->grad, s->d_in, run->du, r, r, xd ? xd : x, xd ? run->widest : ldx,
+                    s->d_in, np);
     if (!dx) return;
     struct term t[2] = {{&s->W->w, true, dy, lddy}, {&st->A->w, true, run->du, r}};
-    panel_mm(net->team, dx, lddx, s->d_in, np, t, run->xd ? 1 : 2, NULL, true);
-    if (!run->xd) return;
-    panel_mm(net->team, run->xd, run->widest, s->d_in, np, &t[1], 1, NULL, false);
-    drop_input(net, s, dx, lddx, run->xd, run->widest, np, true);
+    panel_mm(net->team, dx, lddx, s->d_in, np, t, xd ? 1 : 2, NULL, true);
+    if (!xd) return;
+    panel_mm(net->team, xd, run->widest, s->d_in, np, &t[1], 1, NULL, false);
+    drop_input(net, s, dx, lddx, xd, run->widest, np, true);
 }
 
 void lowrank_merge(struct net *net, struct site *s, float *W, float *b) {

@@ -16,12 +16,12 @@
 /* First member of the run state of every low-rank method. */
 struct lowrank_run {
     int r;
-    float scale;              /* s */
-    const struct site *first; /* the first adapted site: its layout reserves what all share */
-    float *du;                /* scratch [r] */
-    double dropout;           /* p */
-    int widest;               /* features of the widest adapted input */
-    float *xd;                /* scratch [widest]: m * x; NULL: this pass drops nothing */
+    float scale;          /* s */
+    struct net_pass pass; /* whose first site reserves what all share */
+    float *du;            /* scratch [r] */
+    double dropout;       /* p */
+    int widest;           /* features of the widest adapted input */
+    float *xd;            /* scratch [widest]: m * x; NULL: this pass drops nothing */
 };
 
 /* First member of the site state. */

@@ -25,7 +25,7 @@ static const struct opt vera_opts[] = {
 
 struct vera_run {
     int r, max_in, max_out;
-    const struct site *first;
+    struct net_pass pass;
     struct param *A, *B; /* shared, frozen */
     float *ud, *v;       /* scratch: [r], [max_out] */
 };
@@ -45,7 +45,6 @@ static void vera_setup(struct net *net) {
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         if (!s->adapted) continue;
-        if (!run->first) run->first = s;
         run->max_in = MAX_OF(run->max_in, s->d_in);
         run->max_out = MAX_OF(run->max_out, s->d_out);
     }
@@ -81,9 +80,9 @@ static void vera_attach(struct net *net, struct site *s) {
 static void vera_layout(struct net *net, struct site *s, int np) {
     struct vera_run *run = net->method_state;
     struct vera_site *st = s->state;
-    if (run->first == s) {
-        run->ud = net_keep(net, MEM_SCRATCH, np, run->r);
-        run->v = net_keep(net, MEM_SCRATCH, np, run->max_out);
+    if (net_pass_opens(net, &run->pass, np)) {
+        run->ud = net_keep(net, MEM_SCRATCH, run->pass.np, run->r);
+        run->v = net_keep(net, MEM_SCRATCH, run->pass.np, run->max_out);
     }
     st->u = net_keep(net, MEM_ACT, np, run->r);
 }

@@ -65,14 +65,14 @@ static inline void engine_open(struct engine *g, const char *folder, const char 
     net_init(&g->net, &g->mem, g->team, g->config, seed, trains);
     g->model = model_of(g->file, &e);
     if (!g->model) fail_msg("%s", e.msg);
-    if (g->model->build(&g->net, g->file, &g->state, &e)) fail_msg("%s", e.msg);
+    struct task_net tn;
+    if (net_add_model(&g->net, g->model, g->file, NULL, &tn, &e)) fail_msg("%s", e.msg);
     if (net_bind(&g->net, method_find(method), &e)) fail_msg("%s", e.msg);
-    g->model->bound(g->state, &g->net);
-    g->model->facts(g->state, &g->facts);
+    g->state = tn.model_state;
+    g->facts = tn.facts;
 }
 
 static inline void engine_close(struct engine *g) {
-    g->model->free(g->state);
     net_release(&g->net);
     team_free(g->team);
     modelfile_close(g->file);

@@ -331,6 +331,7 @@ const struct task task_classify = {
     .name = "classify",
     .summary = "texts to classes: a linear head on the pooled hidden states",
     .task_type = "SEQ_CLS",
+    .texts = true,
     .opts = classify_opts,
     .default_metric = "eval/accuracy",
     .default_goal = "maximize",

@@ -513,6 +513,7 @@ const struct task task_lm = {
     .name = "lm",
     .summary = "language modelling: prompt -> completion, loss per completion token",
     .task_type = "CAUSAL_LM",
+    .texts = true,
     .opts = lm_opts,
     .default_metric = "eval/loss",
     .default_goal = "minimize",

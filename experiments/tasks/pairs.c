@@ -247,6 +247,7 @@ const struct task task_pairs = {
     .name = "pairs",
     .summary = "embedding models: pairs that belong together, or with a score; retrieval and similarity",
     .task_type = "FEATURE_EXTRACTION",
+    .texts = true,
     .opts = pairs_opts,
     .default_metric = "eval/ndcg@10",
     .default_goal = "maximize",

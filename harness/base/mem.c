@@ -142,6 +142,7 @@ void arena_reset(struct arena *a) {
     for (int c = 0; c < MEM_NCAT; c++) count_down(a->mem, (enum mem_cat)c, a->cat_used[c]);
     memset(a->cat_used, 0, sizeof a->cat_used);
     a->used = 0;
+    a->resets++;
 }
 
 void arena_release(struct arena *a) {

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum mem_cat {
     MEM_BASE,    /* frozen base weights: the mapped file or its expansion */
@@ -58,6 +59,7 @@ struct arena {
     size_t reserve, used;
     size_t open; /* of it may be touched: grows with use */
     size_t cat_used[MEM_NCAT];
+    uint64_t resets; /* so many times it has been emptied */
 };
 /* `reserve`: wanted bytes of address space, which costs nothing until it is used; where that is limited
  * (ulimit -v) the largest half, quarter, ... that is to be had. */

@@ -138,8 +138,8 @@ static int copy_file(const char *from_dir, const char *dir, const char *name, bo
     return rc;
 }
 
-/* From a folder: its files. */
-static int copy_tokenizer(const struct modelfile *f, const char *dir, struct err *e) {
+/* From a folder: its files. `texts`: the model reads texts, and a tokenizer must be among them. */
+static int copy_tokenizer(const struct modelfile *f, const char *dir, bool texts, struct err *e) {
     static const char *const beside[] = {"tokenizer_config.json", "special_tokens_map.json",
                                          "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
                                          "generation_config.json", "chat_template.jinja",
@@ -147,7 +147,7 @@ static int copy_tokenizer(const struct modelfile *f, const char *dir, struct err
                                          "modules.json", "1_Pooling/config.json", "2_Normalize/config.json",
                                          "sentence_bert_config.json", "config_sentence_transformers.json"};
     char *vocab = path_join(modelfile_path(f), "vocab.txt");
-    int rc = copy_file(modelfile_path(f), dir, "tokenizer.json", !file_exists(vocab), e);
+    int rc = copy_file(modelfile_path(f), dir, "tokenizer.json", texts && !file_exists(vocab), e);
     free(vocab);
     for (size_t i = 0; i < ARRAY_LEN(beside) && !rc; i++)
         rc = copy_file(modelfile_path(f), dir, beside[i], false, e);
@@ -182,16 +182,21 @@ int checkpoint_save(struct net *net, const struct model *model, const void *stat
 int checkpoint_save_as(struct net *net, const struct model *model, const void *state,
                        const struct modelfile *f, enum dtype type, const char *dir,
                        struct checkpoint_saved *ret, struct err *e) {
+    struct model_facts facts;
     memset(ret, 0, sizeof *ret);
+    model->facts(state, &facts);
     if (net->mem->counting) dir = NULL;
     if (merge_check(net, e)) return ERR_USER;
+    if (net->nmodels > 1)
+        return err_set(e, ERR_USER, "a net of %d models cannot be saved as one model: use save: adapter",
+                       net->nmodels);
     char *config = make_config(model, state, f, type, e);
     if (!config) return ERR_USER;
     int rc = dir ? dir_make(dir, e) : 0;
     if (!rc && modelfile_is_gguf(f))
         rc = make_tokenizer(f, dir, e);
     else if (!rc && dir)
-        rc = copy_tokenizer(f, dir, e);
+        rc = copy_tokenizer(f, dir, !facts.d_in, e);
     if (!rc && dir) rc = write_text(dir, "config.json", config, e);
     free(config);
     if (rc) return rc;

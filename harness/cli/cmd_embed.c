@@ -139,7 +139,8 @@ static int write_vectors(struct infer *m, struct embedder *E, const struct optio
 static int embed_texts(struct infer *m, const struct options *o, struct err *e) {
     struct embedder *E;
     struct texts all = {0};
-    int rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &o->embed, &m->mem, e);
+    int rc = infer_reads_text(m, e);
+    if (!rc) rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &o->embed, &m->mem, e);
     if (rc) return rc;
     if (o->prompt && !embedder_has_prompt(E, o->prompt))
         rc = err_set(e, ERR_USER, "the model has no prompt '%s'", o->prompt);

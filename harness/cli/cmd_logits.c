@@ -94,7 +94,8 @@ static int logits_of_file(const struct options *o, struct err *e) {
         infer_close(&m);
     }
     if (!rc) {
-        rc = read_ids(&m, o, &ids, e);
+        rc = infer_reads_text(&m, e);
+        if (!rc) rc = read_ids(&m, o, &ids, e);
         if (!rc) rc = write_logits(&m, &ids, o->out, e);
         infer_close(&m);
     }

@@ -43,8 +43,8 @@ struct model_facts {
 struct model {
     const char *name, *summary;
     bool (*match)(const struct modelfile *f);
-    /* Declare parameters and sites in net. *ret: the architecture's state, freed by `free`. A config field
-     * that changes the computation and is not implemented is refused by name. */
+    /* Declare parameters and sites in net: called by net_add_model. *ret: the architecture's state, freed by
+     * `free`; on error nothing is left of it. A config field that changes the computation and is not implemented is refused by name. */
     int (*build)(struct net *net, const struct modelfile *f, void **ret, struct err *e);
     void (*free)(void *state);
     void (*facts)(const void *state, struct model_facts *f);
@@ -88,6 +88,19 @@ static inline struct ends model_stops(const struct model_facts *f, const struct 
     int own = tokenizer_eos(tok);
     return f->ends.n ? f->ends : (struct ends){.id = {own}, .n = own >= 0};
 }
+/* A model on a net: what a task drives. */
+struct task_net {
+    struct net *net;
+    const struct model *model;
+    void *model_state;
+    struct model_facts facts;
+};
+/* Build the model of file f on the net; what `ret` names stays the net's: net_bind says what trains
+ * (`bound`), net_release frees it. Before net_bind; f outlives the net. `scope`: what the names of its
+ * parameters and sites begin with ("image."), so that a net may hold several; NULL: nothing. Its memory is
+ * counted, its sites are adapted and its tensors saved with all others. */
+int net_add_model(struct net *net, const struct model *model, const struct modelfile *f, const char *scope,
+                  struct task_net *ret, struct err *e);
 
 /* The registry, in models.def order; NULL-terminated. */
 extern const struct model *const model_list[];

@@ -5,6 +5,7 @@
 
 #include "harness/config/cfg.h"
 #include "harness/core/method.h"
+#include "harness/core/model.h"
 #include "harness/core/target.h"
 #include "harness/base/util.h"
 
@@ -43,6 +44,8 @@ static void param_free(struct net *net, struct param *p) {
 
 void net_release(struct net *net) {
     arena_release(&net->tape);
+    for (int i = 0; i < net->nmodels; i++) net->models[i].model->free(net->models[i].state);
+    free(net->models);
     for (int i = 0; i < net->nparams; i++) param_free(net, net->params[i]);
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
@@ -71,9 +74,16 @@ static struct param *param_new(struct net *net, const char *name, enum param_rol
     return p;
 }
 
+/* As a parameter or a module is called in a net of several models. Caller frees. */
+static char *scoped_name(const struct net *net, const char *name) {
+    return xasprintf("%s%s", net->scope ? net->scope : "", name);
+}
+
 struct param *net_base_param(struct net *net, const char *name, int ndim, const struct weight *w) {
     mem_note(net->mem, MEM_BASE, (ptrdiff_t)weight_stored_bytes(w));
-    struct param *p = param_new(net, name, PARAM_BASE, ndim, w->rows, w->cols);
+    char *full = scoped_name(net, name);
+    struct param *p = param_new(net, full, PARAM_BASE, ndim, w->rows, w->cols);
+    free(full);
     p->w = *w;
     p->transposed = w->transposed;
     /* Vectors (norms, biases) are read in place by the kernels: they are small, so always float32 in
@@ -122,8 +132,8 @@ void param_privatise(struct net *net, struct param *p, enum mem_cat cat) {
 struct site *net_site(struct net *net, const char *name, const char *module, const char *kind, int layer,
                       struct param *W, struct param *b) {
     struct site *s = xcalloc(1, sizeof *s);
-    s->name = xstrdup(name);
-    s->module = xstrdup(module);
+    s->name = scoped_name(net, name);
+    s->module = scoped_name(net, module);
     s->kind = kind;
     s->layer = layer;
     s->d_out = W->rows;
@@ -133,6 +143,21 @@ struct site *net_site(struct net *net, const char *name, const char *module, con
     GROW(net->sites, net->nsites, net->sites_cap);
     net->sites[net->nsites++] = s;
     return s;
+}
+
+int net_add_model(struct net *net, const struct model *model, const struct modelfile *f, const char *scope,
+                  struct task_net *ret, struct err *e) {
+    const char *backbone = net->backbone;
+    *ret = (struct task_net){.net = net, .model = model};
+    net->scope = scope;
+    int rc = model->build(net, f, &ret->model_state, e);
+    net->scope = NULL;
+    if (scope) net->backbone = backbone;
+    if (rc) return rc;
+    GROW(net->models, net->nmodels, net->models_cap);
+    net->models[net->nmodels++] = (struct net_model){model, ret->model_state};
+    model->facts(ret->model_state, &ret->facts);
+    return 0;
 }
 
 struct param *net_find_param(const struct net *net, const char *name) {
@@ -260,10 +285,20 @@ int net_bind(struct net *net, const struct method *method, struct err *e) {
         if (method->attach) method->attach(net, s);
     }
     if (net->training) allocate_training(net);
+    for (int i = 0; i < net->nmodels; i++) net->models[i].model->bound(net->models[i].state, net);
     return 0;
 }
 
 /* ---- passes -------------------------------------------------------------------------------------------- */
+
+bool net_pass_opens(const struct net *net, struct net_pass *p, int np) {
+    uint64_t now = net->tape.resets + 1; /* 0: of none */
+    bool same = p->tape == now, draws = net->row != NULL;
+    if (same && p->np >= np && (p->draws || !draws)) return false;
+    *p = (struct net_pass){
+        .tape = now, .np = same ? MAX_OF(np, p->np) : np, .draws = draws || (same && p->draws)};
+    return true;
+}
 
 float *net_keep(struct net *net, enum mem_cat cat, int np, int d) {
     return arena_alloc(&net->tape, cat, panel_floats(np, d) * sizeof(float));

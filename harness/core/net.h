@@ -19,6 +19,7 @@
 #include "harness/base/rng.h"
 
 struct method;
+struct model;
 struct net;
 
 enum param_role {
@@ -61,6 +62,12 @@ struct site {
     void *state;         /* method's site_size bytes, zeroed */
 };
 
+/* A model on a net: the state is the architecture's. */
+struct net_model {
+    const struct model *model;
+    void *state;
+};
+
 struct net {
     struct mem *mem;
     struct team *team;
@@ -73,12 +80,15 @@ struct net {
     int nparams, params_cap;
     struct site **sites;
     int nsites, sites_cap;
+    struct net_model *models; /* those that net_add_model has built */
+    int nmodels, models_cap;
+    const char *scope; /* while one is built: what its names begin with; NULL: nothing */
     /* what the model's own names begin with in classes that have a head ("bert."); the bare model's lack it.
      * NULL: nothing. Set by the architecture when it builds; static */
     const char *backbone;
     struct arena tape; /* one micro-batch: kept activations and pass scratch */
     /* What random draws of a pass (dropout) are keyed by, beside the seed: never the place in the packed
-     * batch. */
+     * batch. net_draw sets row and pos. */
     long step;          /* the optimizer step at work, 0-based: draws differ from step to step */
     const int64_t *row; /* of a training pass: data row of each token; NULL: nothing is drawn */
     const int32_t *pos; /* and its position in it */
@@ -116,8 +126,18 @@ size_t net_trainable(const struct net *net);
 /* Reserve panels of d features for the current micro-batch. MEM_ACT: kept for backward; MEM_SCRATCH: for the
  * pass. */
 float *net_keep(struct net *net, enum mem_cat cat, int np, int d);
+/* Must this site's layout reserve what all sites share? At the first site of a pass; and again where another
+ * model on the net wants more of it: more tokens, or draws where there were none. p: the method's, zeroed at
+ * first. */
+struct net_pass {
+    uint64_t tape; /* which use of the tape it is of */
+    int np;
+    bool draws;
+};
+bool net_pass_opens(const struct net *net, struct net_pass *p, int np);
 /* Before the layout of a pass: data row and position of each token for random draws (borrowed until after
- * backward); row NULL: none. */
+ * backward); row NULL: none. Where several models have a pass under way, before the forward and before the
+ * backward of each as well. */
 static inline void net_draw(struct net *net, const int64_t *row, const int32_t *pos) {
     net->row = row;
     net->pos = pos;

@@ -15,14 +15,6 @@
 enum split { SPLIT_TRAIN, SPLIT_EVAL, SPLIT_TEST, SPLIT_COUNT };
 const char *split_name(enum split s); /* "train", "eval", "test" */
 
-/* The model that a task drives. */
-struct task_net {
-    struct net *net;
-    const struct model *model;
-    void *model_state;
-    struct model_facts facts;
-};
-
 struct task_batch {
     long tokens;   /* in it, of all models */
     double weight; /* what the loss is divided by over the whole step: labelled tokens, pairs, ... */
@@ -41,6 +33,7 @@ struct task_tell {
 struct task {
     const char *name, *summary;
     const char *task_type;      /* PEFT's: "CAUSAL_LM", "FEATURE_EXTRACTION", "SEQ_CLS" */
+    bool texts;                 /* its model reads texts: one with a tokenizer; else open is given none */
     const struct opt *opts;     /* its keys: data.*, ... */
     const char *default_metric; /* "eval/loss" */
     const char *default_goal;   /* "minimize" */
@@ -58,12 +51,13 @@ struct task {
     /* ends "no train row ", of rows that teach nothing: what is wrong with all of them, and the remedy */
     const char *nothing;
 
-    /* Open the data of a run. config: resolved, model_path in it. mem: DATA is counted here. Error also when
-     * the model does not suit the task. */
+    /* Open the data of a run. config: resolved, model_path in it. mem: DATA is counted here. tok: NULL unless
+     * `texts`; where it is, the model's tokens are ids. Error also when the model does not suit the task. */
     int (*open)(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
                 const struct model_facts *facts, struct err *e);
     void (*free)(void *state); /* also of a score in progress */
-    /* Declare the task's own parameters (net_head), before a method is bound. NULL: it has none. */
+    /* Before a method is bound: declare the task's own parameters (net_head); and, where the task drives more
+     * models than the one of the configuration, build them (net_add_model). NULL: neither. */
     int (*declare)(void *state, struct net *net, struct err *e);
     /* Rows of a split, 0 where the split is absent. */
     long (*rows)(void *state, enum split s);

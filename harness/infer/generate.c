@@ -43,7 +43,8 @@ static int add_chat(struct infer *m, const char *text, size_t len, struct token_
 
 int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out,
                     struct err *e) {
-    int bos = tokenizer_bos_to_add(m->tok);
+    int rc = infer_reads_text(m, e), bos = rc ? -1 : tokenizer_bos_to_add(m->tok);
+    if (rc) return rc;
     if (bos >= 0) add_id(out, bos);
     if (chat) return add_chat(m, text, len, out, e);
     tokenizer_encode(m->tok, text, len, true, out);

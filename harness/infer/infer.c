@@ -43,15 +43,16 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     machine_read(&here);
     m->team = team_new(&m->mem, threads > 0 ? threads : MIN_OF(here.cores, 64));
     net_init(&m->net, &m->mem, m->team, m->config, 0, false);
+    struct task_net tn;
     m->model = model_of(m->file, e);
     if (!m->model) return e->code;
-    int rc = m->model->build(&m->net, m->file, &m->state, e);
+    int rc = net_add_model(&m->net, m->model, m->file, NULL, &tn, e);
     if (!rc && adapter) rc = adapter_heads(&m->net, adapter, e);
     if (!rc) rc = net_bind(&m->net, method_find(cfg_str(m->config, "method")), e);
     if (!rc && adapter) rc = adapter_load(&m->net, adapter, e);
     if (rc) return rc;
-    m->model->bound(m->state, &m->net);
-    m->model->facts(m->state, &m->facts);
+    m->state = tn.model_state;
+    m->facts = tn.facts;
     return 0;
 }
 
@@ -60,21 +61,26 @@ int infer_open(struct infer *m, const char *model, const char *adapter, int thre
     memset(m, 0, sizeof *m);
     char *path = catalog_model_path(model, e);
     int rc = path ? modelfile_open(&m->file, path, e) : e->code;
-    if (!rc) rc = modelfile_tokenizer(m->file, &m->tok, e);
     if (!rc) rc = open_net(m, adapter, threads, positions, e);
+    if (!rc && !m->facts.d_in) rc = modelfile_tokenizer(m->file, &m->tok, e);
     if (rc) infer_close(m);
     free(path);
     return rc;
 }
 
 void infer_close(struct infer *m) {
-    if (m->state) m->model->free(m->state);
     if (m->net.mem) net_release(&m->net);
     if (m->team) team_free(m->team);
     tokenizer_free(m->tok);
     modelfile_close(m->file);
     json_decref(m->config);
     memset(m, 0, sizeof *m);
+}
+
+int infer_reads_text(const struct infer *m, struct err *e) {
+    return m->tok ? 0
+                  : err_set(e, ERR_USER, "%s reads vectors of %d numbers, not text", modelfile_path(m->file),
+                            m->facts.d_in);
 }
 
 const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {

@@ -9,7 +9,7 @@ struct infer {
     struct team *team;
     struct net net;
     struct modelfile *file;
-    struct tokenizer *tok;
+    struct tokenizer *tok; /* NULL: the model reads no text (facts.d_in) */
     const struct model *model;
     void *state;
     struct model_facts facts;
@@ -22,6 +22,9 @@ struct infer {
 int infer_open(struct infer *m, const char *model, const char *adapter, int threads, long positions,
                struct err *e);
 void infer_close(struct infer *m);
+
+/* An error where the model has no tokenizer, for what begins with a text. */
+int infer_reads_text(const struct infer *m, struct err *e);
 
 /* Hidden states of one sequence, panels of facts.hidden on the tape, valid until the next call. n >= 1 ids
  * below facts.vocab. */

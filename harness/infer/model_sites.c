@@ -21,13 +21,12 @@ static void collect_shapes(const struct net *net, struct site_shape **ret, int *
 
 /* Build the model in counting mode and hand it to `ask`. */
 static int build_model(const char *path, const json_t *config,
-                       int (*ask)(void *arg, struct net *net, const struct model *m, void *state,
-                                  struct err *e),
-                       void *arg, struct err *e) {
+                       int (*ask)(void *arg, const struct task_net *tn, struct err *e), void *arg,
+                       struct err *e) {
     struct modelfile *f = NULL;
     struct mem mem;
     struct net net;
-    void *state = NULL;
+    struct task_net tn;
     int rc = modelfile_open(&f, path, e);
     const struct model *model = rc ? NULL : model_of(f, e);
     if (!model) {
@@ -37,9 +36,8 @@ static int build_model(const char *path, const json_t *config,
     mem_init(&mem, true, 0);
     struct team *team = team_new(&mem, 1);
     net_init(&net, &mem, team, config, 0, false);
-    rc = model->build(&net, f, &state, e);
-    if (!rc) rc = ask(arg, &net, model, state, e);
-    if (state) model->free(state);
+    rc = net_add_model(&net, model, f, NULL, &tn, e);
+    if (!rc) rc = ask(arg, &tn, e);
     net_release(&net);
     team_free(team);
     modelfile_close(f);
@@ -51,11 +49,10 @@ struct shapes {
     int *n;
 };
 
-static int ask_shapes(void *arg, struct net *net, const struct model *m, void *state, struct err *e) {
+static int ask_shapes(void *arg, const struct task_net *tn, struct err *e) {
     struct shapes *s = arg;
-    (void)m, (void)state;
-    int rc = net_bind(net, method_find(cfg_str(net->config, "method")), e);
-    if (!rc) collect_shapes(net, s->v, s->n);
+    int rc = net_bind(tn->net, method_find(cfg_str(tn->net->config, "method")), e);
+    if (!rc) collect_shapes(tn->net, s->v, s->n);
     return rc;
 }
 
@@ -65,11 +62,9 @@ int model_sites_read(const char *path, const json_t *config, struct site_shape *
     return build_model(path, config, ask_shapes, &(struct shapes){ret, n}, e);
 }
 
-static int ask_positions(void *arg, struct net *net, const struct model *m, void *state, struct err *e) {
-    struct model_facts facts;
-    (void)net, (void)e;
-    m->facts(state, &facts);
-    *(int *)arg = facts.max_positions;
+static int ask_positions(void *arg, const struct task_net *tn, struct err *e) {
+    (void)e;
+    *(int *)arg = tn->facts.max_positions;
     return 0;
 }
 

@@ -91,8 +91,7 @@ struct counting {
     struct team *team;
     struct net net;
     struct modelfile *file;
-    const struct model *model; /* NULL: the engine has no such architecture */
-    void *state;
+    struct task_net tn; /* its model NULL: the engine has no such architecture */
     jmp_buf denied;
 };
 
@@ -113,12 +112,12 @@ static int declare_model(struct counting *c, const struct arch *a, enum dtype dt
         *e = no;
         return rc;
     }
-    c->model = rc ? NULL : model_of(c->file, &no);
-    if (c->model && !c->model->build(&c->net, c->file, &c->state, &no)) return 0;
+    const struct model *model = rc ? NULL : model_of(c->file, &no);
+    if (model && !net_add_model(&c->net, model, c->file, NULL, &c->tn, &no)) return 0;
     /* without the name of the folder, which is gone */
     const char *why = !rc && strstr(no.msg, ": ") ? strstr(no.msg, ": ") + 2 : no.msg;
     snprintf(c->p->unknown, sizeof c->p->unknown, "%.500s", why);
-    c->model = NULL;
+    c->tn.model = NULL;
     net_release(&c->net); /* what a refused build has declared */
     net_init(&c->net, &c->mem, c->team, c->cfg, 0, true);
     return arch_build(a, dtype, &c->net, e);
@@ -185,13 +184,12 @@ static int count_all(struct counting *c, const struct arch *a, enum dtype dtype,
     count_stored(c);
     rc = measure_files(c, e);
     if (rc) return rc;
-    if (c->model) {
+    if (c->tn.model) {
         long n = cfg_int(c->cfg, "train.batch_size") * cfg_int(c->cfg, "train.max_length");
         if (n > 1 << 26)
             return err_set(e, ERR_USER, "train.batch_size times train.max_length is %ld tokens: at most %d",
                            n, 1 << 26);
-        c->model->bound(c->state, &c->net);
-        c->model->layout(c->state, &c->net, (int)((n + PANEL - 1) / PANEL), true);
+        c->tn.model->layout(c->tn.model_state, &c->net, (int)((n + PANEL - 1) / PANEL), true);
         p->activations = true;
     }
     memcpy(p->mem, c->mem.live, sizeof p->mem);
@@ -221,7 +219,6 @@ int arch_plan_make(struct arch_plan *p, const struct arch *a, enum dtype dtype, 
     c->team = team_new(&c->mem, 1);
     volatile int result = 0;
     if (!setjmp(c->denied)) result = count_all(c, a, dtype, e);
-    if (c->state && c->model) c->model->free(c->state);
     net_release(&c->net);
     team_free(c->team);
     modelfile_close(c->file);

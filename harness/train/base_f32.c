@@ -118,7 +118,7 @@ int base_f32_shared(const char *model_path, struct err *e) {
     struct mem mem;
     struct net net;
     struct modelfile *f;
-    void *state = NULL;
+    struct task_net tn;
     int rc = modelfile_open(&f, model_path, e);
     if (rc) return rc;
     /* of this pass, which there will not be */
@@ -127,9 +127,8 @@ int base_f32_shared(const char *model_path, struct err *e) {
     struct team *team = team_new(&mem, 1);
     net_init(&net, &mem, team, config, 0, false);
     const struct model *m = model_of(f, e);
-    rc = m ? m->build(&net, f, &state, e) : ERR_USER;
+    rc = m ? net_add_model(&net, m, f, NULL, &tn, e) : ERR_USER;
     if (!rc) rc = write_all(&net, e);
-    if (state) m->free(state);
     net_release(&net);
     team_free(team);
     json_decref(config);

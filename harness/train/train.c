@@ -36,6 +36,14 @@ static void deny_memory(struct mem *m, enum mem_cat cat, size_t bytes, void *arg
     longjmp(r->denied, 1);
 }
 
+/* Numbers of the models, before a method is bound; not of the task's own parameters. */
+static size_t base_params(const struct net *net) {
+    size_t total = 0;
+    for (int i = 0; i < net->nparams; i++)
+        if (!net->params[i]->head) total += param_size(net->params[i]);
+    return total;
+}
+
 /* What `full` and the like train of the base, and the matrices that adapters sit on. */
 static void count_params(struct run *r, size_t total) {
     size_t adapted = 0;
@@ -51,11 +59,11 @@ static void count_params(struct run *r, size_t total) {
     r->res->adapted_params = (long)adapted;
 }
 
-/* The model and, on it, the task: what it needs of the model, and its own parameters. */
+/* On the model, the task: what it needs of the model, and its own parameters. */
 static int open_task(struct run *r, const char *path) {
-    r->task = task_find(cfg_str(r->cfg, "task"));
-    BUG_ON(!r->task, "task %s", cfg_str(r->cfg, "task"));
-    r->tn.model->facts(r->tn.model_state, &r->tn.facts);
+    if (r->task->texts && r->tn.facts.d_in)
+        return err_set(r->e, ERR_USER, "task %s reads texts, but model %s reads vectors of %d numbers",
+                       r->task->name, path, r->tn.facts.d_in);
     if (cfg_int(r->cfg, "train.max_length") > r->tn.facts.max_positions)
         return err_set(r->e, ERR_USER, "train.max_length %ld exceeds the %d positions of model %s",
                        cfg_int(r->cfg, "train.max_length"), r->tn.facts.max_positions, path);
@@ -79,13 +87,11 @@ static int open_net(struct run *r, const char *path) {
     r->steps = trains ? cfg_int(r->cfg, "train.steps") : 0;
     r->team = team_new(&r->mem, r->job->threads > 0 ? r->job->threads : 1);
     net_init(&r->net, &r->mem, r->team, r->cfg, r->job->seed, trains);
-    r->tn.net = &r->net;
-    r->tn.model = model_of(r->file, r->e);
-    if (!r->tn.model) return ERR_USER;
-    if (r->tn.model->build(&r->net, r->file, &r->tn.model_state, r->e)) return ERR_USER;
-    size_t total = 0;
-    for (int i = 0; i < r->net.nparams; i++) total += param_size(r->net.params[i]);
+    r->tn.net = &r->net; /* there is a net to release */
+    const struct model *model = model_of(r->file, r->e);
+    if (!model || net_add_model(&r->net, model, r->file, NULL, &r->tn, r->e)) return ERR_USER;
     int rc = open_task(r, path);
+    size_t total = base_params(&r->net);
     if (!rc) rc = net_bind(&r->net, r->method, r->e);
     if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->job->adapter, r->e);
     if (!rc && trains && cfg_str(r->cfg, "init_path")) {
@@ -94,16 +100,17 @@ static int open_net(struct run *r, const char *path) {
     }
     if (!rc) rc = open_base(r);
     if (rc) return rc;
-    r->tn.model->bound(r->tn.model_state, &r->net);
     count_params(r, total);
     return 0;
 }
 
 static int run_open(struct run *r) {
     const char *path = cfg_str(r->cfg, "model_path");
+    r->task = task_find(cfg_str(r->cfg, "task"));
+    BUG_ON(!r->task, "task %s", cfg_str(r->cfg, "task"));
     int rc = modelfile_open(&r->file, path, r->e);
     if (!rc) r->res->model_bytes = (long)modelfile_weight_bytes(r->file);
-    if (!rc) rc = modelfile_tokenizer(r->file, &r->tok, r->e);
+    if (!rc && r->task->texts) rc = modelfile_tokenizer(r->file, &r->tok, r->e);
     if (!rc) rc = open_net(r, path);
     if (rc) return rc;
     r->rows = r->task->rows(r->task_state, SPLIT_TRAIN);
@@ -122,7 +129,6 @@ static void run_close(struct run *r) {
     free(r->losses);
     if (r->order) mem_free(&r->mem, MEM_DATA, r->order, (size_t)r->rows * sizeof *r->order);
     if (r->task && r->task_state) r->task->free(r->task_state);
-    if (r->tn.model && r->tn.model_state) r->tn.model->free(r->tn.model_state);
     if (r->tn.net) net_release(&r->net);
     base_f32_release(&r->expand);
     if (r->team) team_free(r->team);

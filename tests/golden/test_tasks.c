@@ -120,12 +120,13 @@ static void open_task(struct engine *g, const struct task *task, void **state, c
     if (modelfile_open(&g->file, model, &e) || modelfile_tokenizer(g->file, tok, &e)) fail_msg("%s", e.msg);
     net_init(&g->net, &g->mem, g->team, g->config, 0, true);
     g->model = model_of(g->file, &e);
-    if (!g->model || g->model->build(&g->net, g->file, &g->state, &e)) fail_msg("%s", e.msg);
-    g->model->facts(g->state, &g->facts);
+    struct task_net tn;
+    if (!g->model || net_add_model(&g->net, g->model, g->file, NULL, &tn, &e)) fail_msg("%s", e.msg);
+    g->state = tn.model_state;
+    g->facts = tn.facts;
     if (task->open(state, cfg, &g->mem, *tok, &g->facts, &e)) fail_msg("%s", e.msg);
     if (task->declare && task->declare(*state, &g->net, &e)) fail_msg("%s", e.msg);
     if (net_bind(&g->net, method_find(cfg_str(cfg, "method")), &e)) fail_msg("%s", e.msg);
-    g->model->bound(g->state, &g->net);
 }
 
 static double step(struct engine *g, const struct task *task, void *state, const json_t *rows) {
