@@ -249,13 +249,54 @@ static int digest_line(struct strbuf *b, const char *path, const char *role, str
     return 0;
 }
 
+static void add_json(struct strbuf *b, const char *key, const json_t *v) {
+    char *text = v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (text) strbuf_addf(b, "%s %s\n", key, text);
+    free(text);
+}
+
+/* The value of a key of a file beside the model, a new reference; NULL: no such file or key, or an error. */
+static json_t *key_beside(const struct modelfile *f, const char *file, const char *key, int *code,
+                          struct err *e) {
+    char *path = path_join(f->path, file);
+    json_t *all = file_exists(path) ? read_json_object(path, e) : NULL;
+    if (!all && file_exists(path)) *code = ERR_USER;
+    json_t *v = json_incref(json_object_get(all, key));
+    json_decref(all);
+    free(path);
+    return v;
+}
+
+/* The end tokens, where config.json does not say it all: generation_config.json has others, or there are several
+ * (or none), of which the tokenizer's settings choose one. A folder of which that is not so has the digest
+ * that it had before these files were read, and its runs stay those of the same model. */
+static int digest_ends(struct strbuf *b, const struct modelfile *f, struct err *e) {
+    static const char *const chooses[] = {"tokenizer_config.json", "special_tokens_map.json"};
+    int code = 0;
+    json_t *own = json_object_get(f->config, "eos_token_id"),
+           *other = key_beside(f, "generation_config.json", "eos_token_id", &code, e),
+           *ends = other && !json_is_null(other) ? other : own;
+    if (ends != own && !json_equal(ends, own)) add_json(b, "eos_token_id", ends);
+    bool one = json_is_integer(ends) || json_array_size(ends) == 1;
+    for (size_t i = 0; i < ARRAY_LEN(chooses) && !one && !code; i++) {
+        json_t *name = key_beside(f, chooses[i], "eos_token", &code, e);
+        add_json(b, "eos_token", name);
+        json_decref(name);
+    }
+    json_decref(other);
+    return code;
+}
+
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
     /* The later ones are those of sentence encoders: what they say changes the vectors. */
-    static const char *const beside[] = {
-        "config.json", "tokenizer.json", "model.safetensors.index.json", "vocab.txt", "modules.json",
-        "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json",
-        /* end tokens, lower case, what is added */
-        "generation_config.json", "tokenizer_config.json", "special_tokens_map.json"};
+    static const char *const beside[] = {"config.json",
+                                         "tokenizer.json",
+                                         "model.safetensors.index.json",
+                                         "vocab.txt",
+                                         "modules.json",
+                                         "1_Pooling/config.json",
+                                         "sentence_bert_config.json",
+                                         "config_sentence_transformers.json"};
     struct strbuf b = {0};
     int code = 0;
     for (size_t i = 0; f->folder && i < ARRAY_LEN(beside) && !code; i++) {
@@ -263,6 +304,7 @@ int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
         if (file_exists(path)) code = digest_line(&b, path, beside[i], e);
         free(path);
     }
+    if (f->folder && !code) code = digest_ends(&b, f, e);
     for (int i = 0; i < f->n_files && !code; i++) {
         const char *slash = strrchr(f->files[i].path, '/');
         const char *base = slash ? slash + 1 : f->files[i].path;
