@@ -39,7 +39,7 @@ static const struct opt lm_opts[] = {
      "rouge_l_caption and cider of the texts; absent: they do not"},
     {"generate.rows", OPT_INT, NULL, 0, 1e6, NULL,
      "the first so many rows of a split give prompts, each once, and completions as references; 0: all "
-     "(absent: as eval.rows)"},
+     "(absent: the rows that are scored)"},
     OPT_END,
 };
 
@@ -75,9 +75,9 @@ struct lm {
     struct lm_split split[SPLIT_COUNT];
     struct lm_score score;
     int max_length, bos_id, eos_id, vocab;
-    struct ends stops; /* of generated texts */
-    int new_tokens;    /* generate.max_tokens; 0: nothing is generated */
-    long generate_rows, eval_rows;
+    struct ends stops;  /* of generated texts */
+    int new_tokens;     /* generate.max_tokens; 0: nothing is generated */
+    long generate_rows; /* -1: those that are scored; 0: all */
 };
 
 /* One packed micro-batch, one block of memory. */
@@ -137,7 +137,7 @@ static int open_split(struct lm *lm, enum split s, struct rows *rows, struct err
 static int open_generation(struct lm *lm, const json_t *config, struct err *e) {
     const json_t *tokens = cfg_get(config, "generate.max_tokens"), *rows = cfg_get(config, "generate.rows");
     lm->new_tokens = (int)json_integer_value(tokens);
-    lm->generate_rows = json_is_integer(rows) ? (long)json_integer_value(rows) : cfg_int(config, "eval.rows");
+    lm->generate_rows = json_is_integer(rows) ? (long)json_integer_value(rows) : -1;
     if (json_is_integer(rows) && !lm->new_tokens)
         return err_set(e, ERR_USER, "generate.rows needs generate.max_tokens");
     if (lm->new_tokens && !lm->data->prompt)
@@ -422,10 +422,12 @@ static const char *lm_metric_needs(const json_t *config, const char *name) {
     return NULL;
 }
 
-/* The prompts of the split's rows, as many as are wanted. A row without room for a token beside its prompt
- * has none. */
-static int gather_prompts(struct lm *lm, struct lm_split *sp, struct err *e) {
-    long rows = lm->generate_rows > 0 ? MIN_OF(lm->generate_rows, sp->count) : sp->count;
+/* The prompts of the split's rows, as many as are wanted: `scored` of them are scored. A row without room for
+ * a token beside its prompt has none. */
+static int gather_prompts(struct lm *lm, struct lm_split *sp, long scored, struct err *e) {
+    long rows = lm->generate_rows < 0    ? scored
+                : lm->generate_rows == 0 ? sp->count
+                                         : MIN_OF(lm->generate_rows, sp->count);
     for (long i = 0; lm->new_tokens && i < rows; i++) {
         struct strbuf ref = {0};
         int rc = load_row(lm, sp, i, e);
@@ -450,7 +452,7 @@ static int lm_score_begin(void *state, struct task_net *tn, enum split s, long r
     lm->score = (struct lm_score){.split = s, .cap = *items, .texts = {.tok = lm->tok}};
     lm->score.row_loss = mem_alloc(lm->mem, MEM_DATA, (size_t)*items * sizeof(double));
     for (long i = 0; i < *items && !lm->mem->counting; i++) lm->score.row_loss[i] = -1;
-    int rc = gather_prompts(lm, &lm->split[s], e);
+    int rc = gather_prompts(lm, &lm->split[s], *items, e);
     if (rc) release_score(lm);
     *items += lm->score.texts.groups;
     return rc;

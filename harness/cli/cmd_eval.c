@@ -170,6 +170,7 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
         cfg_set(c, "model", json_string(model));
         cfg_set(c, "model_path", json_string(path));
         cfg_set(c, "eval.rows", json_integer(o->rows));
+        cfg_set(c, "test.rows", json_integer(o->rows)); /* a collection's are its test queries */
         if (o->max_length)
             cfg_set(c, "train.max_length", json_integer(o->max_length));
         else if (!cfg_get(recorded, "train.max_length"))

@@ -120,6 +120,24 @@ static void add_notes(const struct record_sweep *r, enum table_format format, st
                     n - NOTES, r->name);
 }
 
+/* ---- remarks: what a number is not --------------------------------------------------------------------- */
+
+static int add_remarks(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out,
+                       struct err *e) {
+    json_t *list = NULL, *v;
+    size_t i;
+    int rc = record_remarks_read(&list, db, sweep, e);
+    json_array_foreach(list, i, v) {
+        json_int_t runs = json_integer_value(json_object_get(v, "runs"));
+        char *clean = table_clean(json_string_value(json_object_get(v, "text")));
+        strbuf_addf(out, "%s%s%s (%lld run%s)\n", i ? "" : "\n", format == TABLE_AS_MARKDOWN ? "- " : "",
+                    clean, (long long)runs, runs == 1 ? "" : "s");
+        free(clean);
+    }
+    json_decref(list);
+    return rc;
+}
+
 /* The methods beside their control arms, if the sweep has any. */
 static int add_controls(struct db *db, int64_t sweep, enum table_format format, struct strbuf *out,
                         struct err *e) {
@@ -161,8 +179,13 @@ static void write_text(const struct summary *s, struct strbuf *out) {
 static int write_json(const struct summary *s, struct db *db, int64_t sweep, struct strbuf *out,
                       struct err *e) {
     struct control_set c;
-    int rc = controls_read(&c, db, sweep, e);
-    if (rc) return rc;
+    json_t *remarks = NULL;
+    int rc = record_remarks_read(&remarks, db, sweep, e);
+    if (!rc) rc = controls_read(&c, db, sweep, e);
+    if (rc) {
+        json_decref(remarks);
+        return rc;
+    }
     struct table *controls = controls_table(&c);
 
     json_t *states = json_object();
@@ -178,6 +201,7 @@ static int write_json(const struct summary *s, struct db *db, int64_t sweep, str
                   "steps", s->steps ? json_integer(s->steps) : json_null(), "batch_size",
                   s->batch_size ? json_integer(s->batch_size) : json_null(), "rows", table_json(s->table));
     json_object_set_new(v, "controls", table_json(controls));
+    json_object_set_new(v, "remarks", remarks);
     table_json_write(v, out);
     json_decref(v);
     table_free(controls);
@@ -200,6 +224,7 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
         rc = add_controls(db, sweep, format, &out, e);
         add_base(&s.record, &out);
         add_notes(&s.record, format, &out);
+        if (!rc) rc = add_remarks(db, sweep, format, &out, e);
     }
     summary_release(&s);
     print_buffer(&out);

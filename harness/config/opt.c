@@ -50,6 +50,8 @@ const struct opt opt_core[] = {
     {"eval.every", OPT_INT, "0", 0, 1e9, NULL, "steps between evaluations; 0: only at the end"},
     {"eval.rows", OPT_INT, "200", 0, 1e9, NULL,
      "rows that are evaluated, from the start of the split; 0: all"},
+    {"test.rows", OPT_INT, "0", 0, 1e9, NULL,
+     "rows of the test split that are scored, from its start; 0: all"},
     {"model_dropout", OPT_NUM, "0", 0, 0, NULL, "dropout inside the base model: none"},
     {"weights", OPT_ENUM, "native", 0, 0, "native|f32|auto",
      "the frozen base as its file stores it, or expanded once to float32 for all workers (same results, more "

@@ -2,10 +2,14 @@
  * identity.h.
  *
  * The hash is SHA-256 over the configuration as JSON with sorted keys, without whitespace, reals with 17
- * digits, and without nulls, so that an option that is added later, absent by default, leaves old hashes
- * alone. Left out: threads, `weights` (no bit of a result depends on either), the names and paths of model
- * and data (their digests stand for them), and for the untouched base everything that it ignores. Not in a
- * configuration at all: the sweep's name, limits, workers, `save`. */
+ * digits, and without nulls. Left out: threads, `weights` (no bit of a result depends on either), the names
+ * and paths of model and data (their digests stand for them), and for the untouched base everything that it
+ * ignores. Not in a configuration at all: the sweep's name, limits, workers, `save`.
+ *
+ * Records outlive upgrades: a key that is not in identity_first.def was added later, and counts only where it
+ * differs from its default. An option that is added to the core, a task or a method so leaves every recorded
+ * run what it is, without its author's doing anything. A default that changes would give old runs a new
+ * meaning: add a key instead. */
 #include "harness/record/identity.h"
 
 #include <stdlib.h>
@@ -68,6 +72,27 @@ static void reset_ignored(json_t *c, const struct opt *o) {
         if (identity_base_ignores(o->key)) cfg_set(c, o->key, opt_default(o));
 }
 
+static bool is_first(const char *key) {
+    static const char *const first[] = {
+#define KEY(name) name,
+#include "harness/record/identity_first.def"
+#undef KEY
+    };
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        if (!strcmp(first[i], key)) return true;
+    return false;
+}
+
+/* Keys of later versions that have their default. */
+static void drop_later(json_t *c, const struct opt *o) {
+    for (; o && o->key; o++) {
+        if (is_first(o->key)) continue;
+        json_t *def = opt_default(o);
+        if (json_equal(cfg_get(c, o->key), def)) cfg_delete(c, o->key);
+        json_decref(def);
+    }
+}
+
 char *identity_text(const json_t *config) {
     static const char *const aside[] = {"threads", "weights", "model", "model_path", "init", "init_path"};
     const char *name = cfg_str(config, "method");
@@ -76,6 +101,7 @@ char *identity_text(const json_t *config) {
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
     for (int i = 0; data_path_key(i); i++) cfg_delete(c, data_path_key(i));
     if (m && method_is_base(m)) drop_ignored(c, opt_core), drop_ignored(c, task_opts(config));
+    drop_later(c, opt_core), drop_later(c, task_opts(config)), drop_later(c, m ? m->opts : NULL);
     drop_nulls(c);
     json_object_set_new(c, "version", json_integer(IDENT_VERSION));
     char *text = json_dumps(c, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));

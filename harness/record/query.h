@@ -110,6 +110,11 @@ int record_last_value(double *ret, struct db *db, int64_t run, const char *key, 
 int record_metric_told(struct db *db, int64_t sweep, const char *metric, bool *found, struct strbuf *told,
                        struct err *e);
 
+/* What the sweep's runs told of their rows (cut, left out, ...), each text once with how many runs told it:
+ * [{"text": ..., "runs": n}], a new reference. Of records that an older bench made, which cut test splits
+ * without a word, what their scores show of it. */
+int record_remarks_read(json_t **ret, struct db *db, int64_t sweep, struct err *e);
+
 /* Bytes by category of the allocation gate at the moment of the run's peak, by enum mem_cat; 0 where the
  * record has none. */
 int record_memory_read(double at_peak[MEM_NCAT], struct db *db, int64_t run, struct err *e);

@@ -127,3 +127,34 @@ int record_pairs_read(struct record_pair **ret, int *n, const struct record_swee
     db_query_close(q);
     return rc;
 }
+
+/* The second part is of records that bench made before test.rows was a key: it scored the first eval.rows rows of
+ * a test split, and a split of just so many or more has that many scores. */
+static const char remarks_sql[] =
+    "SELECT text, count(*) FROM ("
+    " SELECT e.id AS id, e.kind || ': ' || e.text AS text FROM sweep_runs c JOIN event e ON e.run = c.run_id"
+    "  WHERE c.sweep_id = ?1 AND e.kind IN ('cut', 'skipped', 'blank', 'data')"
+    " UNION ALL"
+    " SELECT r.id, printf('cut: the test scores are of the first %d rows at most (eval.rows), as an older"
+    " bench made them: `bench run --new` scores all', v.num)"
+    " FROM sweep_runs c JOIN run r ON r.id = c.run_id"
+    " JOIN param v ON v.point = c.point_id AND v.key = 'eval.rows'"
+    " WHERE c.sweep_id = ?1 AND v.num > 0 AND r.test_metric IS NOT NULL"
+    "  AND NOT EXISTS (SELECT 1 FROM param n WHERE n.point = c.point_id AND n.key = 'test.rows')"
+    "  AND v.num = (SELECT max(n) FROM (SELECT count(*) AS n FROM item i"
+    "   WHERE i.run = r.id AND i.key LIKE 'test/%' GROUP BY i.key))"
+    ") GROUP BY text ORDER BY min(id)";
+
+int record_remarks_read(json_t **ret, struct db *db, int64_t sweep, struct err *e) {
+    struct db_query *q;
+    *ret = NULL;
+    int rc = db_query(db, &q, remarks_sql, e);
+    if (rc) return rc;
+    *ret = json_array();
+    db_query_bind_int(q, 1, sweep);
+    while ((rc = db_query_next(q, e)) == 1)
+        json_array_append_new(*ret, json_pack("{s:s, s:I}", "text", db_query_text(q, 0), "runs",
+                                              (json_int_t)db_query_int(q, 1)));
+    db_query_close(q);
+    return rc;
+}

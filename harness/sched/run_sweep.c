@@ -25,7 +25,7 @@ struct run_sweep_work {
     struct heard_run *heard; /* by job */
     int njobs;
     int64_t env;
-    char *last_event; /* told */
+    json_t *told; /* {text: true} of the events that were printed: of every run the same */
     double flushed;
     struct err db_err; /* the first failure to write a metric */
 };
@@ -142,9 +142,9 @@ static void on_event(void *arg, const char *kind, const char *text) {
     struct heard_run *h = arg;
     struct run_sweep_work *w = h->run->work;
     if (!w->db_err.code) db_event(h->run->db, h->id, kind, text, &w->db_err);
-    if (w->last_event && !strcmp(w->last_event, text)) return; /* of every run the same */
-    free(w->last_event);
-    w->last_event = xstrdup(text);
+    if (!w->told) w->told = json_object();
+    if (json_object_get(w->told, text)) return;
+    json_object_set_new(w->told, text, json_true());
     char *line = xasprintf("%s: %s: %s", h->run->pending.v[h->item].label, kind, text);
     tell_line(h->run, line);
     free(line);
@@ -297,7 +297,7 @@ void run_sweep_release(struct run_sweep *r) {
     pending_release(&r->pending);
     progress_release(&r->progress);
     if (!w) return;
-    free(w->last_event);
+    json_decref(w->told);
     free(w->jobs);
     free(w->heard);
     free(w);

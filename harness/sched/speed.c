@@ -20,9 +20,9 @@
 #define SHORT_S 0.6 /* a calibration below half of this is repeated for about so long */
 
 /* No part of a shape: how much is done, where files lie, and who does it. */
-static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle",
-                                       "eval.every",  "eval.rows",      "generate.rows",
-                                       "model",       "model_path",     "threads"};
+static const char *const left_out[] = {"train.steps", "train.schedule", "train.shuffle", "eval.every",
+                                       "eval.rows",   "test.rows",      "generate.rows", "model",
+                                       "model_path",  "threads"};
 
 static bool is_left_out(const char *key) {
     for (size_t i = 0; i < ARRAY_LEN(left_out); i++)
@@ -129,6 +129,8 @@ json_t *speed_calibration(const json_t *config, int times) {
     cfg_set(c, "eval.every", json_integer(0));
     long want = (long)times * SPEED_ROWS;
     cfg_set(c, "eval.rows", json_integer(rows > 0 ? MIN_OF(rows, want) : want));
+    long test = cfg_int(c, "test.rows");
+    cfg_set(c, "test.rows", json_integer(test > 0 ? MIN_OF(test, want) : want));
     if (cfg_get(c, "generate.rows")) cfg_set(c, "generate.rows", json_null()); /* as eval.rows */
     return c;
 }

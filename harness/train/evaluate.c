@@ -74,13 +74,31 @@ static void on_item(void *arg, const char *name, long item, double value) {
     rep->item(rep->arg, key, item, value);
 }
 
+/* How many rows of a split are asked for: 0: all. */
+static long rows_wanted(const struct run *r, enum split s) {
+    return cfg_int(r->cfg, s == SPLIT_TEST ? "test.rows" : "eval.rows");
+}
+
+/* A score of a part of the split is not the split's. Told once. */
+static void tell_part(struct run *r, enum split s) {
+    long wanted = rows_wanted(r, s), all = r->task->rows(r->task_state, s);
+    const char *name = split_name(s);
+    char text[160];
+    if (wanted <= 0 || wanted >= all || r->part_told[s]) return;
+    snprintf(text, sizeof text, "only the first %ld of %ld %s rows are scored (%s.rows; 0 scores all)",
+             wanted, all, name, name);
+    run_tell_event(r, "cut", text);
+    r->part_told[s] = true;
+}
+
 int evaluate(struct run *r, enum split s, bool items, double *loss) {
     struct telling t = {r, s, items, NAN, true};
     struct task_tell tell = {&t, on_metric, on_item};
     double t0 = now_seconds();
     long limit;
-    int rc = r->task->score_begin(r->task_state, &r->tn, s, cfg_int(r->cfg, "eval.rows"), &limit, r->e);
+    int rc = r->task->score_begin(r->task_state, &r->tn, s, rows_wanted(r, s), &limit, r->e);
     if (rc) return rc;
+    tell_part(r, s);
     struct err given_up; /* the first error is the one to tell */
     rc = score_items(r, s, limit);
     int ended =

@@ -37,8 +37,9 @@ struct run {
     double started, loss_sum; /* of the last tenth of the steps */
     long loss_count;
     struct early_stop early;
-    double watched; /* its metric at the last evaluation */
-    double *losses; /* of every step, where a run may end early */
+    bool part_told[SPLIT_COUNT]; /* that a part of the split is scored */
+    double watched;              /* its metric at the last evaluation */
+    double *losses;              /* of every step, where a run may end early */
     long nlosses, losses_cap;
     jmp_buf denied;
 };
@@ -53,9 +54,9 @@ void run_tell_progress(struct run *r, const char *phase, double loss); /* loss N
 struct task_batch *run_keep_batch(struct run *r, struct task_batch *b);
 void run_drop_batches(struct run *r);
 
-/* Score the first eval.rows rows of a split; *loss: its metric "loss", NaN when the task tells none. `items`:
- * also report single rows' scores. Returns 1 when a metric is not a number or the loss not finite; ERR_STOP
- * when the job was asked to stop. */
+/* Score the first eval.rows rows of the eval split, test.rows of the test split (0: all); *loss: its metric
+ * "loss", NaN when the task tells none. `items`: also report single rows' scores. Returns 1 when a metric is
+ * not a number or the loss not finite; ERR_STOP when the job was asked to stop. */
 int evaluate(struct run *r, enum split s, bool items, double *loss);
 /* Evaluate on the eval split, where there is one, and keep the best. Returns as evaluate. */
 int evaluate_step(struct run *r, bool last);

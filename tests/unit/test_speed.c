@@ -14,11 +14,11 @@
 #include "harness/base/util.h"
 
 static json_t *config(void) {
-    return json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:{s:i, s:f, s:i, s:s}, s:{s:i, s:i}, s:[s, s], s:s}",
-                     "model", "m", "model_path", "/a/m", "method", "lora", "r", 8, "lora_alpha", 16.0,
-                     "lora_dropout", 0.0, "train", "steps", 60, "lr", 5e-4, "batch_size", 8, "schedule",
-                     "linear", "eval", "every", 20, "rows", 200, "target_modules", "q_proj", "v_proj",
-                     "model_digest", "d");
+    return json_pack(
+        "{s:s, s:s, s:s, s:i, s:f, s:f, s:{s:i, s:f, s:i, s:s}, s:{s:i, s:i}, s:{s:i}, s:[s, s], s:s}",
+        "model", "m", "model_path", "/a/m", "method", "lora", "r", 8, "lora_alpha", 16.0, "lora_dropout", 0.0,
+        "train", "steps", 60, "lr", 5e-4, "batch_size", 8, "schedule", "linear", "eval", "every", 20, "rows",
+        200, "test", "rows", 0, "target_modules", "q_proj", "v_proj", "model_digest", "d");
 }
 
 /* Does the shape change when `key` gets this value? Steals it. */
@@ -41,6 +41,7 @@ static void a_shape_is_what_changes_the_work_and_not_the_values(void **state) {
     assert_false(matters("train.steps", json_integer(1000)));
     assert_false(matters("eval.every", json_integer(0)));
     assert_false(matters("eval.rows", json_integer(7)));
+    assert_false(matters("test.rows", json_integer(7)));
     assert_false(matters("model_path", json_string("/b/m")));
     assert_true(matters("r", json_integer(16)));
     assert_true(matters("method", json_string("vera")));
@@ -88,6 +89,7 @@ static void a_calibration_is_a_few_steps_of_the_same_shape(void **state) {
     char x[65], y[65];
     assert_int_equal(cfg_int(b, "train.steps"), SPEED_STEPS);
     assert_int_equal(cfg_int(b, "eval.rows"), SPEED_ROWS);
+    assert_int_equal(cfg_int(b, "test.rows"), SPEED_ROWS); /* of all */
     assert_int_equal(cfg_int(b, "eval.every"), 0);
     assert_int_equal(cfg_int(c, "train.steps"), 40);
     assert_int_equal(cfg_int(c, "eval.rows"), 200); /* no more than the run has */

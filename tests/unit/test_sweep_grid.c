@@ -345,6 +345,23 @@ static void the_hash_is_stable(void **state) {
     json_decref(c);
 }
 
+static void a_later_key_counts_where_it_is_not_its_default(void **state) {
+    (void)state;
+    same(BASE "  method: none\n", BASE "  method: none\n  test: {rows: 0}\n");
+    differs(BASE "  method: none\n", BASE "  method: none\n  test: {rows: 5}\n");
+    differs(BASE "  method: none\n",
+            BASE "  method: none\n  eval: {rows: 0}\n"); /* a key of the first records counts always */
+    struct sweep *s = load(BASE "  method: none\n");
+    json_t *c = json_deep_copy(s->points[0]->config);
+    char now[65], then[65];
+    identity_hash(c, now);
+    json_object_del(c, "test"); /* a configuration as the first records have it */
+    identity_hash(c, then);
+    assert_string_equal(now, then);
+    json_decref(c);
+    sweep_free(s);
+}
+
 /* ---- --set --------------------------------------------------------------------------------------------- */
 
 static const char *set_yaml =
@@ -545,6 +562,7 @@ int main(void) {
         cmocka_unit_test(the_untouched_base_ignores_training_but_not_evaluation),
         cmocka_unit_test(every_point_knows_its_untouched_base),
         cmocka_unit_test(the_hash_is_stable),
+        cmocka_unit_test(a_later_key_counts_where_it_is_not_its_default),
         cmocka_unit_test(set_replaces_the_base_value_and_removes_axes),
         cmocka_unit_test(set_reaches_the_top_of_the_file),
         cmocka_unit_test(set_method_keeps_the_variants_of_that_method),

@@ -59,6 +59,7 @@ static struct train_result run(struct seen *s, const char *method, const char *o
     cfg_set(c, "train.batch_size", json_integer(4));
     cfg_set(c, "train.lr", json_real(1e-2));
     cfg_set(c, "eval.rows", json_integer(20));
+    cfg_set(c, "test.rows", json_integer(20));
     json_t *o = json_loads(over ? over : "{}", 0, NULL), *v;
     const char *key;
     assert_non_null(o);
