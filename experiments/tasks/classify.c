@@ -302,6 +302,7 @@ static void tell_score(const struct classify *c, const struct task_tell *tell) {
         tell->item(tell->arg, "loss", i, x->loss[i]);
         tell->item(tell->arg, "accuracy", i, x->right[i]);
     }
+    tell->count(tell->arg, &(struct score_count){"rows", x->rows, x->cap - x->rows, c->split[x->split].cut});
 }
 
 static int classify_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {
@@ -312,19 +313,10 @@ static int classify_score_end(void *state, struct task_net *tn, const struct tas
     return c->score.rows ? 0 : err_set(e, ERR_USER, "no %s row %s", split_name(c->score.split), nothing);
 }
 
-static void classify_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text),
-                             void *arg) {
+static void classify_remarks(void *state, say_fn *say, void *arg) {
     struct classify *c = state;
-    for (int s = 0; s < SPLIT_COUNT; s++) {
-        char text[160];
-        const char *name = split_name((enum split)s);
-        snprintf(text, sizeof text, "%ld %s rows have a blank text and were left out", c->split[s].left_out,
-                 name);
-        if (c->split[s].left_out) say(arg, "skipped", text);
-        snprintf(text, sizeof text, "%ld %s texts are longer than %d tokens and were cut", c->split[s].cut,
-                 name, embedder_max_length(c->E));
-        if (c->split[s].cut) say(arg, "cut", text);
-    }
+    for (int s = 0; s < SPLIT_COUNT; s++)
+        texts_remarks(&c->split[s], split_name((enum split)s), embedder_max_length(c->E), say, arg);
 }
 
 const struct task task_classify = {

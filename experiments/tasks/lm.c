@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "experiments/tasks/lm_texts.h"
+#include "experiments/tasks/remarks.h"
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
 
@@ -47,6 +48,7 @@ static const struct opt lm_opts[] = {
 struct lm_row {
     int n, prompt;   /* of ids; of the prompt with its start token (0: an empty one), before the cut */
     int labels_from; /* ids[labels_from..n) are labels */
+    bool cut;        /* it was longer than max_length */
     int32_t ids[];
 };
 
@@ -54,8 +56,9 @@ struct lm_split {
     struct rows *rows;
     struct template *prompt, *completion;
     struct lm_row **cache; /* [count], NULL: not yet */
-    long count, skipped;
-    long twice; /* rows loaded that have two start tokens */
+    long count;
+    long skipped, cut; /* of the rows met: without a label, and with the first of their labels alone */
+    long twice;        /* of the rows met: with two start tokens */
 };
 
 /* A score in progress: sums over the rows of a split. */
@@ -63,6 +66,7 @@ struct lm_score {
     enum split split;
     double loss, weight, hits;
     long rows, exact; /* rows with labels; those whose labels are all hits */
+    long cut;         /* rows with labels that are not all of them */
     double *row_loss; /* [cap] mean loss of each row; -1: left out */
     long cap;
     struct lm_texts texts;
@@ -78,6 +82,7 @@ struct lm {
     struct ends stops;  /* of generated texts */
     int new_tokens;     /* generate.max_tokens; 0: nothing is generated */
     long generate_rows; /* -1: those that are scored; 0: all */
+    long full, tight;   /* of the last score: prompts without room to go on, with less than is asked for */
 };
 
 /* One packed micro-batch, one block of memory. */
@@ -176,9 +181,9 @@ static int lm_open(void **ret, const json_t *config, struct mem *mem, struct tok
 static long lm_rows(void *state, enum split s) { return ((struct lm *)state)->split[s].count; }
 
 /* Words beyond max_length are not wanted: the row is cut there (a text of 100 MB is cut after its first
- * words). */
+ * words). One token more shows that it is. */
 static void encode_text(struct lm *lm, struct strbuf *text, struct token_ids *out) {
-    if (text->len) tokenizer_encode_upto(lm->tok, text->s, text->len, false, lm->max_length, out);
+    if (text->len) tokenizer_encode_upto(lm->tok, text->s, text->len, false, lm->max_length + 1, out);
     strbuf_reset(text);
 }
 
@@ -188,7 +193,7 @@ static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size
                          struct token_ids *out) {
     size_t at, n;
     int id;
-    while (special && out->n < lm->max_length &&
+    while (special && out->n <= lm->max_length &&
            (id = tokenizer_find_special(lm->tok, s, len, &at, &n)) >= 0) {
         strbuf_add(text, s, at);
         encode_text(lm, text, out);
@@ -204,7 +209,7 @@ static int encode_template(struct lm *lm, const struct template *t, long row, st
                            struct err *e) {
     struct strbuf text = {0};
     int rc = 0;
-    for (int k = 0; k < template_pieces(t) && out->n < lm->max_length && !rc; k++) {
+    for (int k = 0; k < template_pieces(t) && out->n <= lm->max_length && !rc; k++) {
         struct template_piece p;
         rc = template_piece(t, row, k, &p, e);
         if (!rc) encode_piece(lm, &text, p.s, p.len, !p.is_field || lm->data->special_tokens, out);
@@ -247,9 +252,11 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
         r->n = n;
         r->prompt = prompt;
         r->labels_from = MIN_OF(from, n);
+        r->cut = ids.n > n;
         memcpy(r->ids, ids.v, (size_t)n * sizeof(int32_t));
         sp->cache[i] = r;
-        if (r->labels_from == r->n) sp->skipped++;
+        sp->skipped += r->labels_from == n;
+        sp->cut += r->cut && r->labels_from < n;
     }
     free(ids.v);
     return rc;
@@ -428,14 +435,18 @@ static int gather_prompts(struct lm *lm, struct lm_split *sp, long scored, struc
     long rows = lm->generate_rows < 0    ? scored
                 : lm->generate_rows == 0 ? sp->count
                                          : MIN_OF(lm->generate_rows, sp->count);
+    lm->full = lm->tight = 0;
     for (long i = 0; lm->new_tokens && i < rows; i++) {
         struct strbuf ref = {0};
         int rc = load_row(lm, sp, i, e);
         if (!rc) rc = template_render(sp->completion, i, &ref, e);
         const struct lm_row *r = sp->cache[i];
-        if (!rc && r->prompt > 0 && r->prompt < lm->max_length)
-            lm_texts_add(&lm->score.texts, i, r->ids, r->prompt,
-                         MIN_OF(lm->new_tokens, lm->max_length - r->prompt), ref.s ? ref.s : xstrdup(""));
+        int room = rc ? 0 : lm->max_length - r->prompt;
+        lm->full += room <= 0;
+        lm->tight += room > 0 && room < lm->new_tokens;
+        if (!rc && r->prompt > 0 && room > 0)
+            lm_texts_add(&lm->score.texts, i, r->ids, r->prompt, MIN_OF(lm->new_tokens, room),
+                         ref.s ? ref.s : xstrdup(""));
         else
             strbuf_release(&ref);
         if (rc) return rc;
@@ -473,7 +484,11 @@ static struct task_batch *lm_score_batch(void *state, const long *items, int n, 
     if (!b) return NULL;
     b->items = items;
     lm->score.weight += b->tb.weight;
-    for (int i = 0; i < n; i++) lm->score.rows += b->row_labels[i + 1] > b->row_labels[i];
+    for (int i = 0; i < n; i++) {
+        bool scored = b->row_labels[i + 1] > b->row_labels[i];
+        lm->score.rows += scored;
+        lm->score.cut += scored && lm->split[lm->score.split].cache[items[i]]->cut;
+    }
     return &b->tb;
 }
 
@@ -483,6 +498,7 @@ static void tell_score(const struct lm_score *x, const struct task_tell *tell) {
     for (size_t i = 0; i < LM_PLAIN_METRICS; i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
     for (long i = 0; i < x->cap; i++)
         if (x->row_loss[i] != -1) tell->item(tell->arg, "loss", i, x->row_loss[i]);
+    tell->count(tell->arg, &(struct score_count){"rows", x->rows, x->cap - x->rows, x->cut});
     lm_texts_tell(&x->texts, tell);
 }
 
@@ -495,20 +511,30 @@ static int lm_score_end(void *state, struct task_net *tn, const struct task_tell
                                 : err_set(e, ERR_USER, "no %s row %s", split_name(lm->score.split), nothing);
 }
 
-static void lm_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text), void *arg) {
+static void lm_remarks(void *state, say_fn *say, void *arg) {
     struct lm *lm = state;
     for (int s = 0; s < SPLIT_COUNT; s++) {
-        char text[160];
-        snprintf(text, sizeof text, "%ld %s rows have no label within train.max_length and were left out",
-                 lm->split[s].skipped, split_name((enum split)s));
-        if (lm->split[s].skipped > 0) say(arg, "skipped", text);
-        snprintf(
-            text, sizeof text,
-            "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it out "
-            "of data.prompt",
-            lm->split[s].twice, split_name((enum split)s));
-        if (lm->split[s].twice > 0) say(arg, "start token", text);
+        const struct lm_split *sp = &lm->split[s];
+        const char *name = split_name((enum split)s);
+        remark_count(say, arg, "skipped", sp->skipped,
+                     "%ld %s rows have no label within train.max_length and were left out", sp->skipped,
+                     name);
+        remark_count(
+            say, arg, "cut", sp->cut,
+            "%ld %s rows are longer than %d tokens (train.max_length) and were cut: of their completion "
+            "only the beginning counts",
+            sp->cut, name, lm->max_length);
+        remark_count(say, arg, "start token", sp->twice,
+                     "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it "
+                     "out of data.prompt",
+                     sp->twice, name);
     }
+    remark_count(say, arg, "skipped", lm->full,
+                 "%ld prompts leave no room within train.max_length and are not continued", lm->full);
+    remark_count(
+        say, arg, "cut", lm->tight,
+        "%ld prompts leave room for fewer than %d tokens (generate.max_tokens) within train.max_length",
+        lm->tight, lm->new_tokens);
 }
 
 const struct task task_lm = {

@@ -219,28 +219,14 @@ static long pairs_rows(void *state, enum split s) { return texts_rows(&((struct 
 
 /* ---- remarks ------------------------------------------------------------------------------------------- */
 
-static void say_count(void (*say)(void *arg, const char *kind, const char *text), void *arg, const char *kind,
-                      long n, const char *format, const char *where, int limit) {
-    char text[200];
-    if (n <= 0) return;
-    snprintf(text, sizeof text, format, n, where, limit);
-    say(arg, kind, text);
-}
-
-static void pairs_remarks(void *state, void (*say)(void *arg, const char *kind, const char *text),
-                          void *arg) {
+static void pairs_remarks(void *state, say_fn *say, void *arg) {
     struct pairs *p = state;
     int limit = embedder_max_length(p->E);
-    for (int s = 0; s < SPLIT_COUNT; s++) {
-        const char *name = split_name((enum split)s);
-        say_count(say, arg, "skipped", p->split[s].left_out,
-                  "%ld %s rows have a blank text and were left out", name, 0);
-        say_count(say, arg, "cut", p->split[s].cut, "%ld %s texts are longer than %d tokens and were cut",
-                  name, limit);
-    }
-    say_count(say, arg, "cut", p->documents.cut, "%ld %s are longer than %d tokens and were cut", "documents",
-              limit);
-    say_count(say, arg, "blank", p->documents.blanks, "%ld %s are blank", "documents", 0);
+    for (int s = 0; s < SPLIT_COUNT; s++)
+        texts_remarks(&p->split[s], split_name((enum split)s), limit, say, arg);
+    remark_count(say, arg, "cut", p->documents.cut, "%ld documents are longer than %d tokens and were cut",
+                 p->documents.cut, limit);
+    remark_count(say, arg, "blank", p->documents.blanks, "%ld documents are blank", p->documents.blanks);
 }
 
 const struct task task_pairs = {

@@ -291,6 +291,10 @@ int pairs_score_end(void *state, struct task_net *tn, const struct task_tell *te
     int rc = 0;
     if (!x->queries)
         rc = err_set(e, ERR_USER, "no %s row has texts in all its columns", split_name(x->split));
+    if (tell && !rc)
+        tell->count(tell->arg, &(struct score_count){x->documents ? "queries" : "rows", x->queries,
+                                                     p->split[x->split].left_out,
+                                                     p->split[x->split].cut + p->documents.cut});
     for (int k = -1; k < p->loss.ndims && tell && !rc; k++) {
         int size = k < 0 ? 0 : p->loss.dims[k];
         if (size == embedder_dim(p->E)) continue; /* the whole */

@@ -185,22 +185,55 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
     return rc;
 }
 
+/* What a run reported. */
+struct told {
+    json_t *metrics; /* {key: value} */
+    json_t *remarks; /* [{"kind", "text"}] */
+};
+
 /* A report's metric: the finite values, in the order in which they come. */
 static void take_metric(void *arg, const char *key, long step, double value) {
     (void)step;
-    if (isfinite(value)) json_object_set_new(arg, key, json_real(value));
+    if (isfinite(value)) json_object_set_new(((struct told *)arg)->metrics, key, json_real(value));
 }
 
-/* j: the metrics. Adds to it. */
-static void print_result(const struct train_result *r, const struct options *o, json_t *j) {
+/* What the run has to say of its rows: part of the result, and told while the metrics go to stdout. */
+static void take_event(void *arg, const char *kind, const char *text) {
+    struct told *t = arg;
+    fprintf(stderr, "bench eval: note: %s: %s\n", kind, text);
+    json_array_append_new(t->remarks, json_pack("{s:s, s:s}", "kind", kind, "text", text));
+}
+
+static void print_count(const char *split, const struct score_count *c) {
+    char key[64];
+    if (!c->what) return;
+    snprintf(key, sizeof key, "%s/%s", split, c->what);
+    printf("%-20s %ld scored, %ld left out, %ld cut\n", key, c->scored, c->left_out, c->cut);
+}
+
+static void add_count(json_t *j, const char *split, const struct score_count *c) {
+    if (c->what)
+        json_object_set_new(j, split,
+                            json_pack("{s:s, s:I, s:I, s:I}", "of", c->what, "scored", (json_int_t)c->scored,
+                                      "left_out", (json_int_t)c->left_out, "cut", (json_int_t)c->cut));
+}
+
+static void print_result(const struct train_result *r, const struct options *o, const struct told *t) {
     const char *key;
-    json_t *value;
+    json_t *value, *j = t->metrics, *rows = json_object();
+    add_count(rows, "eval", &r->eval_count);
+    add_count(rows, "test", &r->test_count);
     if (!o->json) {
         json_object_foreach(j, key, value) printf("%-20s %.6f\n", key, json_real_value(value));
+        print_count("eval", &r->eval_count);
+        print_count("test", &r->test_count);
         printf("%-20s %.2f\n%-20s %.1f\n", "seconds", r->total_s, "peak MiB (RSS)",
                (double)r->rss_bytes / 1048576);
+        json_decref(rows);
         return;
     }
+    json_object_set_new(j, "rows", rows);
+    json_object_set(j, "remarks", t->remarks);
     json_object_set_new(j, "state", json_string(run_state_name(r->state)));
     if (*r->error) json_object_set_new(j, "error", json_string(r->error));
     json_object_set_new(j, "seconds", json_real(r->total_s));
@@ -211,7 +244,7 @@ static void print_result(const struct train_result *r, const struct options *o, 
 }
 
 static int eval_model(const struct options *o, struct err *e) {
-    json_t *recorded = NULL, *config = NULL, *metrics;
+    json_t *recorded = NULL, *config = NULL;
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
     if (o->adapter && !adapter) return e->code;
     struct machine here;
@@ -222,16 +255,17 @@ static int eval_model(const struct options *o, struct err *e) {
                             .threads = o->threads > 0 ? (int)o->threads : MIN_OF(here.cores, 64),
                             .adapter = adapter,
                             .save = "none"};
-    metrics = json_object();
-    struct train_report report = {.arg = metrics, .metric = take_metric};
+    struct told told = {json_object(), json_array()};
+    struct train_report report = {.arg = &told, .metric = take_metric, .event = take_event};
     if (!rc && !adapter && !strcmp(task_find(cfg_str(config, "task"))->task_type, "SEQ_CLS"))
         fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's "
               "own files is not read)\n",
               stderr);
     if (!rc) rc = train_run(&job, &report, &res, e);
-    if (!rc) print_result(&res, o, metrics);
+    if (!rc) print_result(&res, o, &told);
     if (!rc && res.state != RUN_COMPLETE) rc = err_set(e, ERR_USER, "%s", res.error);
-    json_decref(metrics);
+    json_decref(told.metrics);
+    json_decref(told.remarks);
     json_decref(config);
     json_decref(recorded);
     free(adapter);

@@ -83,6 +83,14 @@ struct train_report {
     void (*event)(void *arg, const char *kind, const char *text); /* warnings: rows skipped, cut, ... */
 };
 
+/* What became of the rows of a score. */
+struct score_count {
+    const char *what; /* what is scored: "rows", "queries" */
+    long scored;
+    long left_out; /* nothing in them can be scored */
+    long cut;      /* longer than is read: of these the beginning counts */
+};
+
 /* Everything the database's row needs. Counts are -1 and numbers NaN where not applicable. */
 struct train_result {
     /* complete also when train.early_stop ended it; what a run did not end in stays FAILED */
@@ -104,6 +112,7 @@ struct train_result {
     long eval_tokens; /* that evaluations and the test read */
     double first_s;   /* of train_s, what the first step took: it touches everything for the first time */
     long first_tokens;
+    struct score_count eval_count, test_count; /* of the last score; `what` NULL: there was none */
 };
 
 #endif

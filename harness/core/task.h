@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "harness/core/model.h"
+#include "harness/core/run_result.h"
 #include "harness/nn/text/tokenizer.h"
 #include "harness/config/opt.h"
 
@@ -28,6 +29,7 @@ struct task_tell {
     void *arg;
     void (*metric)(void *arg, const char *name, double value);
     void (*item)(void *arg, const char *name, long item, double value);
+    void (*count)(void *arg, const struct score_count *c); /* once */
 };
 
 struct task {

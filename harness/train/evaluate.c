@@ -91,9 +91,14 @@ static void tell_part(struct run *r, enum split s) {
     r->part_told[s] = true;
 }
 
+static void on_count(void *arg, const struct score_count *c) {
+    struct telling *t = arg;
+    *(t->split == SPLIT_TEST ? &t->r->res->test_count : &t->r->res->eval_count) = *c;
+}
+
 int evaluate(struct run *r, enum split s, bool items, double *loss) {
     struct telling t = {r, s, items, NAN, true};
-    struct task_tell tell = {&t, on_metric, on_item};
+    struct task_tell tell = {&t, on_metric, on_item, on_count};
     double t0 = now_seconds();
     long limit;
     int rc = r->task->score_begin(r->task_state, &r->tn, s, rows_wanted(r, s), &limit, r->e);

@@ -82,3 +82,64 @@ PY
     is "$(q "SELECT count(*) FROM item WHERE key = 'test/rouge_l'")" 3
     is "$(q "SELECT count(*) FROM item WHERE key = 'eval/rouge_l'")" 30
 }
+
+# Rows that fit (5), one whose prompt fills all of 48 tokens (left out), one whose completion does not fit (cut).
+long() {
+    data "$1" 5
+    python3 - "$1" <<'PY'
+import json, sys
+with open(sys.argv[1], "a") as f:
+    print(json.dumps({"q": "word " * 90, "a": "b"}), file=f)
+    print(json.dumps({"q": "word", "a": "number " * 90}), file=f)
+PY
+}
+
+@test "eval says how many rows are scored, left out and cut: language modelling" {
+    long d.jsonl
+    score() { "$BENCH" eval --model smoke --data d.jsonl --prompt '{q} ' --completion '{a}' --max-length 48 "$@"; }
+    run score
+    is "$status" 0
+    has "$output" "eval/rows            6 scored, 1 left out, 1 cut"
+    has "$output" "note: skipped: 1 eval rows have no label within train.max_length and were left out"
+    has "$output" "note: cut: 1 eval rows are longer than 48 tokens (train.max_length) and were cut"
+    run score --rows 5
+    has "$output" "eval/rows            5 scored, 0 left out, 0 cut"
+    has "$output" "note: cut: only the first 5 of 7 eval rows are scored"
+    is "$(score --json 2>/dev/null | python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["rows"], len(d["remarks"]))')" \
+        "{'eval': {'of': 'rows', 'scored': 6, 'left_out': 1, 'cut': 1}} 2"
+    run score --set generate.max_tokens=46
+    has "$output" "1 prompts leave no room within train.max_length and are not continued"
+    has "$output" "6 prompts leave room for fewer than 46 tokens (generate.max_tokens)"
+}
+
+@test "a row that fits to the token is not cut, one token more is" {
+    echo '{"q": "a", "a": "b c d e f g h"}' >d.jsonl
+    n=$(printf 'a b c d e f g h' | "$BENCH" tokenize --model smoke --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["ids"]))')
+    fits() { "$BENCH" eval --model smoke --data d.jsonl --prompt '{q}' --completion ' {a}' --max-length "$1" 2>/dev/null | grep eval/rows; }
+    is "$(fits $((n + 1)))" "eval/rows            1 scored, 0 left out, 0 cut" # with its end token
+    is "$(fits "$n")" "eval/rows            1 scored, 0 left out, 1 cut"
+}
+
+@test "eval says how many rows are scored, left out and cut: classes and pairs" {
+    printf 't\tl\nred stone\tb\n \ta\n%s\ta\n' "$(printf 'word %.0s' $(seq 90))" >d.tsv
+    run "$BENCH" eval --model smoke --task classify --data d.tsv --set 'data.text="{t}"' --set 'data.label="{l}"' --set 'data.labels=[a, b]' --max-length 32
+    is "$status" 0
+    has "$output" "eval/rows            2 scored, 1 left out, 1 cut"
+    has "$output" "note: skipped: 1 eval rows have a blank text and were left out"
+    run "$BENCH" eval --model smoke --task pairs --data d.tsv --set 'data.anchor="{t}"' --set 'data.positive="{l} {t}"' --max-length 32
+    is "$status" 0
+    has "$output" "eval/queries         2 scored, 1 left out, 2 cut"
+    printf 'a\tb\ts\nx\ty\t1\nx\tz\t2\n \tz\t2\n' >d.tsv
+    run "$BENCH" eval --model smoke --task pairs --data d.tsv --set 'data.sentence1="{a}"' --set 'data.sentence2="{b}"' --set 'data.score="{s}"'
+    has "$output" "eval/rows            2 scored, 1 left out, 0 cut"
+}
+
+@test "a run tells the rows that were left out and cut, in the record and in show" {
+    files
+    long eval.jsonl
+    "$BENCH" run one.yaml
+    is "$(q "SELECT DISTINCT kind FROM event WHERE text LIKE '%rows are longer than 48 tokens%'")" cut
+    run "$BENCH" show one
+    has "$output" "skipped: 1 eval rows have no label within train.max_length and were left out"
+    has "$output" "cut: 1 eval rows are longer than 48 tokens (train.max_length) and were cut: of their completion only the beginning counts"
+}
