@@ -1,4 +1,4 @@
-/* digest.c - SHA-256 of files, remembered by path, size and mtime. See digest.h. */
+/* digest.c - SHA-256 of files, remembered by path and state of the file. See digest.h. */
 #include "harness/base/digest.h"
 
 #include <errno.h>
@@ -20,10 +20,13 @@ static char *entry_path(const char *real) {
     return path;
 }
 
-/* What an entry says behind its digest. Caller frees. */
+/* What an entry says behind its digest. The time of the last change of the inode cannot be set by hand,
+ * so that a file that was replaced by one of the same size and time (cp -p, touch -r) is another. Caller
+ * frees. */
 static char *entry_key(const char *real, const struct stat *st) {
-    return xasprintf(" %lld %lld.%09ld %s\n", (long long)st->st_size, (long long)st->st_mtim.tv_sec,
-                     st->st_mtim.tv_nsec, real);
+    return xasprintf(" %lld %lld.%09ld %lld.%09ld %llu %s\n", (long long)st->st_size,
+                     (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+                     st->st_ctim.tv_nsec, (unsigned long long)st->st_ino, real);
 }
 
 static bool is_hex64(const char *s) { return strspn(s, "0123456789abcdef") >= 64; }
@@ -47,13 +50,18 @@ static void entry_write(const char *path, const char *key, const char *digest) {
     free(dir);
 }
 
-/* Has it rested for two seconds, and is it what it was before it was hashed? */
-static bool is_settled(const char *path, const struct stat *before) {
+static bool is_older(struct timespec t, struct timespec now) { return now.tv_sec - t.tv_sec >= 2; }
+
+/* Has it rested for two seconds, and is it what it was before it was hashed (`key`)? */
+static bool is_settled(const char *path, const char *key) {
     struct stat st;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return !stat(path, &st) && st.st_size == before->st_size && st.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-           st.st_mtim.tv_nsec == before->st_mtim.tv_nsec && now.tv_sec - st.st_mtim.tv_sec >= 2;
+    if (stat(path, &st) < 0 || !is_older(st.st_mtim, now) || !is_older(st.st_ctim, now)) return false;
+    char *again = entry_key(path, &st);
+    bool same = !strcmp(again, key);
+    free(again);
+    return same;
 }
 
 int digest_file_cached(const char *path, char out[65], struct err *e) {
@@ -68,7 +76,7 @@ int digest_file_cached(const char *path, char out[65], struct err *e) {
     int code = 0;
     if (!entry_read(entry, key, out)) {
         code = sha256_file(path, out, e);
-        if (!code && is_settled(real, &st)) entry_write(entry, key, out);
+        if (!code && is_settled(real, key)) entry_write(entry, key, out);
     }
     free(entry);
     free(key);

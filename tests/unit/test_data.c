@@ -191,27 +191,78 @@ static void the_digest_is_of_contents_and_splits(void **state) {
     json_decref(cfg);
 }
 
+/* Until nothing has happened to the file for two seconds: its inode's time cannot be set. */
+static void rest(const char *path) {
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    while (time(NULL) - st.st_ctim.tv_sec < 2) usleep(50000);
+}
+
+/* What is remembered of a file: its entry in the cache. Caller frees. */
+static char *entry_of(const char *path) {
+    char id[65], *cache = cache_dir(), *real = realpath(path, NULL);
+    sha256_hex(real, strlen(real), id);
+    char *entry = xasprintf("%s/digests/%s", cache, id);
+    free(real);
+    free(cache);
+    return entry;
+}
+
+/* Only an entry that is taken can give what its file does not hold. */
+static void forge(const char *path) {
+    struct strbuf b = {0};
+    struct err e = {0};
+    char *entry = entry_of(path);
+    assert_int_equal(file_read(entry, 1 << 16, &b, &e), 0);
+    memset(b.s, 'f', 64);
+    assert_int_equal(file_write(entry, b.s, b.len, &e), 0);
+    strbuf_release(&b);
+    free(entry);
+}
+
+static void expect_digest(const char *path, const char *contents) {
+    struct err e = {0};
+    char got[65], want[65];
+    sha256_hex(contents, strlen(contents), want);
+    assert_int_equal(digest_file_cached(path, got, &e), 0);
+    assert_string_equal(got, want);
+}
+
 static void digests_are_remembered_until_the_file_changes(void **state) {
     (void)state;
     struct err e = {0};
-    char want[65], got[65];
+    char got[65], forged[65];
     const char *path = put("big.bin", "first");
+    memset(forged, 'f', 64);
+    forged[64] = '\0';
     age(path, 100);
-    sha256_hex("first", 5, want);
+    rest(path);
+    expect_digest(path, "first");
+    forge(path);
     assert_int_equal(digest_file_cached(path, got, &e), 0);
-    assert_string_equal(got, want);
-    /* Same size and time, other contents: the answer can only come from the cache. */
+    assert_string_equal(got, forged);
+    age(path, 50);
+    expect_digest(path, "first");
+}
+
+/* Written in place, or another file moved there: as cp -p, rsync -t and mv do. */
+static void a_file_replaced_with_its_size_and_time_kept_is_another(void **state) {
+    (void)state;
+    const char *path = put("kept.bin", "first"), *other = put("moved.bin", "third");
+    age(path, 100);
+    rest(path);
+    expect_digest(path, "first");
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    put("big.bin", "other");
     struct timespec t[2] = {st.st_mtim, st.st_mtim};
+    FILE *f = fopen(path, "r+");
+    fputs("other", f);
+    fclose(f);
     utimensat(AT_FDCWD, path, t, 0);
-    assert_int_equal(digest_file_cached(path, got, &e), 0);
-    assert_string_equal(got, want);
-    age(path, 50);
-    sha256_hex("other", 5, want);
-    assert_int_equal(digest_file_cached(path, got, &e), 0);
-    assert_string_equal(got, want);
+    expect_digest(path, "other");
+    utimensat(AT_FDCWD, other, t, 0);
+    assert_int_equal(rename(other, path), 0);
+    expect_digest(path, "third");
 }
 
 static void a_fresh_file_is_not_remembered(void **state) {
@@ -235,6 +286,7 @@ static void a_useless_cache_is_no_error(void **state) {
     char want[65], got[65], *old = xstrdup(getenv("XDG_CACHE_HOME"));
     const char *path = put("f.bin", "x");
     age(path, 100);
+    rest(path);
     sha256_hex("x", 1, want);
     setenv("XDG_CACHE_HOME", path, 1); /* a file where a folder should be */
     assert_int_equal(digest_file_cached(path, got, &e), 0);
@@ -243,17 +295,12 @@ static void a_useless_cache_is_no_error(void **state) {
     free(old);
     /* An entry that holds rubbish is replaced. */
     assert_int_equal(digest_file_cached(path, got, &e), 0);
-    char id[65], *cache = cache_dir();
-    char *real = realpath(path, NULL);
-    sha256_hex(real, strlen(real), id);
-    char *entry = xasprintf("%s/digests/%s", cache, id);
+    char *entry = entry_of(path);
     assert_true(file_exists(entry));
     assert_int_equal(file_write(entry, "rubbish", 7, &e), 0);
     assert_int_equal(digest_file_cached(path, got, &e), 0);
     assert_string_equal(got, want);
     free(entry);
-    free(real);
-    free(cache);
     assert_int_equal(digest_file_cached("/nonexistent", got, &e), ERR_USER);
     assert_int_equal(digest_file_cached(dir, got, &e), ERR_USER);
 }
@@ -307,6 +354,7 @@ int main(void) {
         cmocka_unit_test(check_finds_a_mistake_in_any_row),
         cmocka_unit_test(the_digest_is_of_contents_and_splits),
         cmocka_unit_test(digests_are_remembered_until_the_file_changes),
+        cmocka_unit_test(a_file_replaced_with_its_size_and_time_kept_is_another),
         cmocka_unit_test(a_fresh_file_is_not_remembered),
         cmocka_unit_test(a_useless_cache_is_no_error),
         cmocka_unit_test(smoke_is_found_in_the_share_folder),

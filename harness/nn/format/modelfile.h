@@ -52,7 +52,7 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
 int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config,
                              struct err *e);
 /* SHA-256 over the tensor files, config, tokenizer and what a sentence encoder's folder says beside them
- * (names and contents), hex. Cached in cache_dir()/digests by path, size and mtime (ns). */
+ * (names and contents), hex. Cached in cache_dir()/digests (digest.h). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
 
 /* A tensor as a weight (1-d: rows 1). Error when it has more than 2 dimensions or too large ones. rope_heads
