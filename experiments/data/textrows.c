@@ -1,13 +1,15 @@
 /* textrows.c - tables from JSONL, CSV and TSV text.
  *
- * Opening checks the encoding, finds where each record starts, and reads the header (CSV, TSV) or the keys of
- * the first row (JSONL). A record is parsed when it is first read. Cells stay slices of the text; only
- * escapes (JSONL) and doubled quotes are copied, without them.
+ * Opening checks the encoding, finds where each record starts, and reads the header (CSV, TSV) or the
+ * keys of the first row (JSONL). A record is parsed when it is first read. Cells stay slices of the text;
+ * only escapes (JSONL) and doubled quotes are copied, without them.
  *
  * Taken as it comes: a byte order mark, CRLF, blank lines (skipped), in TSV rows with more cells than the
- * header. In CSV those are an error unless they are empty: most likely an unquoted comma cut a text in two.
- * As in Python's csv module, a quote opens only at the start of a field and is an ordinary character
- * elsewhere. Not read: CR alone as a line end, other separators, other encodings. */
+ * header. In CSV those are an error unless they are empty: most likely an unquoted comma cut a text in
+ * two. As in Python's csv module, a quote opens only at the start of a field and is an ordinary character
+ * elsewhere. In TSV, where most quotes are characters like any other (the published files of GLUE, SST,
+ * STS), a quoted field that swallows a line break, or a tab that the row then lacks, is an error. Not
+ * read: CR alone as a line end, other separators, other encodings. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,13 +101,23 @@ static const char *quoted_end(const struct text *t, const char *p, struct field 
     }
 }
 
+/* In TSV a pair of quotes may not join lines: far more often each of them stands at the start of a text. */
+static int check_lines(const struct text *t, const struct field *f, struct err *e) {
+    if (t->delim != '\t' || !memchr(f->s, '\n', (size_t)(f->end - f->s))) return 0;
+    return err_set(
+        e, ERR_USER,
+        "%s:%ld: a quote opens a field here and closes on line %ld: if quotes are ordinary characters in "
+        "this file, say quotes: literal; if the line breaks are meant, convert it to CSV or JSONL",
+        t->source, line_of(t, f->s), line_of(t, f->end));
+}
+
 /* The field at p; returns where the next field (or record) starts; NULL: error. */
 static const char *field_next(const struct text *t, const char *p, struct field *f, struct err *e) {
     *f = (struct field){.s = p};
     bool quoted = !t->literal && p < t->end && *p == '"';
     if (quoted) {
         const char *open = p;
-        if (!(p = quoted_end(t, p + 1, f, e))) return NULL;
+        if (!(p = quoted_end(t, p + 1, f, e)) || check_lines(t, f, e)) return NULL;
         const char *q = p < t->end && *p == '\r' ? p + 1 : p;
         if (q == t->end || *q == '\n') {
             p = q;
@@ -148,6 +160,14 @@ static int record_fields(const struct text *t, const char *p, struct field *f, s
     return n;
 }
 
+/* In TSV: did quotes swallow a tab that the row now lacks? */
+static bool lacks_tab(const struct rows *r, const struct text *t, const struct field *f, int n) {
+    if (t->delim != '\t' || n >= r->columns) return false;
+    for (int c = 0; c < n; c++)
+        if (memchr(f[c].s, '\t', (size_t)(f[c].end - f[c].s))) return true;
+    return false;
+}
+
 static int delimited_parse(struct rows *r, long i, struct row **ret, struct err *e) {
     const struct text *t = r->impl;
     static _Thread_local struct field f[ROWS_MAX_COLUMNS];
@@ -157,6 +177,12 @@ static int delimited_parse(struct rows *r, long i, struct row **ret, struct err 
     if (n > r->columns && t->has_header && t->delim == ',')
         return rows_error(r, i, e, "the row has %d cells, the header %d: quote fields that contain commas", n,
                           r->columns);
+    if (lacks_tab(r, t, f, n))
+        return rows_error(
+            r, i, e,
+            "quotes enclose a tab, and the row has %d of %d cells: if quotes are ordinary characters "
+            "in this file, say quotes: literal",
+            n, r->columns);
     n = MIN_OF(n, r->columns);
     struct row *row = pool_alloc(&r->pool, sizeof *row + (size_t)n * sizeof row->cell[0]);
     row->n = n;

@@ -28,7 +28,7 @@ enum rows_kind {
      * when referenced */
     ROWS_JSONL,
     ROWS_CSV, /* RFC 4180 */
-    ROWS_TSV, /* the same with tabs */
+    ROWS_TSV, /* the same with tabs, and no line breaks in quotes */
 };
 
 struct rows_format {
@@ -41,7 +41,7 @@ struct rows; /* an immutable table: records i = 0 .. count-1, columns c = 0 .. c
 
 /* Map and index a file. fmt may be NULL (all defaults). Errors (ERR_USER), with file and line where there is
  * one: not a readable regular file, no rows, invalid UTF-8, NUL bytes, an unbalanced quote (line where it
- * opened), a row over 100 MB, a first row that is not a JSON object. */
+ * opened), in TSV also one around a line break, a row over 100 MB, a first row that is not a JSON object. */
 int rows_open(struct rows **ret, const char *path, const struct rows_format *fmt, struct err *e);
 /* The same over bytes in memory, borrowed until rows_free. `source` names them in messages; fmt->kind must be
  * given. */

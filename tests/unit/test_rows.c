@@ -266,6 +266,26 @@ static void literal_quotes_are_characters(void **state) {
     rows_free(r);
 }
 
+/* Each of the quotes stands at the start of a text: rows are not joined. */
+static void quotes_in_tsv_swallow_neither_rows_nor_tabs(void **state) {
+    (void)state;
+    const char *six = "a\tb\n\"one\tx\ntwo\ty\nthree\"\tz\n\"four\tx\nfive\ty\nsix\"\tz\n";
+    expect_refused(six, &tsv,
+                   "mem:2: a quote opens a field here and closes on line 4: if quotes are ordinary");
+    const struct rows_format literal = {.kind = ROWS_TSV, .literal_quotes = true};
+    struct rows *r = parse(six, &literal);
+    assert_int_equal(rows_count(r), 6);
+    expect_field(r, 0, "a", "\"one");
+    expect_field(r, 5, "a", "six\"");
+    rows_free(r);
+    r = parse("a\tb\tc\n\"x\ty\"\tz\n\"p\tq\"\tr\ts\n\"u\"\tv\tw\n\"only\"\n", &tsv);
+    expect_bad_field(r, 0, "a", "mem:2: quotes enclose a tab, and the row has 2 of 3 cells");
+    expect_field(r, 1, "a", "p\tq"); /* of a writer that quotes: all its cells are there */
+    expect_field(r, 2, "a", "u");
+    expect_field(r, 3, "a", "only");
+    rows_free(r);
+}
+
 static void extra_cells_of_tsv_are_tolerated_and_missing_ones_only_when_unused(void **state) {
     (void)state;
     struct rows *r = parse("a\tb\tc\n1\t2\t3\t4\t5\n1\t2\n\t\t\n", &tsv);
@@ -458,6 +478,7 @@ int main(void) {
         cmocka_unit_test(quoted_header_names_are_read),
         cmocka_unit_test(unbalanced_quotes_name_the_line_where_they_open),
         cmocka_unit_test(literal_quotes_are_characters),
+        cmocka_unit_test(quotes_in_tsv_swallow_neither_rows_nor_tabs),
         cmocka_unit_test(extra_cells_of_tsv_are_tolerated_and_missing_ones_only_when_unused),
         cmocka_unit_test(a_name_goes_before_a_number),
         cmocka_unit_test(an_unquoted_comma_in_csv_is_told_not_cut_off),
