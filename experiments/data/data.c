@@ -174,7 +174,8 @@ static int compile_one(struct compiled *t, const char *key, const char *text, co
                        struct err *e) {
     if (!text) return 0;
     GROW(t->v, t->n, t->cap);
-    if (!template_compile(&t->v[t->n], text, r, e)) {
+    bool free_text = !strcmp(key, "prompt"); /* the others are to differ from row to row */
+    if (!(free_text ? template_compile : template_compile_column)(&t->v[t->n], text, r, e)) {
         if (!strcmp(key, FILE_KEY)) t->file = t->v[t->n];
         t->n++;
         return 0;

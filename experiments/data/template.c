@@ -127,6 +127,35 @@ int template_compile(struct template **ret, const char *text, const struct rows 
     return code;
 }
 
+static int constant_text(const char *text, const struct rows *rows, struct err *e) {
+    struct strbuf b = {0};
+    int c = rows_column(rows, text);
+    list_columns(rows, &b);
+    int code = c >= 0 ? err_set(e, ERR_USER,
+                                "'%.100s' is the same text for every row: write \"{%.100s}\" for the column",
+                                text, text)
+                      : err_set(e, ERR_USER,
+                                "'%.100s' is the same text for every row: name a column, as {%.60s}: %s",
+                                text, rows_columns(rows) ? rows_column_name(rows, 0) : "column", b.s);
+    strbuf_release(&b);
+    return code;
+}
+
+int template_compile_column(struct template **ret, const char *text, const struct rows *rows, struct err *e) {
+    int code = template_compile(ret, text, rows, e);
+    if (code) return code;
+    for (int k = 0; k < (*ret)->n; k++)
+        if (!(*ret)->piece[k].text) return 0;
+    template_free(*ret);
+    *ret = NULL;
+    return constant_text(text, rows, e);
+}
+
+int template_column(const struct template *t, int k) {
+    BUG_ON(k < 0 || k >= t->n, "k=%d n=%d", k, t->n);
+    return t->piece[k].text ? -1 : t->piece[k].column;
+}
+
 int template_pieces(const struct template *t) { return t->n; }
 
 int template_piece(const struct template *t, long i, int k, struct template_piece *p, struct err *e) {

@@ -313,7 +313,7 @@ static int classify_score_end(void *state, struct task_net *tn, const struct tas
     return c->score.rows ? 0 : err_set(e, ERR_USER, "no %s row %s", split_name(c->score.split), nothing);
 }
 
-static void classify_remarks(void *state, say_fn *say, void *arg) {
+static void classify_remarks(void *state, remark_fn *say, void *arg) {
     struct classify *c = state;
     for (int s = 0; s < SPLIT_COUNT; s++)
         texts_remarks(&c->split[s], split_name((enum split)s), embedder_max_length(c->E), say, arg);

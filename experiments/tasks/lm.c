@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "experiments/tasks/lm_texts.h"
-#include "experiments/tasks/remarks.h"
+#include "harness/core/remark.h"
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
 
@@ -511,7 +511,7 @@ static int lm_score_end(void *state, struct task_net *tn, const struct task_tell
                                 : err_set(e, ERR_USER, "no %s row %s", split_name(lm->score.split), nothing);
 }
 
-static void lm_remarks(void *state, say_fn *say, void *arg) {
+static void lm_remarks(void *state, remark_fn *say, void *arg) {
     struct lm *lm = state;
     for (int s = 0; s < SPLIT_COUNT; s++) {
         const struct lm_split *sp = &lm->split[s];

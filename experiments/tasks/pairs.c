@@ -219,7 +219,7 @@ static long pairs_rows(void *state, enum split s) { return texts_rows(&((struct 
 
 /* ---- remarks ------------------------------------------------------------------------------------------- */
 
-static void pairs_remarks(void *state, say_fn *say, void *arg) {
+static void pairs_remarks(void *state, remark_fn *say, void *arg) {
     struct pairs *p = state;
     int limit = embedder_max_length(p->E);
     for (int s = 0; s < SPLIT_COUNT; s++)

@@ -94,7 +94,7 @@ const struct embed_text *texts_whole(struct texts *x, long row, struct err *e) {
     return x->joined[row];
 }
 
-void texts_remarks(const struct texts *x, const char *name, int limit, say_fn *say, void *arg) {
+void texts_remarks(const struct texts *x, const char *name, int limit, remark_fn *say, void *arg) {
     remark_count(say, arg, "skipped", x->left_out, "%ld %s rows have a blank text and were left out",
                  x->left_out, name);
     remark_count(say, arg, "cut", x->cut, "%ld %s texts are longer than %d tokens and were cut", x->cut, name,

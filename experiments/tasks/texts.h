@@ -5,7 +5,7 @@
 #ifndef BENCH_TASKS_TEXTS_H
 #define BENCH_TASKS_TEXTS_H
 
-#include "experiments/tasks/remarks.h"
+#include "harness/core/remark.h"
 #include "harness/core/data.h"
 #include "harness/core/embed.h"
 
@@ -44,7 +44,7 @@ int texts_pair(struct texts *x, struct err *e);
 const struct embed_text *texts_whole(struct texts *x, long row, struct err *e);
 /* What there is to say of the texts made so far: rows left out, texts cut at `limit` tokens. `name`: the
  * split's. */
-void texts_remarks(const struct texts *x, const char *name, int limit, say_fn *say, void *arg);
+void texts_remarks(const struct texts *x, const char *name, int limit, remark_fn *say, void *arg);
 bool texts_equal(const struct embed_text *a, const struct embed_text *b);
 uint64_t texts_hash(const struct embed_text *t);
 

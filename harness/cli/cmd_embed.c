@@ -88,7 +88,8 @@ static int read_rows(struct embedder *E, const struct options *o, struct texts *
         return err_set(e, ERR_USER, "--text wants a file: its extension says how to read it");
     int rc = rows_open(&rows, o->in, NULL, e);
     if (rc) return rc;
-    rc = template_compile(&t, o->text, rows, e);
+    rc = template_compile_column(&t, o->text, rows, e);
+    if (rc) err_wrap(e, "--text");
     for (long i = 0; !rc && i < rows_count(rows); i++) {
         strbuf_reset(&b);
         rc = template_render(t, i, &b, e);

@@ -204,6 +204,16 @@ static void take_event(void *arg, const char *kind, const char *text) {
     json_array_append_new(t->remarks, json_pack("{s:s, s:s}", "kind", kind, "text", text));
 }
 
+/* What the data set is, before it is read for scores. A data set that cannot be opened is the run's to
+ * tell. */
+static void tell_data(const json_t *config, struct told *t) {
+    struct dataset *d;
+    const json_t *data = cfg_get(config, "data");
+    if (data_open(&d, data, NULL)) return;
+    data_remarks(d, !cfg_str(data, "name"), take_event, t);
+    data_free(d);
+}
+
 static void print_count(const char *split, const struct score_count *c) {
     char key[64];
     if (!c->what) return;
@@ -261,6 +271,7 @@ static int eval_model(const struct options *o, struct err *e) {
         fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's "
               "own files is not read)\n",
               stderr);
+    if (!rc) tell_data(config, &told);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, &told);
     if (!rc && res.state != RUN_COMPLETE) rc = err_set(e, ERR_USER, "%s", res.error);

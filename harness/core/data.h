@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include "harness/base/err.h"
+#include "harness/core/remark.h"
 #include "harness/base/util.h"
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
@@ -77,6 +78,9 @@ struct template;
 /* Compile against the columns of `rows`, which must outlive it. An unknown column is an error (ERR_USER) that
  * lists the columns and suggests. */
 int template_compile(struct template **ret, const char *text, const struct rows *rows, struct err *e);
+/* The same of a template that is to differ from row to row: a text without a reference is an error too, for
+ * "query" in the place of "{query}" gives every row the same text. */
+int template_compile_column(struct template **ret, const char *text, const struct rows *rows, struct err *e);
 void template_free(struct template *t); /* accepts NULL */
 
 struct template_piece {
@@ -86,7 +90,8 @@ struct template_piece {
      * data.special_tokens */
     bool is_field;
 };
-int template_pieces(const struct template *t); /* how many pieces any row has */
+int template_pieces(const struct template *t);        /* how many pieces any row has */
+int template_column(const struct template *t, int k); /* the column of piece k; -1: the template's own text */
 /* Piece k (0 .. pieces-1) of row i. Errors as rows_field. */
 int template_piece(const struct template *t, long i, int k, struct template_piece *p, struct err *e);
 /* Append the whole text of row i. Errors as rows_field. */
@@ -139,6 +144,11 @@ void data_free(struct dataset *d); /* accepts NULL */
 /* Parse every row of every split, render its templates and look for the files that they name; the first
  * mistake is the error. Invalidates fields handed out before. */
 int data_check(const struct dataset *d, struct err *e);
+/* What may make its scores say something else than is meant, as remarks of the kind "data": a prompt
+ * without a column, a column on both sides; and with `rows`, which reads every row: equal texts on both
+ * sides, rows that are in two splits. Rows that cannot be read are passed over. Invalidates fields handed
+ * out before. */
+void data_remarks(const struct dataset *d, bool rows, remark_fn *say, void *arg);
 /* SHA-256 over the contents of all splits (which file is which split counts; paths, format and templates do
  * not), and of the files that rows name. File digests are cached (digest.h). */
 int data_digest(const json_t *data_cfg, char out[65], struct err *e);

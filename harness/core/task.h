@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "harness/core/model.h"
+#include "harness/core/remark.h"
 #include "harness/core/run_result.h"
 #include "harness/nn/text/tokenizer.h"
 #include "harness/config/opt.h"
@@ -88,7 +89,7 @@ struct task {
      * latter (counting, or given up). Error, also when counting: not one row can be scored. */
     int (*score_end)(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e);
     /* What is worth a remark about the rows met so far (left out, cut). */
-    void (*remarks)(void *state, void (*say)(void *arg, const char *kind, const char *text), void *arg);
+    void (*remarks)(void *state, remark_fn *say, void *arg);
 };
 
 extern const struct task *const task_list[];

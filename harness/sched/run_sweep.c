@@ -172,6 +172,16 @@ static char *checkpoint_dir(const struct run_sweep *r, int64_t run) {
     return dir;
 }
 
+/* What there is to say on the data of a run. */
+static void tell_data(struct heard_run *h) {
+    const struct sweep *s = h->run->sweep;
+    int cell = h->run->pending.v[h->item].cell;
+    const json_t *list = cell < 0 ? NULL : s->points[s->runs[cell].point]->remarks, *v;
+    size_t i;
+    json_array_foreach(list, i, v) on_event(h, json_string_value(json_object_get(v, "kind")),
+                                            json_string_value(json_object_get(v, "text")));
+}
+
 static int on_start(void *arg, int job, int threads, char **out_dir, struct train_report *report,
                     struct err *e) {
     struct run_sweep *r = arg;
@@ -184,6 +194,7 @@ static int on_start(void *arg, int job, int threads, char **out_dir, struct trai
     *report = (struct train_report){h, on_metric, on_item, on_progress, on_event};
     progress_start(&r->progress, job, x->label, now_seconds());
     tell_status(r);
+    tell_data(h);
     return 0;
 }
 

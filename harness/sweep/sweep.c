@@ -184,6 +184,7 @@ void sweep_free(struct sweep *s) {
     if (!s) return;
     for (int i = 0; i < s->npoints; i++) {
         json_decref(s->points[i]->config);
+        json_decref(s->points[i]->remarks);
         free(s->points[i]);
     }
     for (int i = 0; i < s->nwarnings; i++) free(s->warnings[i]);

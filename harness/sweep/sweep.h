@@ -29,8 +29,9 @@ struct site_shape;
 #define SWEEP_MAX_SEEDS  1000
 
 struct sweep_point {
-    json_t *config; /* resolved */
-    char hash[65];  /* identity: without seed, name, threads, limits and paths */
+    json_t *config;  /* resolved */
+    json_t *remarks; /* on its data: a list of {"kind", "text"} (data_remarks); NULL: it has none */
+    char hash[65];   /* identity: without seed, name, threads, limits and paths */
     /* identity of the untouched base with the same model, data, task and evaluation; its own for that base */
     char base_hash[65];
     int line; /* where its variant (or base) stands; 0: from --set */
@@ -80,7 +81,8 @@ struct sweep_lookup {
     char *(*model_path)(const char *name_or_path,
                         struct err *e); /* absolute, malloc'ed; NULL with e filled */
     int (*model_digest)(const char *path, char out[65], struct err *e);
-    int (*data_digest)(const json_t *data_cfg, char out[65], struct err *e);
+    /* remarks: a list to which {"kind", "text"} are added (remark.h) */
+    int (*data_digest)(const json_t *data_cfg, json_t *remarks, char out[65], struct err *e);
     /* The sites of the model at `path` that a configuration adapts; *ret is malloc'ed. */
     int (*sites)(const char *path, const json_t *config, struct site_shape **ret, int *n, struct err *e);
     /* `init`: the folder that a word means, from `dir`, and the digest of what it holds. *path: caller frees.

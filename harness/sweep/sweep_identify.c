@@ -15,11 +15,14 @@ static void find_data(struct load *l, struct sweep_point *p) {
     if (!key) return;
     json_t *hit = json_object_get(l->data_cache, key);
     if (!hit) {
-        hit = l->lookup->data_digest(data, digest, &e) ? json_null() : json_string(digest);
-        if (json_is_null(hit)) load_lookup_fail(l, p->data_line, &e);
+        json_t *remarks = json_array();
+        int rc = l->lookup->data_digest(data, remarks, digest, &e);
+        if (rc) load_lookup_fail(l, p->data_line, &e);
+        hit = json_pack("{s:o, s:o}", "digest", rc ? json_null() : json_string(digest), "remarks", remarks);
         json_object_set_new(l->data_cache, key, hit);
     }
-    json_object_set(p->config, "data_digest", hit);
+    json_object_set(p->config, "data_digest", json_object_get(hit, "digest"));
+    p->remarks = json_incref(json_object_get(hit, "remarks"));
     free(key);
 }
 
@@ -87,6 +90,7 @@ static void merge_points(struct load *l) {
             repeats += !control;
             sweep_replace_point(l, p, first);
             json_decref(p->config);
+            json_decref(p->remarks);
             free(p);
         } else {
             json_object_set_new(seen, p->hash, json_integer(kept));

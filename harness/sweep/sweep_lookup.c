@@ -22,11 +22,17 @@ static int real_model_digest(const char *path, char out[65], struct err *e) {
 }
 
 /* Files are read to the end, so that a bad row or an unknown column is known before anything runs. */
-static int real_data_digest(const json_t *data_cfg, char out[65], struct err *e) {
+static void add_remark(void *arg, const char *kind, const char *text) {
+    json_array_append_new(arg, json_pack("{s:s, s:s}", "kind", kind, "text", text));
+}
+
+static int real_data_digest(const json_t *data_cfg, json_t *remarks, char out[65], struct err *e) {
     struct dataset *d;
     int rc = data_open(&d, data_cfg, e);
     if (rc) return rc;
-    if (!cfg_str(data_cfg, "name")) rc = data_check(d, e);
+    bool files = !cfg_str(data_cfg, "name");
+    if (files) rc = data_check(d, e);
+    if (!rc) data_remarks(d, files, add_remark, remarks);
     data_free(d);
     return rc ? rc : data_digest(data_cfg, out, e);
 }

@@ -80,7 +80,7 @@ struct load {
     int nerrors, nhidden;
     int code;           /* of the worst error */
     json_t *path_cache; /* model as written -> {path, digest} */
-    json_t *data_cache; /* dump of the data configuration -> digest */
+    json_t *data_cache; /* dump of the data configuration -> {digest, remarks} */
     json_t *rows_cache; /* the same -> number of training rows */
     bool wants_controls;
     struct control_pair *pairs;

@@ -4,7 +4,7 @@
 load ../run_helper
 
 data() { # FILE ROWS
-    for i in $(seq "$2"); do printf '{"q": "word %s of many", "a": "number %s"}\n' "$i" "$i"; done >"$1"
+    for i in $(seq "$2"); do printf '{"q": "word %s of %s", "a": "number %s"}\n' "$i" "${1%.jsonl}" "$i"; done >"$1"
 }
 
 files() {

@@ -19,8 +19,8 @@ static int model_digest(const char *path, char out[65], struct err *e) {
     return 0;
 }
 
-static int data_digest_of(const json_t *data, char out[65], struct err *e) {
-    (void)e;
+static int data_digest_of(const json_t *data, json_t *remarks, char out[65], struct err *e) {
+    (void)remarks, (void)e;
     char *text = json_dumps(data, JSON_SORT_KEYS);
     sha256_hex(text, strlen(text), out);
     free(text);

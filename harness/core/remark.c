@@ -1,10 +1,10 @@
-/* remarks.c - see remarks.h. */
-#include "experiments/tasks/remarks.h"
+/* remark.c - see remark.h. */
+#include "harness/core/remark.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-void remark_count(say_fn *say, void *arg, const char *kind, long n, const char *fmt, ...) {
+void remark_count(remark_fn *say, void *arg, const char *kind, long n, const char *fmt, ...) {
     char text[320];
     if (n <= 0) return;
     va_list ap;
