@@ -20,6 +20,10 @@ double stats_t_cdf(double t, double df);
 double stats_t_p(double t, double df);
 /* The t with P(T <= t) = p; 0 < p < 1. */
 double stats_t_quantile(double p, double df);
+/* P(F > f) of Fisher's F with d1 and d2 > 0 degrees of freedom (any real numbers), exact also far out. */
+double stats_f_tail(double f, double d1, double d2);
+/* The z with P(Z <= z) = p of the standard normal distribution; 0 < p < 1. */
+double stats_normal_quantile(double p);
 
 struct stats_mean {
     int n;
