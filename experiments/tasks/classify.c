@@ -299,8 +299,8 @@ static void tell_score(const struct classify *c, const struct task_tell *tell) {
         tell->metric(tell->arg, classify_metrics[i], isnan(loss) ? NAN : v[i]);
     for (long i = 0; i < x->cap; i++) {
         if (x->loss[i] == -1) continue;
-        tell->item(tell->arg, "loss", i, x->loss[i]);
-        tell->item(tell->arg, "accuracy", i, x->right[i]);
+        tell->item(tell->arg, "loss", i, x->loss[i], 1);
+        tell->item(tell->arg, "accuracy", i, x->right[i], 1);
     }
     tell->count(tell->arg, &(struct score_count){"rows", x->rows, x->cap - x->rows, c->split[x->split].cut});
 }

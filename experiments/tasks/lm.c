@@ -61,13 +61,19 @@ struct lm_split {
     long twice;        /* of the rows met: with two start tokens */
 };
 
+/* One row's part of a score. */
+struct lm_row_score {
+    double loss; /* sum over its labels */
+    long labels; /* 0: left out */
+};
+
 /* A score in progress: sums over the rows of a split. */
 struct lm_score {
     enum split split;
     double loss, weight, hits;
-    long rows, exact; /* rows with labels; those whose labels are all hits */
-    long cut;         /* rows with labels that are not all of them */
-    double *row_loss; /* [cap] mean loss of each row; -1: left out */
+    long rows, exact;         /* rows with labels; those whose labels are all hits */
+    long cut;                 /* rows with labels that are not all of them */
+    struct lm_row_score *row; /* [cap] */
     long cap;
     struct lm_texts texts;
 };
@@ -104,9 +110,9 @@ struct lm_batch {
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
 static void release_score(struct lm *lm) {
-    if (lm->score.row_loss)
-        mem_free(lm->mem, MEM_DATA, lm->score.row_loss, (size_t)lm->score.cap * sizeof(double));
-    lm->score.row_loss = NULL;
+    if (lm->score.row)
+        mem_free(lm->mem, MEM_DATA, lm->score.row, (size_t)lm->score.cap * sizeof *lm->score.row);
+    lm->score.row = NULL;
     lm_texts_release(&lm->score.texts);
 }
 
@@ -381,7 +387,7 @@ static void add_score(struct lm_score *x, const struct lm_batch *b, int i) {
     x->loss += loss;
     x->hits += (double)hits;
     x->exact += hits == n;
-    x->row_loss[b->items[i]] = loss / (double)n;
+    x->row[b->items[i]] = (struct lm_row_score){loss, n};
 }
 
 static double lm_run(void *state, struct task_net *tn, const struct task_batch *tb, bool train,
@@ -461,8 +467,8 @@ static int lm_score_begin(void *state, struct task_net *tn, enum split s, long r
     struct lm *lm = state;
     *items = rows > 0 ? MIN_OF(rows, lm->split[s].count) : lm->split[s].count;
     lm->score = (struct lm_score){.split = s, .cap = *items, .texts = {.tok = lm->tok}};
-    lm->score.row_loss = mem_alloc(lm->mem, MEM_DATA, (size_t)*items * sizeof(double));
-    for (long i = 0; i < *items && !lm->mem->counting; i++) lm->score.row_loss[i] = -1;
+    lm->score.row = mem_alloc(lm->mem, MEM_DATA, (size_t)*items * sizeof *lm->score.row);
+    for (long i = 0; i < *items && !lm->mem->counting; i++) lm->score.row[i].labels = 0;
     int rc = gather_prompts(lm, &lm->split[s], *items, e);
     if (rc) release_score(lm);
     *items += lm->score.texts.groups;
@@ -497,7 +503,9 @@ static void tell_score(const struct lm_score *x, const struct task_tell *tell) {
                         (double)x->exact / (double)x->rows};
     for (size_t i = 0; i < LM_PLAIN_METRICS; i++) tell->metric(tell->arg, lm_metrics[i], v[i]);
     for (long i = 0; i < x->cap; i++)
-        if (x->row_loss[i] != -1) tell->item(tell->arg, "loss", i, x->row_loss[i]);
+        if (x->row[i].labels > 0)
+            tell->item(tell->arg, "loss", i, x->row[i].loss / (double)x->row[i].labels,
+                       (double)x->row[i].labels);
     tell->count(tell->arg, &(struct score_count){"rows", x->rows, x->cap - x->rows, x->cut});
     lm_texts_tell(&x->texts, tell);
 }

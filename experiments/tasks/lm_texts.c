@@ -109,7 +109,7 @@ void lm_texts_tell(const struct lm_texts *t, const struct task_tell *tell) {
         const struct lm_prompt *x = &t->v[i];
         for (int k = 0; k < x->nrefs; k++) trim_text(x->refs[k]);
         c[i] = (struct text_case){texts[i] = text_of(t, x), (const char *const *)x->refs, x->nrefs};
-        tell->item(tell->arg, "rouge_l", x->row, text_rouge_l(&c[i], 1));
+        tell->item(tell->arg, "rouge_l", x->row, text_rouge_l(&c[i], 1), 1);
     }
     tell->metric(tell->arg, "bleu", text_bleu(c, t->n, false));
     tell->metric(tell->arg, "bleu_lower", text_bleu(c, t->n, true));

@@ -249,7 +249,7 @@ static void tell_search(struct pairs *p, struct team *team, const struct task_te
         for (int m = 0; m < METRICS; m++) {
             sum[m] += one[m];
             if (search_metric[m].items && !size && x->finite)
-                tell->item(tell->arg, search_metric[m].name, x->item[q], one[m]);
+                tell->item(tell->arg, search_metric[m].name, x->item[q], one[m], 1);
         }
     }
     for (int m = 0; m < METRICS; m++)
@@ -276,7 +276,7 @@ static void tell_similarity(struct pairs *p, const struct task_tell *tell, int s
     for (int i = 0; i < n; i++) {
         const float *a = x->emb + 2 * (size_t)i * (size_t)D;
         cos[i] = row_cosine(a, a + D, size ? size : D);
-        if (!size) tell->item(tell->arg, "cosine", x->item[i], cos[i]);
+        if (!size) tell->item(tell->arg, "cosine", x->item[i], cos[i], 1);
     }
     tell->metric(tell->arg, named_metric(buf, "spearman", size),
                  x->finite ? metric_spearman(cos, x->gold, n) : NAN);

@@ -78,7 +78,8 @@ struct train_progress {
 struct train_report {
     void *arg;
     void (*metric)(void *arg, const char *key, long step, double value); /* NaN and infinities are values */
-    void (*item)(void *arg, const char *key, long item, double value);   /* per-row scores */
+    /* scores of rows and what each counts, as in struct task_tell */
+    void (*item)(void *arg, const char *key, long item, double value, double weight);
     void (*progress)(void *arg, const struct train_progress *p);
     void (*event)(void *arg, const char *kind, const char *text); /* warnings: rows skipped, cut, ... */
 };

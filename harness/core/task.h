@@ -25,11 +25,13 @@ struct task_batch {
 enum { TASK_ALONE = 1 << 30 };
 
 /* Where a score goes. Names are without the split: "loss", "accuracy", "ndcg@10"; `item` is a row of the
- * split (a query), for paired comparisons. Values may be NaN or infinite. */
+ * split (a query), for paired comparisons. weight > 0 is what the row counts in the metric of that name,
+ * which is sum(weight value) / sum(weight): labelled tokens for a loss per token, 1 where rows count alike.
+ * Values may be NaN or infinite. */
 struct task_tell {
     void *arg;
     void (*metric)(void *arg, const char *name, double value);
-    void (*item)(void *arg, const char *name, long item, double value);
+    void (*item)(void *arg, const char *name, long item, double value, double weight);
     void (*count)(void *arg, const struct score_count *c); /* once */
 };
 

@@ -21,8 +21,9 @@
 #error "SQLite 3.37 or newer is needed (STRICT tables)"
 #endif
 
-#define DB_SCHEMA 4 /* user_version that this program writes */
-/* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms, 4 views */
+#define DB_SCHEMA 5 /* user_version that this program writes */
+/* the oldest that it reads without an upgrade: 2 added `speed`, 3 the control arms, 4 views, 5 weights of
+ * rows */
 #define DB_READS 1
 #define DB_APP   0x62656e63 /* application_id: "benc" */
 
@@ -39,6 +40,7 @@ static const char *const upgrades[DB_SCHEMA] = {
     "CREATE INDEX point_control_control ON point_control(control);"
     "ALTER TABLE sweep_point ADD COLUMN control INTEGER NOT NULL DEFAULT 0",
     "",
+    "ALTER TABLE item ADD COLUMN weight REAL",
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------- */

@@ -128,7 +128,10 @@ int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, i
 /* Rows of a run. The last value of the same key and step (item) counts. */
 int db_metric(struct db *db, int64_t run, const char *key, long step, double value,
               struct err *e); /* NaN, +-inf are kept */
-int db_item(struct db *db, int64_t run, const char *key, long item, double value, struct err *e);
+/* weight > 0: what the row counts in the score, sum(weight value) / sum(weight). Rows that were recorded
+ * before weights were have none (NULL). */
+int db_item(struct db *db, int64_t run, const char *key, long item, double value, double weight,
+            struct err *e);
 int db_event(struct db *db, int64_t run, const char *kind, const char *text,
              struct err *e); /* run 0: of the command */
 int db_checkpoint(struct db *db, int64_t run, long step, const char *path, long bytes, const char *sha256,

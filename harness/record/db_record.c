@@ -267,9 +267,11 @@ int db_metric(struct db *db, int64_t run, const char *key, long step, double val
                  "itint", run, key, (int64_t)step, isfinite(value) ? value : NAN, kind);
 }
 
-int db_item(struct db *db, int64_t run, const char *key, long item, double value, struct err *e) {
-    return db_do(db, e, "INSERT OR REPLACE INTO item (run, key, item, value) VALUES (?1, ?2, ?3, ?4)", "itin",
-                 run, key, (int64_t)item, value);
+int db_item(struct db *db, int64_t run, const char *key, long item, double value, double weight,
+            struct err *e) {
+    return db_do(db, e,
+                 "INSERT OR REPLACE INTO item (run, key, item, value, weight) VALUES (?1, ?2, ?3, ?4, ?5)",
+                 "itinn", run, key, (int64_t)item, value, weight);
 }
 
 int db_event(struct db *db, int64_t run, const char *kind, const char *text, struct err *e) {

@@ -37,7 +37,10 @@ static int hide_dead_runs(struct db *db, struct err *e) {
 
 /* Tables and columns that the file is too old to have. */
 static int add_missing(struct db *db, struct err *e) {
-    if (db_version(db) >= 3) return 0;
+    int rc = 0;
+    if (db_version(db) < 5)
+        rc = db_exec(db, "CREATE TEMP VIEW item AS SELECT *, NULL AS weight FROM main.item", e);
+    if (rc || db_version(db) >= 3) return rc;
     return db_exec(db,
                    "CREATE TEMP VIEW point_control AS SELECT NULL AS sweep, NULL AS point, NULL AS control,"
                    " NULL AS kind WHERE 0;"

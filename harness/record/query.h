@@ -88,8 +88,9 @@ double record_point_number(const struct record_point *p, const char *key);
 /* Scores per row of one run: item ascending. {0} is empty. */
 struct record_rows {
     int64_t *item;
-    double *value; /* NaN: not a number */
-    int n, cap, value_cap;
+    double *value;  /* NaN: not a number */
+    double *weight; /* what the row counts in the score; NaN: not recorded (an older record) */
+    int n, cap, value_cap, weight_cap;
 };
 int record_rows_read(struct record_rows *ret, struct db *db, int64_t run, const char *key, struct err *e);
 void record_rows_release(struct record_rows *r);

@@ -10,22 +10,25 @@
 int record_rows_read(struct record_rows *ret, struct db *db, int64_t run, const char *key, struct err *e) {
     struct db_query *q;
     *ret = (struct record_rows){0};
-    int rc = db_query(db, &q, "SELECT item, value FROM item WHERE run = ?1 AND key = ?2 ORDER BY item", e);
+    int rc =
+        db_query(db, &q, "SELECT item, value, weight FROM item WHERE run = ?1 AND key = ?2 ORDER BY item", e);
     if (rc) return rc;
     db_query_bind_int(q, 1, run);
     db_query_bind_text(q, 2, key);
     while ((rc = db_query_next(q, e)) == 1) {
         GROW(ret->item, ret->n, ret->cap);
         GROW(ret->value, ret->n, ret->value_cap);
+        GROW(ret->weight, ret->n, ret->weight_cap);
         ret->item[ret->n] = db_query_int(q, 0);
-        ret->value[ret->n++] = db_query_num(q, 1);
+        ret->value[ret->n] = db_query_num(q, 1);
+        ret->weight[ret->n++] = db_query_num(q, 2);
     }
     db_query_close(q);
     return rc;
 }
 
 void record_rows_release(struct record_rows *r) {
-    free(r->item), free(r->value);
+    free(r->item), free(r->value), free(r->weight);
     *r = (struct record_rows){0};
 }
 

@@ -1,4 +1,4 @@
--- The record of bench, schema 4. Everything that ran; read it through the views `runs` and `sweep_runs`.
+-- The record of bench, schema 5. Everything that ran; read it through the views `runs` and `sweep_runs`.
 -- Times are UTC, "2026-01-31T12:00:00Z"; durations are seconds; sizes are bytes. NULL: not applicable, or not known (yet).
 -- A change here: raise DB_SCHEMA in db.c and add the step from the version before to `upgrades` there; for the views, which come
 -- last, nothing more: an upgrade makes them anew.
@@ -155,6 +155,8 @@ CREATE TABLE item (
     key   TEXT NOT NULL,
     item  INTEGER NOT NULL,     -- 0-based row of the evaluation data
     value REAL,                 -- NULL: not a number
+    weight REAL,                -- what the row counts in the score, sum(weight value) / sum(weight): labelled tokens for a loss
+                                -- per token, 1 where rows count alike. NULL: recorded before schema 5, not known
     PRIMARY KEY (run, key, item)
 ) STRICT, WITHOUT ROWID;
 

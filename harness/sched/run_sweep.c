@@ -132,10 +132,10 @@ static void on_metric(void *arg, const char *key, long step, double value) {
     if (!e->code) db_metric(h->run->db, h->id, key, step, value, e);
 }
 
-static void on_item(void *arg, const char *key, long i, double value) {
+static void on_item(void *arg, const char *key, long i, double value, double weight) {
     struct heard_run *h = arg;
     struct err *e = &h->run->work->db_err;
-    if (!e->code) db_item(h->run->db, h->id, key, i, value, e);
+    if (!e->code) db_item(h->run->db, h->id, key, i, value, weight, e);
 }
 
 static void on_event(void *arg, const char *kind, const char *text) {

@@ -205,9 +205,10 @@ static void on_metric(void *arg, const char *key, long step, double value) {
     hook_act(r);
 }
 
-static void on_item(void *arg, const char *key, long item, double value) {
+static void on_item(void *arg, const char *key, long item, double value, double weight) {
     struct reporter *r = arg;
-    reporter_add(r, &r->items, json_pack("[s,I,o]", key, (json_int_t)item, num_out(value)));
+    reporter_add(r, &r->items,
+                 json_pack("[s,I,o,o]", key, (json_int_t)item, num_out(value), num_out(weight)));
 }
 
 static void on_event(void *arg, const char *kind, const char *text) {
@@ -322,14 +323,26 @@ static void result_in(const json_t *j, struct train_result *res) {
     }
 }
 
-static void rows_in(const json_t *list, void (*call)(void *, const char *, long, double), void *arg) {
+static void metrics_in(const json_t *list, const struct train_report *rep) {
     size_t i;
     json_t *row;
-    if (!call) return;
+    if (!rep->metric) return;
     json_array_foreach(list, i, row) {
         const char *key = json_string_value(json_array_get(row, 0));
+        long step = (long)json_integer_value(json_array_get(row, 1));
+        if (key) rep->metric(rep->arg, key, step, num_in(json_array_get(row, 2)));
+    }
+}
+
+static void items_in(const json_t *list, const struct train_report *rep) {
+    size_t i;
+    json_t *row;
+    if (!rep->item) return;
+    json_array_foreach(list, i, row) {
+        const char *key = json_string_value(json_array_get(row, 0));
+        long item = (long)json_integer_value(json_array_get(row, 1));
         if (key)
-            call(arg, key, (long)json_integer_value(json_array_get(row, 1)), num_in(json_array_get(row, 2)));
+            rep->item(rep->arg, key, item, num_in(json_array_get(row, 2)), num_in(json_array_get(row, 3)));
     }
 }
 
@@ -353,8 +366,8 @@ int worker_parse(const char *line, size_t n, const struct train_report *rep, str
         json_decref(j);
         return err_set(e, ERR_RESOURCE, "the worker sent a line that is no report");
     }
-    rows_in(json_object_get(j, "m"), rep->metric, rep->arg);
-    rows_in(json_object_get(j, "i"), rep->item, rep->arg);
+    metrics_in(json_object_get(j, "m"), rep);
+    items_in(json_object_get(j, "i"), rep);
     size_t i;
     json_t *ev;
     json_array_foreach(json_object_get(j, "e"), i, ev) {

@@ -4,7 +4,7 @@
  * pipe as descriptor 3. The worker answers there with lines of JSON, batched (at most ten a second while
  * nothing is urgent):
  *
- *   {"m": [[key, step, value]...], "i": [[key, item, value]...], "e": [[kind, text]...],
+ *   {"m": [[key, step, value]...], "i": [[key, item, value, weight]...], "e": [[kind, text]...],
  *    "p": [step, steps, loss, tps, eta, phase]}
  *   {"result": {...}}                             the last line
  *

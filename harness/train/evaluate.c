@@ -65,13 +65,13 @@ static void on_metric(void *arg, const char *name, double value) {
     if (t->split == SPLIT_EVAL && !strcmp(key, t->r->early.metric)) t->r->watched = value;
 }
 
-static void on_item(void *arg, const char *name, long item, double value) {
+static void on_item(void *arg, const char *name, long item, double value, double weight) {
     struct telling *t = arg;
     const struct train_report *rep = t->r->rep;
     char key[64];
     if (!t->items || !rep || !rep->item) return;
     snprintf(key, sizeof key, "%s/%s", split_name(t->split), name);
-    rep->item(rep->arg, key, item, value);
+    rep->item(rep->arg, key, item, value, weight);
 }
 
 /* How many rows of a split are asked for: 0: all. */

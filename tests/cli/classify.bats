@@ -45,7 +45,7 @@ refused() { # what, command...
     is "$(metric eval/matthews lora)" 1.0
     [ "$(metric eval/accuracy none)" != 1.0 ]
     is "$(q "SELECT count(*) FROM runs WHERE state != 'complete' OR peak_bytes != peak_bytes_predicted OR metric_name != 'eval/accuracy'")" 0
-    is "$(q "SELECT count(*) FROM item i JOIN runs r ON r.run_id = i.run WHERE key = 'eval/accuracy' AND method = 'lora'")" 12
+    is "$(q "SELECT count(*) FROM item i JOIN runs r ON r.run_id = i.run WHERE key = 'eval/accuracy' AND weight = 1 AND method = 'lora'")" 12
 }
 
 @test "an adapter carries the head, as PEFT saves modules; bench eval finds the run's scores again" {

@@ -71,7 +71,7 @@ metric() { q "SELECT round(value, 6) FROM metric WHERE key = '$1' ORDER BY step 
     "$BENCH" run one.yaml
     for key in ndcg@10 mrr@10 map@100 recall@10 accuracy@1 ndcg@10@dim16; do [ -n "$(metric eval/$key)" ]; done
     is "$(metric eval/ndcg@10@dim64)" "" # that is the whole
-    is "$(q "SELECT count(*) FROM item WHERE key = 'eval/ndcg@10' AND run = (SELECT max(run_id) FROM runs)")" 4
+    is "$(q "SELECT count(*) FROM item WHERE key = 'eval/ndcg@10' AND weight = 1 AND run = (SELECT max(run_id) FROM runs)")" 4
     is "$(q "SELECT count(*) FROM runs WHERE method = 'lora' AND base_metric IS NOT NULL")" 1
 }
 

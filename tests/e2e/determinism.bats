@@ -30,7 +30,7 @@ YAML
 # All that a run left, in an order that does not depend on when it ran.
 record() {
     q "SELECT p.hash, r.seed, r.state, 'metric', m.key, m.step, printf('%!.17g', m.value) FROM run r JOIN point p ON p.id = r.point JOIN metric m ON m.run = r.id
-       UNION ALL SELECT p.hash, r.seed, r.state, 'item', i.key, i.item, printf('%!.17g', i.value) FROM run r JOIN point p ON p.id = r.point JOIN item i ON i.run = r.id
+       UNION ALL SELECT p.hash, r.seed, r.state, 'item', i.key, i.item, printf('%!.17g %!.17g', i.value, i.weight) FROM run r JOIN point p ON p.id = r.point JOIN item i ON i.run = r.id
        UNION ALL SELECT p.hash, r.seed, r.state, 'file', '', c.step, c.sha256 FROM run r JOIN point p ON p.id = r.point JOIN checkpoint c ON c.run = r.id
        UNION ALL SELECT p.hash, r.seed, r.state, 'bytes', '', r.tokens, printf('%!.17g %!.17g', r.train_loss, r.eval_loss) FROM run r JOIN point p ON p.id = r.point
        ORDER BY 1, 2, 4, 5, 6" "$1"

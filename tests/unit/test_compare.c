@@ -73,7 +73,7 @@ static void rows_tell(int64_t run, const struct cell *c) {
         double hard = (double)rng_uniform(rng_make(1, "hard", 0), (uint64_t)i),
                own = (double)rng_uniform(rng_make((uint64_t)c->seed, c->method, 1), (uint64_t)i);
         ok(db_item(db, run, c->test != 0 ? "test/loss" : "eval/loss", i,
-                   level + 3 * (hard - 0.5) + c->row_noise * (own - 0.5), &e),
+                   level + 3 * (hard - 0.5) + c->row_noise * (own - 0.5), 1, &e),
            &e);
     }
 }

@@ -371,10 +371,10 @@ static void assert_refused(const char *name, bool write, int code, const char *p
 static void test_files_that_are_not_ours_are_refused_with_the_remedy(void **state) {
     (void)state;
     db_close(open_db(true));
-    patch(60, 5);
+    patch(60, 6);
     assert_refused(
         "sub/bench.db", true, ERR_USER,
-        "was written by a newer bench (schema 5, this one knows 4): update bench or use another --db");
+        "was written by a newer bench (schema 6, this one knows 5): update bench or use another --db");
     assert_refused("sub/bench.db", false, ERR_USER, "newer bench");
     patch(60, 0);
     assert_refused("sub/bench.db", true, ERR_USER, "no schema version");

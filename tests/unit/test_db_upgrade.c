@@ -44,7 +44,8 @@ static void make_old(void) {
         "'minimize', 't');"
         "INSERT INTO point (id, hash, method, untouched, config) VALUES (1, 'h', 'lora', 0, '{}');"
         "INSERT INTO run (id, point, seed, attempt, sweep, state, created, eval_loss)"
-        " VALUES (7, 1, 0, 1, 1, 'complete', 't', 1.5);";
+        " VALUES (7, 1, 0, 1, 1, 'complete', 't', 1.5);"
+        "INSERT INTO item (run, key, item, value) VALUES (7, 'eval/loss', 0, 1.25);";
     struct strbuf sql = {0};
     struct err e = {0};
     sqlite3 *db;
@@ -103,7 +104,7 @@ static void writing_brings_it_up_to_date_and_keeps_what_it_holds(void **state) {
     (void)state;
     make_old();
     struct db *db = open_db(path, true);
-    assert_text(db, version, "4");
+    assert_text(db, version, "5");
     assert_text(db, "SELECT state FROM run WHERE id = 7", "complete");
     struct err e = {0};
     struct db_speed s = {
@@ -140,6 +141,24 @@ static void an_upgraded_record_tells_control_arms(void **state) {
     assert_text(db,
                 "SELECT kind || ' ' || control_run_id || ' ' || coalesce(run_id, 'open') FROM control_pairs",
                 "alpha x ratio 7 open");
+    db_close(db);
+}
+
+/* What was recorded without weights says so: NULL, not 1, which would be a claim. */
+static void rows_of_an_older_record_have_no_weight_and_new_ones_have(void **state) {
+    (void)state;
+    make_old();
+    struct db *db = open_db(path, false);
+    assert_text(db, "SELECT item || ' ' || value || ' ' || coalesce(weight, 'unknown') FROM item",
+                "0 1.25 unknown");
+    db_close(db);
+    db = open_db(path, true);
+    struct err e = {0};
+    assert_int_equal(db_item(db, 7, "eval/loss", 1, 0.5, 12, &e), 0);
+    assert_int_equal(db_flush(db, &e), 0);
+    assert_text(
+        db, "SELECT group_concat(item || ' ' || value || ' ' || coalesce(weight, 'unknown'), '; ') FROM item",
+        "0 1.25 unknown; 1 0.5 12.0");
     db_close(db);
 }
 
@@ -190,6 +209,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(writing_brings_it_up_to_date_and_keeps_what_it_holds, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_upgraded_record_tells_control_arms, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_of_an_older_record_have_no_weight_and_new_ones_have, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_upgraded_record_has_the_columns_of_a_new_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_speed_is_found_by_shape_machine_threads_and_build, setup, teardown),
     };

@@ -189,7 +189,7 @@ static void a_run_larger_than_the_room_runs_alone(void **state) {
 
 static struct {
     char keys[256];
-    double values[8];
+    double values[8], weight;
     int n;
     struct train_progress p;
     char phase[16], event[64];
@@ -199,6 +199,11 @@ static void hear_metric(void *arg, const char *key, long step, double v) {
     (void)arg;
     snprintf(heard.keys + strlen(heard.keys), 64, "%s@%ld ", key, step);
     heard.values[heard.n++] = v;
+}
+
+static void hear_item(void *arg, const char *key, long item, double v, double weight) {
+    hear_metric(arg, key, item, v);
+    heard.weight = weight;
 }
 
 static void hear_progress(void *arg, const struct train_progress *p) {
@@ -212,7 +217,7 @@ static void hear_event(void *arg, const char *kind, const char *text) {
     snprintf(heard.event, sizeof heard.event, "%s:%s", kind, text);
 }
 
-static const struct train_report hearer = {NULL, hear_metric, hear_metric, hear_progress, hear_event};
+static const struct train_report hearer = {NULL, hear_metric, hear_item, hear_progress, hear_event};
 
 static int parse(const char *line, struct train_result *res) {
     struct err e;
@@ -225,13 +230,14 @@ static void a_report_line_carries_every_kind_of_number(void **state) {
     struct train_result res;
     assert_int_equal(parse("{\"m\":[[\"train/"
                            "loss\",3,0.10000000000000001],[\"a\",4,\"nan\"],[\"b\",5,\"-inf\"],[\"c\",6,2]],"
-                           "\"i\":[[\"nll\",7,\"inf\"]],\"e\":[[\"warning\",\"3 "
+                           "\"i\":[[\"nll\",7,\"inf\",12]],\"e\":[[\"warning\",\"3 "
                            "rows\"]],\"p\":[1,20,\"nan\",5.5,60.0,\"train\"]}",
                            &res),
                      0);
     assert_string_equal(heard.keys, "train/loss@3 a@4 b@5 c@6 nll@7 ");
     assert_true(heard.values[0] == 0.1 && isnan(heard.values[1]) && heard.values[2] == -INFINITY &&
                 heard.values[3] == 2 && heard.values[4] == INFINITY);
+    assert_true(heard.weight == 12);
     assert_string_equal(heard.event, "warning:3 rows");
     assert_true(heard.p.step == 1 && heard.p.steps == 20 && isnan(heard.p.loss) && heard.p.eta_s == 60);
     assert_string_equal(heard.phase, "train");

@@ -22,6 +22,7 @@ struct seen {
     double loss[MAX], lr[MAX], norm[MAX], eval[MAX];
     long eval_step[MAX];
     int losses, lrs, norms, evals, items, stop_after;
+    double row_sum, row_weight; /* of eval/loss: sums of weight x value and of weight */
     volatile sig_atomic_t stop;
 };
 
@@ -42,9 +43,13 @@ static void on_metric(void *arg, const char *key, long step, double value) {
     if (s->stop_after && s->losses >= s->stop_after) s->stop = 1;
 }
 
-static void on_item(void *arg, const char *key, long item, double value) {
-    (void)key, (void)item, (void)value;
-    ((struct seen *)arg)->items++;
+static void on_item(void *arg, const char *key, long item, double value, double weight) {
+    struct seen *s = arg;
+    (void)item;
+    s->items++;
+    if (strcmp(key, "eval/loss") != 0) return;
+    s->row_sum += weight * value;
+    s->row_weight += weight;
 }
 
 /* A run of 12 steps of 4 rows, `over` (JSON text) on top. */
@@ -182,6 +187,15 @@ static void evaluations_come_every_n_steps_and_at_the_end(void **state) {
     assert_true(r.best_metric == best);
     assert_int_equal(s.items, 40);         /* each row of eval and of test, once, at the end */
     near(r.train_loss, s.loss[11], 1e-12); /* the last tenth of 12 steps is one step */
+}
+
+/* Rows have unequal numbers of labelled tokens here: unweighted, their mean is another number. */
+static void the_weighted_mean_of_the_rows_is_the_score(void **state) {
+    (void)state;
+    struct seen s = {0};
+    struct train_result r = run(&s, "lora", NULL, job_of(0));
+    assert_true(s.row_weight > 20 && s.row_weight == floor(s.row_weight));
+    near(s.row_sum / s.row_weight, r.eval_loss, 1e-12);
 }
 
 static void the_untouched_base_is_evaluated_and_nothing_else(void **state) {
@@ -372,6 +386,7 @@ int main(void) {
         cmocka_unit_test(a_run_depends_on_its_seed_alone),
         cmocka_unit_test(without_shuffle_rows_come_in_the_files_order),
         cmocka_unit_test(evaluations_come_every_n_steps_and_at_the_end),
+        cmocka_unit_test(the_weighted_mean_of_the_rows_is_the_score),
         cmocka_unit_test(the_untouched_base_is_evaluated_and_nothing_else),
         cmocka_unit_test(a_run_that_diverges_is_a_result),
         cmocka_unit_test(a_run_stops_after_the_step_when_asked),
