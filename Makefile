@@ -60,7 +60,7 @@ CORE := $(filter-out $(BUILD)/obj/harness/main.o,$(OBJ))
 
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
-TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c)) $(FUZZ_SRC)
+TEST_SRC := $(sort $(wildcard tests/unit/*.c tests/grad/*.c tests/methods/*.c tests/golden/*.c tests/statistics/*.c)) $(FUZZ_SRC)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 PARITY_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 PERF_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/perf/*.c)))
@@ -155,6 +155,8 @@ check:
 	@BENCH_CPU=avx2 OPENBLAS_CORETYPE=Haswell TEST_TIMEOUT=1800 \
 	 TEST_WRAP="valgrind -q --error-exitcode=99 --leak-check=no --trace-children=no" BUILD=$(BUILD) BENCH=$(abspath $(BIN)) \
 	 tests/run.sh $(VALGRIND_TESTS)
+	@echo "== verdicts, many sweeps"
+	@SIMULATION=long TEST_TIMEOUT=3600 BUILD=$(BUILD) BENCH=$(abspath $(BIN)) tests/run.sh tests/statistics/test_simulation.c
 	@echo "== fuzzing"
 	@if command -v clang >/dev/null; then $(MAKE) fuzz FUZZ_SECONDS=20; \
 	 else echo "left out: it needs clang and libFuzzer: apt-get install clang libclang-rt-14-dev"; fi
