@@ -99,7 +99,8 @@ static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t
 static struct param *take_tensor(struct reader *r, struct net *net, const char *name, int rows, int cols,
                                  bool conv1d) {
     const char *bare = name + strlen(PREFIX);
-    struct reader_tensor t = {.file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d};
+    struct reader_tensor t = {
+        .file = name, .name = name, .rows = rows, .cols = cols, .transposed = conv1d, .conv1d = conv1d};
     char gguf[64];
     int order;
     if (modelfile_is_gguf(r->f) && gpt2_gguf_name(NULL, name, gguf, sizeof gguf, &order)) {
@@ -149,12 +150,16 @@ static void take_layer(struct reader *r, struct net *net, struct transformer *t,
     L->site[SITE_DOWN] = take_site(r, net, l, "mlp.c_proj", D, F);
 }
 
-static struct param *take_head(struct reader *r, struct net *net, const struct transformer *t) {
-    struct reader_tensor head = {.file = modelfile_is_gguf(r->f) ? "output.weight" : "lm_head.weight",
+static struct param *take_head(struct reader *r, struct net *net, struct transformer *t) {
+    bool gguf = modelfile_is_gguf(r->f);
+    struct reader_tensor head = {.file = gguf ? "output.weight" : "lm_head.weight",
                                  .name = "lm_head.weight",
                                  .rows = t->o.vocab,
                                  .cols = t->o.hidden};
-    return t->o.tied ? t->embed : reader_param(r, net, &head);
+    const char *embed = gguf                                        ? "token_embd.weight"
+                        : modelfile_find(r->f, PREFIX "wte.weight") ? PREFIX "wte.weight"
+                                                                    : "wte.weight";
+    return reader_head(r, net, t->embed, &t->o.tied, &head, embed);
 }
 
 static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {

@@ -220,7 +220,13 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
     t->embed = take_tensor(&r, net, t, "model.embed_tokens.weight", o.vocab, o.hidden);
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     t->final_norm = take_tensor(&r, net, t, "model.norm.weight", 0, o.hidden);
-    t->head = o.tied ? t->embed : take_tensor(&r, net, t, "lm_head.weight", o.vocab, o.hidden);
+    bool gguf = modelfile_is_gguf(f);
+    struct reader_tensor head = {.file = gguf ? "output.weight" : "lm_head.weight",
+                                 .name = "lm_head.weight",
+                                 .rows = o.vocab,
+                                 .cols = o.hidden};
+    t->head = reader_head(&r, net, t->embed, &t->o.tied, &head,
+                          gguf ? "token_embd.weight" : "model.embed_tokens.weight");
     if (r.failed) {
         transformer_free(t);
         return r.e->code;

@@ -117,15 +117,17 @@ bool reader_has(const struct reader *r, const char *key) {
 }
 
 struct param *reader_param(struct reader *r, struct net *net, const struct reader_tensor *want) {
-    const struct tensor *t = modelfile_find(r->f, want->file);
+    const struct tensor *own = modelfile_find(r->f, want->file),
+                        *copy = modelfile_replaced(r->f, want->name, net->backbone), *t = copy ? copy : own;
+    bool transposed = copy ? want->conv1d : want->transposed;
     struct weight w;
+    if (own) modelfile_take(own);
     if (!t) {
         reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", want->file);
         return NULL;
     }
     int ndim = want->rows ? 2 : 1;
-    int64_t first = want->transposed ? want->cols : want->rows,
-            last = want->transposed ? want->rows : want->cols;
+    int64_t first = transposed ? want->cols : want->rows, last = transposed ? want->rows : want->cols;
     if (t->ndim != ndim || t->shape[ndim - 1] != last || (ndim == 2 && t->shape[0] != first)) {
         reader_fail(r,
                     "the config and the weights are of different models (fetch both again): the shapes "
@@ -137,13 +139,26 @@ struct param *reader_param(struct reader *r, struct net *net, const struct reade
         r->failed = true;
         return NULL;
     }
-    if (want->transposed) {
+    modelfile_take(t);
+    if (transposed) {
         w.rows = want->rows;
         w.cols = want->cols;
         w.transposed = true;
     }
-    w.rope_heads = want->rope_heads;
-    return net_base_param(net, want->name, ndim, &w);
+    w.rope_heads = copy ? 0 : want->rope_heads;
+    struct param *p = net_base_param(net, want->name, ndim, &w);
+    p->kept = copy != NULL;
+    return p;
+}
+
+struct param *reader_head(struct reader *r, struct net *net, struct param *embed, bool *tied,
+                          const struct reader_tensor *head, const char *embed_file) {
+    bool was_tied = *tied;
+    *tied = was_tied && !(embed && embed->kept) && !modelfile_replaced(r->f, head->name, NULL);
+    if (*tied || r->failed) return embed;
+    struct reader_tensor want = *head;
+    if (was_tied) want.file = embed_file;
+    return reader_param(r, net, &want);
 }
 
 json_t *reader_float(float x) {

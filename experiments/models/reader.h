@@ -51,8 +51,14 @@ struct reader_tensor {
     int rows, cols;   /* of the parameter */
     int rope_heads;   /* weight.h */
     bool transposed;  /* the file has it as [cols, rows] */
+    bool conv1d;      /* Hugging Face's has it so, and with it an adapter's copy */
 };
-/* NULL (and failed) when it is missing or has another shape. */
+/* An adapter's copy of it goes first (modelfile_replace). NULL (and failed) when it is missing or has another
+ * shape. */
 struct param *reader_param(struct reader *r, struct net *net, const struct reader_tensor *t);
+/* The output layer of a decoder: `embed`, where it is tied; the file's (`head`) where it is not, or where an
+ * adapter has a copy of one of the two. *tied tells it. */
+struct param *reader_head(struct reader *r, struct net *net, struct param *embed, bool *tied,
+                          const struct reader_tensor *head, const char *embed_file);
 
 #endif

@@ -17,6 +17,19 @@ static void add_param(struct adapter_out *o, const struct param *p) {
     adapter_add(o, p->name, p->ndim, p->ndim == 1 ? shape + 1 : shape, p->value);
 }
 
+/* A copy of one of the model's modules, as Hugging Face's file would have it. */
+static void add_kept(struct adapter_out *o, const struct param *p) {
+    char *name = xasprintf(HEAD_PREFIX "%s", p->name);
+    int64_t shape[2] = {p->transposed ? p->cols : p->rows, p->transposed ? p->rows : p->cols};
+    float *data = xmalloc(param_size(p) * sizeof *data);
+    for (size_t r = 0; r < (size_t)p->rows; r++)
+        for (size_t c = 0; c < (size_t)p->cols; c++)
+            data[p->transposed ? c * (size_t)p->rows + r : r * (size_t)p->cols + c] =
+                p->value[r * (size_t)p->cols + c];
+    adapter_add_owned(o, name, p->ndim, p->ndim == 1 ? shape + 1 : shape, data);
+    free(name);
+}
+
 /* The adapters of the sites; then what the method trains of the base (vectors), under Hugging Face's names.
  */
 static void collect_tensors(struct net *net, struct adapter_out *o) {
@@ -33,8 +46,11 @@ static void collect_tensors(struct net *net, struct adapter_out *o) {
     for (int i = 0; i < net->nparams; i++) {
         const struct param *p = net->params[i];
         if (p->site || p->role != PARAM_TRAIN) continue;
-        BUG_ON(p->transposed, "%s is no vector", p->name);
-        add_param(o, p);
+        BUG_ON(p->transposed && !p->kept, "%s is no vector", p->name);
+        if (p->kept)
+            add_kept(o, p);
+        else
+            add_param(o, p);
     }
 }
 
@@ -109,8 +125,9 @@ static json_t *head_list(const struct net *net) {
     json_t *list = json_array();
     const char *last = "";
     for (int i = 0; i < net->nparams; i++) {
-        if (!net->params[i]->head) continue;
-        const char *module = net->params[i]->name + strlen(HEAD_PREFIX), *dot = strrchr(module, '.');
+        const struct param *p = net->params[i];
+        if (!p->head && !p->kept) continue;
+        const char *module = p->name + (p->head ? strlen(HEAD_PREFIX) : 0), *dot = strrchr(module, '.');
         size_t n = dot ? (size_t)(dot - module) : strlen(module);
         if (strlen(last) != n || strncmp(last, module, n) != 0)
             json_array_append_new(list, json_stringn(module, n));
@@ -333,6 +350,7 @@ static int load_tensor(const struct net *net, struct param *p, const struct mode
         return err_set(e, ERR_USER, "%s: tensor '%s' is missing%s", modelfile_path(f), p->name,
                        net->training ? ": are target_modules the same?" : "");
     struct weight w;
+    modelfile_take(t);
     if (tensor_weight(t, &w, e)) return ERR_USER;
     if (w.rows != p->rows || w.cols != p->cols)
         return err_set(e, ERR_USER,
@@ -350,54 +368,99 @@ static bool may_lack(const struct net *net, const struct param *p) {
     return p->head ? net->training : !p->site && p->role == PARAM_FIXED;
 }
 
-/* Is the tensor of one of these modules: "base_model.model.score.weight" of "score"? */
-static bool is_of_modules(const char *name, const json_t *modules) {
-    size_t i, head = strlen(HEAD_PREFIX);
-    const json_t *m;
-    if (strncmp(name, HEAD_PREFIX, head) != 0) return false;
-    const char *dot = strrchr(name + head, '.');
-    json_array_foreach(modules, i, m) {
-        const char *module = json_string_value(m);
-        size_t n = module ? strlen(module) : 0;
-        if (n && dot == name + head + n && !strncmp(name + head, module, n)) return true;
-    }
+/* Does the path hold the module, as a whole part or several? */
+static bool passes_module(const char *path, const char *module) {
+    size_t n = strlen(module);
+    for (const char *at = path; n && (at = strstr(at, module)); at++)
+        if ((at == path || at[-1] == '.') && at[n] == '.') return true;
     return false;
 }
 
-int adapter_heads(struct net *net, const char *dir, struct err *e) {
-    json_t *c = read_config(dir, e);
-    if (!c) return e->code;
-    const json_t *modules = json_object_get(c, "modules_to_save");
+/* Is the tensor of one of these modules: "base_model.model.score.weight" of "score",
+ * "base_model.model.model.embed_tokens.weight" of "embed_tokens"? */
+static bool is_of_modules(const char *name, const json_t *modules) {
+    size_t i, head = strlen(HEAD_PREFIX);
+    const json_t *m;
+    if (strncmp(name, HEAD_PREFIX, head) != 0 || strstr(name, ".lora_")) return false;
+    json_array_foreach(modules, i, m) if (json_is_string(m) &&
+                                          passes_module(name + head, json_string_value(m))) return true;
+    return false;
+}
+
+/* The adapter's file where modules_to_save names modules; *f NULL: it names none. */
+static int open_modules(const char *dir, json_t **config, struct modelfile **f, struct err *e) {
+    *f = NULL;
+    if (!(*config = read_config(dir, e))) return e->code;
+    if (!json_array_size(json_object_get(*config, "modules_to_save"))) return 0;
     char *path = path_join(dir, "adapter_model.safetensors");
-    struct modelfile *f = NULL;
-    int rc = json_array_size(modules) ? modelfile_open(&f, path, e) : 0;
+    int rc = modelfile_open(f, path, e);
+    free(path);
+    return rc;
+}
+
+int adapter_overlay(struct modelfile *model, const char *dir, struct err *e) {
+    json_t *c;
+    struct modelfile *f;
+    int rc = open_modules(dir, &c, &f, e);
     for (int i = 0; f && i < modelfile_count(f) && !rc; i++) {
         const struct tensor *t = modelfile_at(f, i);
-        struct weight w;
-        if (!is_of_modules(t->name, modules)) continue;
-        rc = tensor_weight(t, &w, e);
-        if (!rc) net_head(net, t->name + strlen(HEAD_PREFIX), t->ndim, w.rows, w.cols);
+        if (is_of_modules(t->name, json_object_get(c, "modules_to_save")))
+            modelfile_replace(model, t->name + strlen(HEAD_PREFIX), t);
     }
-    modelfile_close(f);
-    free(path);
+    if (f) modelfile_adopt(model, f);
     json_decref(c);
     return rc;
 }
 
-int adapter_load(struct net *net, const char *dir, struct err *e) {
+/* The output layers of transformers' classes for sequence classification. */
+static bool is_class_head(const char *name) {
+    return !strncmp(name, "classifier.", 11) || !strncmp(name, "score.", 6);
+}
+
+int adapter_heads(struct net *net, const struct modelfile *model, const char *dir, struct err *e) {
+    json_t *c;
+    struct modelfile *f;
+    int rc = open_modules(dir, &c, &f, e);
+    for (int i = 0; f && i < modelfile_count(f) && !rc; i++) {
+        const struct tensor *t = modelfile_at(f, i), *copy;
+        struct weight w;
+        if (!is_of_modules(t->name, json_object_get(c, "modules_to_save"))) continue;
+        copy = modelfile_replaced(model, t->name + strlen(HEAD_PREFIX), NULL);
+        if ((copy && copy->taken) || !is_class_head(t->name + strlen(HEAD_PREFIX))) continue;
+        rc = tensor_weight(t, &w, e);
+        if (!rc) net_head(net, t->name + strlen(HEAD_PREFIX), t->ndim, w.rows, w.cols);
+    }
+    modelfile_close(f);
+    json_decref(c);
+    return rc;
+}
+
+/* The error that names what nobody reads. */
+static int left_over(const struct net *net, const struct modelfile *model, const struct modelfile *f,
+                     struct err *e) {
+    const char *name = "";
+    for (int i = 0; i < modelfile_count(f) && !*name; i++) {
+        const struct tensor *t = modelfile_at(f, i);
+        size_t n = strncmp(t->name, HEAD_PREFIX, strlen(HEAD_PREFIX)) ? 0 : strlen(HEAD_PREFIX);
+        const struct tensor *copy = modelfile_replaced(model, t->name + n, NULL);
+        if (!t->taken && !(copy && copy->taken)) name = t->name;
+    }
+    return err_set(e, ERR_USER, "%s: tensor '%s' belongs to nothing of this model's %s adapter%s",
+                   modelfile_path(f), name, net->method->name,
+                   net->training ? ": are target_modules the same?" : "");
+}
+
+int adapter_load(struct net *net, const struct modelfile *model, const char *dir, struct err *e) {
     char *path = path_join(dir, "adapter_model.safetensors");
     struct modelfile *f = NULL;
-    int rc = modelfile_open(&f, path, e), used = 0;
+    int rc = modelfile_open(&f, path, e), used = modelfile_replacements(model);
     for (int i = 0; i < net->nparams && !rc; i++) {
         struct param *p = net->params[i];
-        if (p->role == PARAM_BASE || (may_lack(net, p) && !modelfile_find(f, p->name))) continue;
+        if (p->role == PARAM_BASE || p->kept || (may_lack(net, p) && !modelfile_find(f, p->name))) continue;
         rc = load_tensor(net, p, f, e);
         used++;
     }
-    if (!rc && used != modelfile_count(f))
-        rc = err_set(e, ERR_USER, "%s: it has %d tensors, %d of them belong to this model's %s adapter%s",
-                     path, modelfile_count(f), used, net->method->name,
-                     net->training ? ": are target_modules the same?" : "");
+    if (!rc && used != modelfile_count(f)) rc = left_over(net, model, f, e);
     modelfile_close(f);
     free(path);
     return rc;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "harness/core/net.h"
+#include "harness/nn/format/modelfile.h"
 
 struct method;
 
@@ -33,13 +34,19 @@ json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
 char *adapter_base(const char *dir);
 /* SHA-256 (hex) of its tensors, remembered (digest.h). */
 int adapter_digest(const char *dir, char out[65], struct err *e);
-/* Declare the heads that an adapter has saved (modules_to_save) in a net without a task, before a method is
+/* Before a model is built: the copies of its modules that an adapter has (modules_to_save: lm_head, ...)
+ * stand
+ * in their place. Those that no model takes are a task's heads, or adapter_load's error. */
+int adapter_overlay(struct modelfile *f, const char *dir, struct err *e);
+/* Declare the classifier's layers that an adapter has saved (modules_to_save) in a net without a task,
+ * before a method is
  * bound: adapter_load then finds a place for them. Nothing where it has none. */
-int adapter_heads(struct net *net, const char *dir, struct err *e);
-/* Fill the adapter parameters of a bound net from the folder; every tensor must be there with its shape, and
- * none may be left over. A net that trains keeps its own start of what a task brings and the file lacks, and
+int adapter_heads(struct net *net, const struct modelfile *f, const char *dir, struct err *e);
+/* Fill the adapter parameters of a bound net, whose model is `f`, from the folder; every tensor must be there
+ * with its shape, and none may be left over. A net that trains keeps its own start of what a task brings and
+ * the file lacks, and
  * must have drawn the frozen tensors that all sites share as the file has them. In counting mode only names
  * and shapes are compared. */
-int adapter_load(struct net *net, const char *dir, struct err *e);
+int adapter_load(struct net *net, const struct modelfile *f, const char *dir, struct err *e);
 
 #endif

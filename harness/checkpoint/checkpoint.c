@@ -93,8 +93,8 @@ static void set_type(json_t *c, enum dtype type) {
 }
 
 /* NULL: the architecture has no such config. */
-static char *make_config(const struct model *model, const void *state, const struct modelfile *f,
-                         enum dtype type, struct err *e) {
+static char *make_config(const struct net *net, const struct model *model, const void *state,
+                         const struct modelfile *f, enum dtype type, struct err *e) {
     if (modelfile_is_gguf(f) && !model->hf_config) {
         err_set(e, ERR_USER,
                 "%s: saving a model of type %s from GGUF as a Hugging Face folder is not implemented: use "
@@ -104,6 +104,9 @@ static char *make_config(const struct model *model, const void *state, const str
     }
     json_t *c = modelfile_is_gguf(f) ? model->hf_config(state) : json_deep_copy(modelfile_config(f));
     set_type(c, type);
+    const struct param *head = net_find_param(net, "lm_head.weight");
+    bool parted = head && (head->kept || modelfile_find(f, "lm_head.weight") == NULL);
+    if (parted && !modelfile_is_gguf(f)) json_object_set_new(c, "tie_word_embeddings", json_false());
     char *text = config_text(c);
     json_decref(c);
     return text;
@@ -190,7 +193,7 @@ int checkpoint_save_as(struct net *net, const struct model *model, const void *s
     if (net->nmodels > 1)
         return err_set(e, ERR_USER, "a net of %d models cannot be saved as one model: use save: adapter",
                        net->nmodels);
-    char *config = make_config(model, state, f, type, e);
+    char *config = make_config(net, model, state, f, type, e);
     if (!config) return ERR_USER;
     int rc = dir ? dir_make(dir, e) : 0;
     if (!rc && modelfile_is_gguf(f))

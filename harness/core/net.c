@@ -266,12 +266,23 @@ static int select_params(struct net *net, const struct method *method) {
     return chosen;
 }
 
+/* An adapter's copies of modules train with it. */
+static void train_kept(struct net *net) {
+    for (int i = 0; net->training && i < net->nparams; i++) {
+        struct param *p = net->params[i];
+        if (!p->kept || p->role != PARAM_BASE) continue;
+        param_privatise(net, p, MEM_PARAM);
+        p->role = PARAM_TRAIN;
+    }
+}
+
 int net_bind(struct net *net, const struct method *method, struct err *e) {
     net->method = method;
     if (!(method->flags & METHOD_NO_SITES) && mark_sites(net, e)) return e ? e->code : ERR_USER;
     if (method->run_size) net->method_state = mem_alloc(net->mem, MEM_MISC, method->run_size);
     if (method->select && !select_params(net, method) && method->nothing)
         return err_set(e, ERR_USER, "method %s has nothing to train: %s", method->name, method->nothing);
+    train_kept(net);
     for (int i = 0; i < net->nsites; i++) {
         struct site *s = net->sites[i];
         s->need_x = s->W->role == PARAM_TRAIN;

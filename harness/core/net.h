@@ -40,7 +40,8 @@ struct param {
     float *m, *v;           /* optimizer state */
     float lr_mult;          /* LoRA+'s ratio on B; 1 */
     bool head;              /* a task's own (net_head) */
-    bool regenerable;       /* FIXED: drawn from a stored seed; saved adapters may leave it out */
+    bool kept;         /* an adapter's own copy of the model's (PEFT's modules_to_save): trains with it */
+    bool regenerable;  /* FIXED: drawn from a stored seed; saved adapters may leave it out */
     struct site *site; /* an adapter's: its site; NULL when shared, or a method's note, which is not saved */
 };
 static inline size_t param_size(const struct param *p) { return (size_t)p->rows * (size_t)p->cols; }

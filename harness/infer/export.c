@@ -159,6 +159,13 @@ int export_adapter(struct infer *m, enum dtype type, const char *path, size_t *b
                        "an adapter of method %s is no product B A that llama.cpp could add: write the merged "
                        "model (--gguf)",
                        method->name);
+    for (int i = 0; i < m->net.nparams; i++)
+        if (m->net.params[i]->kept || m->net.params[i]->head)
+            return err_set(
+                e, ERR_USER,
+                "the adapter has its own '%s', for which llama.cpp's adapters have no place: write "
+                "the merged model (--gguf)",
+                m->net.params[i]->name);
     struct list l;
     int r = 0;
     list_init(&l, 2 * m->net.nsites);

@@ -46,10 +46,11 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     struct task_net tn;
     m->model = model_of(m->file, e);
     if (!m->model) return e->code;
-    int rc = net_add_model(&m->net, m->model, m->file, NULL, &tn, e);
-    if (!rc && adapter) rc = adapter_heads(&m->net, adapter, e);
+    int rc = adapter ? adapter_overlay(m->file, adapter, e) : 0;
+    if (!rc) rc = net_add_model(&m->net, m->model, m->file, NULL, &tn, e);
+    if (!rc && adapter) rc = adapter_heads(&m->net, m->file, adapter, e);
     if (!rc) rc = net_bind(&m->net, method_find(cfg_str(m->config, "method")), e);
-    if (!rc && adapter) rc = adapter_load(&m->net, adapter, e);
+    if (!rc && adapter) rc = adapter_load(&m->net, m->file, adapter, e);
     if (rc) return rc;
     m->state = tn.model_state;
     m->facts = tn.facts;

@@ -75,8 +75,10 @@ static int open_task(struct run *r, const char *path) {
 /* How the frozen base is held. */
 static int open_base(struct run *r) {
     bool f32 = base_f32_wanted(&r->net, r->cfg, r->job->memory_limit);
+    bool own = false; /* an adapter's copies of modules are not in what the workers share */
+    for (int i = 0; i < r->net.nparams; i++) own |= r->net.params[i]->kept;
     snprintf(r->res->weights, sizeof r->res->weights, "%s", f32 ? "f32" : "native");
-    return f32 ? base_f32_base(&r->expand, &r->net, r->job->base_fd, r->e) : 0;
+    return f32 ? base_f32_base(&r->expand, &r->net, own ? 0 : r->job->base_fd, r->e) : 0;
 }
 
 static int open_net(struct run *r, const char *path) {
@@ -89,13 +91,17 @@ static int open_net(struct run *r, const char *path) {
     net_init(&r->net, &r->mem, r->team, r->cfg, r->job->seed, trains);
     r->tn.net = &r->net; /* there is a net to release */
     const struct model *model = model_of(r->file, r->e);
-    if (!model || net_add_model(&r->net, model, r->file, NULL, &r->tn, r->e)) return ERR_USER;
+    if (!model) return ERR_USER;
+    const char *init = trains ? cfg_str(r->cfg, "init_path") : NULL,
+               *adapter = r->job->adapter ? r->job->adapter : init;
+    if (adapter && adapter_overlay(r->file, adapter, r->e)) return r->e->code;
+    if (net_add_model(&r->net, model, r->file, NULL, &r->tn, r->e)) return ERR_USER;
     int rc = open_task(r, path);
     size_t total = base_params(&r->net);
     if (!rc) rc = net_bind(&r->net, r->method, r->e);
-    if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->job->adapter, r->e);
-    if (!rc && trains && cfg_str(r->cfg, "init_path")) {
-        rc = adapter_load(&r->net, cfg_str(r->cfg, "init_path"), r->e);
+    if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->file, r->job->adapter, r->e);
+    if (!rc && init) {
+        rc = adapter_load(&r->net, r->file, init, r->e);
         if (rc) err_wrap(r->e, "init");
     }
     if (!rc) rc = open_base(r);

@@ -191,3 +191,91 @@ eval_loss() { "$BENCH" eval --model "$1" --data smoke --rows 4 --json | python3 
     is "$status" 2
     has "$output" "bad value for 'eos_token_id'"
 }
+
+# An adapter of a few steps on folder m, and beside it one with a copy of a module as PEFT saves it: twice what the model has.
+copied() { # the module's tensor, as the model has it, and as the adapter calls it
+    printf 'name: one\nbase: {model: m, task: lm, data: {name: smoke}, train: {steps: 3, batch_size: 2, max_length: 32}, eval: {rows: 2}}\nvariants: [{method: lora, parameters: {r: [2]}}]\n' >one.yaml
+    [ -d adapter ] || { "$BENCH" run one.yaml && cp -r "$(q "SELECT checkpoint_path FROM runs WHERE method = 'lora'")" adapter; }
+    rm -rf copied && cp -r adapter copied
+    python3 - "$1" "$2" <<'PY'
+import json, struct, sys
+def read(path):
+    b = open(path, "rb").read()
+    n = struct.unpack("<Q", b[:8])[0]
+    h = json.loads(b[8:8 + n])
+    return {k: (v, b[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]) for k, v in h.items() if k != "__metadata__"}
+base, own = read("m/model.safetensors"), read("copied/adapter_model.safetensors")
+info, data = base[sys.argv[1]]
+values = [2 * x for x in struct.unpack("<%df" % (len(data) // 4), data)]
+own["base_model.model." + sys.argv[2] + ".weight"] = ({"dtype": "F32", "shape": info["shape"]}, struct.pack("<%df" % len(values), *values))
+head, at = {}, 0
+for k, (v, d) in own.items():
+    head[k] = {"dtype": v["dtype"], "shape": v["shape"], "data_offsets": [at, at + len(d)]}
+    at += len(d)
+text = json.dumps(head).encode()
+open("copied/adapter_model.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + b"".join(d for _, d in own.values()))
+c = json.load(open("copied/adapter_config.json"))
+c["modules_to_save"] = [sys.argv[2].split(".")[-1]]
+json.dump(c, open("copied/adapter_config.json", "w"))
+PY
+}
+
+twice() { # x is twice y
+    python3 - "$1" "$2" <<'PY'
+import struct, sys
+def floats(path):
+    b = open(path, "rb").read()
+    at = 10 + struct.unpack("<H", b[8:10])[0]
+    return struct.unpack("<%df" % ((len(b) - at) // 4), b[at:])
+a, b = floats(sys.argv[1]), floats(sys.argv[2])
+worst = max(abs(x - 2 * y) for x, y in zip(a, b))
+sys.exit("off by %g" % worst if worst > 1e-4 else 0)
+PY
+}
+
+@test "an adapter's own lm_head is the output layer everywhere, also where the model's is the embedding" {
+    folder m
+    copied model.embed_tokens.weight lm_head
+    echo "5 9 12 40 7 33 21 60" >ids
+    "$BENCH" logits --model m --adapter adapter --ids -i ids -o plain.npy
+    "$BENCH" logits --model m --adapter copied --ids -i ids -o copied.npy
+    twice copied.npy plain.npy
+    "$BENCH" merge copied --model m -o merged
+    logits merged x.npy && twice x.npy plain.npy
+    "$BENCH" export copied --model m --gguf merged.gguf --type f32
+    logits merged.gguf x.npy && twice x.npy plain.npy
+    run "$BENCH" export copied --model m --gguf-lora lora.gguf
+    is "$status" 2
+    has "$output" "lm_head"
+    loss=$(eval_loss merged)
+    is "$("$BENCH" eval --model m --adapter copied --data smoke --rows 4 --json | python3 -c 'import json, sys; print("%.4f" % json.load(sys.stdin)["eval/loss"])')" "$(printf %.4f "$loss")"
+    # training goes on with it, and saves it
+    sed 's/base: {/base: {init: copied, save: adapter, /; s/name: one/name: two/; s/, save: adapter//' one.yaml >two.yaml
+    run "$BENCH" run two.yaml
+    is "$status" 0
+    dir2=$(q "SELECT checkpoint_path FROM runs WHERE sweep = 'two' AND method = 'lora'")
+    has "$(cat "$dir2/adapter_config.json")" '"lm_head"'
+    "$BENCH" logits --model m --adapter "$dir2" --ids -i ids -o two.npy
+    other two.npy copied.npy
+    "$BENCH" merge "$dir2" --model m -o merged2
+    logits merged2 x.npy
+    [ "$(python3 -c "print($(apart x.npy two.npy) < 1e-4)")" = True ]
+}
+
+@test "an adapter's own embedding leaves the tied output layer as it was; a module that the model lacks is named" {
+    folder m
+    copied model.embed_tokens.weight model.embed_tokens
+    echo "5 9 12 40 7 33 21 60" >ids
+    "$BENCH" logits --model m --adapter copied --ids -i ids -o copied.npy
+    "$BENCH" merge copied --model m -o merged
+    logits merged x.npy
+    [ "$(python3 -c "print($(apart x.npy copied.npy) < 1e-4)")" = True ]
+    has "$(cat merged/config.json)" '"tie_word_embeddings": false'
+    copied model.embed_tokens.weight model.embed_positions
+    for command in "logits --ids -i ids -o x.npy" "eval --data smoke --rows 2"; do
+        # shellcheck disable=SC2086
+        run "$BENCH" $command --model m --adapter copied
+        is "$status" 2
+        has "$output" "model.embed_positions.weight"
+    done
+}

@@ -193,7 +193,7 @@ static void saved_adapters_load_and_give_the_same_output(void **state) {
         char *text = json_dumps(over, 0);
         engine_open(&h, arch->golden, json_string_value(json_object_get(over, "method")), text, 1, 1234,
                     false);
-        if (adapter_load(&h.net, dir, &e)) fail_msg("%s: %s", label(a), e.msg);
+        if (adapter_load(&h.net, h.file, dir, &e)) fail_msg("%s: %s", label(a), e.msg);
         float *got = logits_of(&h, &b);
         double d = worst(got, want, (size_t)b.b.n * 97);
         /* bit-equal, but where what is saved is another form of what ran */

@@ -42,6 +42,7 @@ ROWS = [{"q": "say %d words about %s" % (i % 5 + 1, w), "a": "%s is %s, and %d" 
 TARGETS = {"llama": ["q_proj", "v_proj"], "gpt2": ["c_attn"]}
 ALL = {"llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], "gpt2": ["c_attn", "c_proj", "c_fc"]}
 INPUTS = {"llama": ["down_proj"], "gpt2": ["mlp.c_proj"]}
+EMBED = {"llama": "embed_tokens", "gpt2": "wte"}
 
 
 def lora(targets, **more):
@@ -61,6 +62,11 @@ CASES = {
     "dora": ("dora", {"r": 4, "lora_alpha": 6}, lambda a: lora(TARGETS[a], use_dora=True)),
     "vera": ("vera", {"r": 16, "d_initial": 0.2, "projection_prng_key": 5},
              lambda a: VeraConfig(task_type="CAUSAL_LM", r=16, d_initial=0.2, projection_prng_key=5, save_projection=a == "llama", target_modules=ALL[a])),
+    # trained copies of the model's own modules: an output layer that may be tied to the embedding, the embedding, both, a norm
+    "head": ("lora", {"r": 4, "lora_alpha": 6}, lambda a: lora(TARGETS[a], modules_to_save=["lm_head"])),
+    "embed": ("lora", {"r": 4, "lora_alpha": 6}, lambda a: lora(TARGETS[a], modules_to_save=[EMBED[a]])),
+    "both": ("lora", {"r": 4, "lora_alpha": 6}, lambda a: lora(TARGETS[a], modules_to_save=["lm_head", EMBED[a]])),
+    "norm": ("lora", {"r": 4, "lora_alpha": 6}, lambda a: lora(TARGETS[a], modules_to_save=[{"llama": "input_layernorm", "gpt2": "ln_1"}[a]])),
     "ia3": ("ia3", {"feedforward_modules": None},
             lambda a: IA3Config(task_type="CAUSAL_LM", target_modules=ia3_targets(a), feedforward_modules=INPUTS[a])),
 }
@@ -137,11 +143,11 @@ def write_rows(path):
             f.write(json.dumps(row) + "\n")
 
 
-def make_llama(out, smoke, seed):
-    """Grouped-query attention, a separate head, the tokenizer of the smoke model."""
+def make_llama(out, smoke, seed, tied=False):
+    """Grouped-query attention, a separate head or the embedding's, the tokenizer of the smoke model."""
     torch.manual_seed(seed)
     config = LlamaConfig(hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2, vocab_size=480,
-                         max_position_embeddings=512, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2, initializer_range=0.15)
+                         max_position_embeddings=512, tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, initializer_range=0.15)
     LlamaForCausalLM(config).save_pretrained(out)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(os.path.join(smoke, name), out)
@@ -196,13 +202,25 @@ class Live:
         return path, losses
 
     def from_peft(self, model, arch, case):
-        folder, tokenizer = self.at("%s-%s" % (arch, case)), AutoTokenizer.from_pretrained(model)
+        folder, tokenizer = self.at("%s-%s" % (os.path.basename(model), case)), AutoTokenizer.from_pretrained(model)
         peft = make_peft(model, case, arch, self.seed)
         save_peft(peft, folder)
-        self.report(arch, case, "peft -> bench", np.abs(self.logits(model, "--adapter", folder) - logits(peft)).max(), 1e-4)
+        before = logits(peft)
+        self.report(arch, case, "peft -> bench", np.abs(self.logits(model, "--adapter", folder) - before).max(), 1e-4)
+        if case in ("head", "embed", "both", "norm"):
+            merged, gguf = self.at("merged"), self.at("merged.gguf")
+            shutil.rmtree(merged, ignore_errors=True)
+            os.path.exists(gguf) and os.remove(gguf)
+            self.run("merge", folder, "--model", model, "-o", merged)
+            self.report(arch, case, "peft -> merge", np.abs(logits(load(merged)) - before).max(), 1e-4)
+            self.run("export", folder, "--model", model, "--gguf", gguf, "--type", "f32")
+            self.report(arch, case, "peft -> gguf", np.abs(self.logits(gguf) - before).max(), 1e-4)
         want = train(peft, tokenizer, case == "lora_fa")
-        _, got = self.sweep("init", model, CASES[case][0], targets_of(case, arch), options_of(case, arch), folder)
+        path, got = self.sweep("init", model, CASES[case][0], targets_of(case, arch), options_of(case, arch), folder)
         self.report(arch, case, "peft -> init", max(abs(a - b) / b for a, b in zip(got, want)), 1e-5)
+        if case in ("head", "embed", "both", "norm"):
+            again = PeftModel.from_pretrained(load(model), path).eval()
+            self.report(arch, case, "init -> peft", np.abs(logits(again) - self.logits(model, "--adapter", path)).max(), 1e-4)
 
     def to_peft(self, model, arch, method):
         ia3 = method == "ia3"
@@ -238,6 +256,9 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     make_llama(models["llama"], live.smoke, seed)
     make_gpt2(models["gpt2"], live.smoke)
+    make_llama(live.at("tied"), live.smoke, seed, True)
+    for case in ("head", "embed", "both"):
+        live.from_peft(live.at("tied"), "llama", case)
     methods = [m["name"] for m in json.loads(live.run("ls", "methods", "--json")) if m["trains"] != "nothing"]
     for arch, model in models.items():
         for case, (method, _, _) in CASES.items():

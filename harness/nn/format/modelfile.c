@@ -182,6 +182,9 @@ void modelfile_close(struct modelfile *f) {
         if (f->files[i].copy) munmap(f->files[i].copy, f->files[i].copy_bytes);
         map_close(&f->files[i].map);
     }
+    for (int i = 0; i < f->n_replaced; i++) free(f->replaced[i].name);
+    free(f->replaced);
+    modelfile_close(f->over);
     json_decref(f->config);
     free(f->tensors);
     free(f->files);
@@ -204,6 +207,34 @@ const struct tensor *modelfile_at(const struct modelfile *f, int i) {
 const struct tensor *modelfile_find(const struct modelfile *f, const char *name) {
     struct tensor key = {.name = (char *)(uintptr_t)name};
     return bsearch(&key, f->tensors, (size_t)f->n, sizeof key, by_name);
+}
+
+void modelfile_take(const struct tensor *t) { ((struct tensor *)(uintptr_t)t)->taken = true; }
+
+void modelfile_adopt(struct modelfile *f, struct modelfile *over) {
+    BUG_ON(f->over, "%s: two adapters", f->path);
+    f->over = over;
+}
+
+void modelfile_replace(struct modelfile *f, const char *name, const struct tensor *t) {
+    GROW(f->replaced, f->n_replaced, f->cap_replaced);
+    f->replaced[f->n_replaced++] = (struct replacement){xstrdup(name), t};
+}
+
+const struct tensor *modelfile_replaced(const struct modelfile *f, const char *name, const char *backbone) {
+    size_t n = backbone ? strlen(backbone) : 0;
+    for (int i = 0; i < f->n_replaced; i++) {
+        const char *other = f->replaced[i].name;
+        if (!strcmp(other, name) || (n && !strncmp(name, backbone, n) && !strcmp(other, name + n)))
+            return f->replaced[i].t;
+    }
+    return NULL;
+}
+
+int modelfile_replacements(const struct modelfile *f) {
+    int n = 0;
+    for (int i = 0; i < f->n_replaced; i++) n += f->replaced[i].t->taken;
+    return n;
 }
 
 size_t modelfile_weight_bytes(const struct modelfile *f) {

@@ -25,6 +25,7 @@ struct tensor {
     int64_t shape[4];
     const void *data; /* in the mapping */
     size_t bytes;
+    bool taken; /* somebody reads it (modelfile_take) */
 };
 
 struct modelfile;
@@ -42,6 +43,18 @@ const json_t *modelfile_config(const struct modelfile *f);
 /* NULL when there is none of that name. Borrowed. */
 const struct tensor *modelfile_find(const struct modelfile *f, const char *name);
 int modelfile_count(const struct modelfile *f);
+/* Note that this tensor of an open file is read: what nobody reads is not a part of the model as it is
+ * built. */
+void modelfile_take(const struct tensor *t);
+/* An adapter's own copies of modules of the model stand in the model's place. `over`, which f owns from now
+ * on, holds them; its tensor `t` is the model's tensor `name` in Hugging Face's names. */
+void modelfile_adopt(struct modelfile *f, struct modelfile *over);
+void modelfile_replace(struct modelfile *f, const char *name, const struct tensor *t);
+/* What stands in the place of tensor `name`, whose last part may be all that the replacement has (`backbone`:
+ * what it then lacks, or NULL); NULL: nothing does. */
+const struct tensor *modelfile_replaced(const struct modelfile *f, const char *name, const char *backbone);
+/* How many replacements were taken. */
+int modelfile_replacements(const struct modelfile *f);
 const struct tensor *modelfile_at(const struct modelfile *f, int i);
 size_t modelfile_weight_bytes(const struct modelfile *f); /* sum of the tensors' bytes */
 /* Open its tokenizer. Caller frees. */

@@ -25,6 +25,11 @@ struct gguf_array {
     const uint8_t *at;
 };
 
+struct replacement {
+    char *name;
+    const struct tensor *t;
+};
+
 struct modelfile {
     char *path;
     bool gguf, folder;
@@ -34,6 +39,9 @@ struct modelfile {
     struct tensor *tensors; /* sorted by name once open */
     int n, cap;
     struct gguf_array tokens, token_types, merges; /* GGUF only */
+    struct modelfile *over;                        /* of an adapter, or NULL */
+    struct replacement *replaced;
+    int n_replaced, cap_replaced;
 };
 
 /* Map one more file. The struct stays valid until the next call. NULL on error. */
