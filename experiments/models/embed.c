@@ -32,6 +32,7 @@ struct batch_own {
     struct embed_batch shown;
     int32_t *first; /* [texts + 1] */
     size_t bytes;
+    const int64_t *drawn; /* by this pass: shown.b.row, or NULL */
     /* of one pass, on the tape */
     float *rows, *norm, *drows, *dhidden;
     int32_t *arg;
@@ -262,7 +263,8 @@ void embedder_layout(struct embedder *E, struct task_net *tn, struct embed_batch
     struct net *net = tn->net;
     bool train = pass == EMBED_TRAIN;
     size_t bytes = (size_t)shown->texts * (size_t)E->dim * sizeof(float);
-    net_draw(net, pass == EMBED_SCORE ? NULL : shown->b.row, shown->b.pos);
+    b->drawn = pass == EMBED_SCORE ? NULL : shown->b.row;
+    net_draw(net, b->drawn, shown->b.pos);
     tn->model->layout(tn->model_state, net, shown->b.np, train);
     b->rows = arena_alloc(&net->tape, train ? MEM_ACT : MEM_SCRATCH, bytes);
     b->arg = E->pooling == POOL_MAX ? arena_alloc(&net->tape, train ? MEM_ACT : MEM_SCRATCH, bytes) : NULL;
@@ -277,6 +279,7 @@ void embedder_layout(struct embedder *E, struct task_net *tn, struct embed_batch
 float *embedder_forward(struct embedder *E, struct task_net *tn, struct embed_batch *shown) {
     struct batch_own *b = (struct batch_own *)shown;
     struct team *team = tn->net->team;
+    net_draw(tn->net, b->drawn, shown->b.pos);
     const float *hidden = tn->model->forward(tn->model_state, tn->net, &shown->b);
     pool_forward(team, E->pooling, b->rows, b->arg, hidden, E->dim, E->dim, b->first, shown->texts);
     if (E->normalize) rows_normalize(team, b->rows, b->norm, E->dim, shown->texts);
@@ -292,5 +295,6 @@ void embedder_backward(struct embedder *E, struct task_net *tn, struct embed_bat
     }
     pool_backward(team, E->pooling, b->dhidden, E->dim, shown->b.np, d, b->arg, E->dim, b->first,
                   shown->texts);
+    net_draw(tn->net, b->drawn, shown->b.pos);
     tn->model->backward(tn->model_state, tn->net, &shown->b, b->dhidden);
 }

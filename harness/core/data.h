@@ -128,10 +128,10 @@ struct dataset {
 /* data_cfg: {"name": built-in}, or {"train","eval","test": absolute paths, "format":
  * "jsonl"|"csv"|"tsv"|null, "header": bool, "quotes": "standard"|"literal"}, or {"corpus","queries": paths,
  * "qrels": {"train","eval","test": paths}}; each with templates ("prompt", "completion", "anchor",
- * "positive", "label", ...; see data.c; "image" names a file by row: template_file), "special_tokens" and "where" ("column=value": only rows that have
- * that value there); any key may be null or absent. Opens every split and compiles the templates against
- * each. Errors: ERR_USER (unknown name, bad file, unknown column, no row left by `where`), ERR_RESOURCE (a
- * built-in whose files are not installed; says what to do). */
+ * "positive", "label", ...; see data.c; "image" names a file by row: template_file), "special_tokens" and
+ * "where" ("column=value": only rows that have that value there); any key may be null or absent. Opens every
+ * split and compiles the templates against each. Errors: ERR_USER (unknown name, bad file, unknown column, no
+ * row left by `where`), ERR_RESOURCE (a built-in whose files are not installed; says what to do). */
 int data_open(struct dataset **ret, const json_t *data_cfg, struct err *e);
 /* The text template of a key ("anchor", "label", ...): the configuration's, else the built-in's default where
  * the configuration knows the key, else NULL. Where it is a list of templates, the k-th; else k is 0.

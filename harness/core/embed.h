@@ -14,7 +14,8 @@
  *     ... the loss and its gradient d [n, embedder_dim] ...
  *     embedder_backward(E, tn, b, d);
  *     embedder_batch_free(E, b);
- * One micro-batch at a time is between layout and backward: the model has the buffers of one pass. Letters: n
+ * One micro-batch at a time is between layout and backward: the model has the buffers of one pass. Another
+ * model on the net may have one of its own beside it. Letters: n
  * texts, D = embedder_dim. */
 #ifndef BENCH_EMBED_H
 #define BENCH_EMBED_H

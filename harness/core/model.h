@@ -44,7 +44,8 @@ struct model {
     const char *name, *summary;
     bool (*match)(const struct modelfile *f);
     /* Declare parameters and sites in net: called by net_add_model. *ret: the architecture's state, freed by
-     * `free`; on error nothing is left of it. A config field that changes the computation and is not implemented is refused by name. */
+     * `free`; on error nothing is left of it. A config field that changes the computation and is not
+     * implemented is refused by name. */
     int (*build)(struct net *net, const struct modelfile *f, void **ret, struct err *e);
     void (*free)(void *state);
     void (*facts)(const void *state, struct model_facts *f);

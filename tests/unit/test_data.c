@@ -346,6 +346,63 @@ static void smoke_is_found_in_the_share_folder(void **state) {
     json_decref(list);
 }
 
+/* Bytes that are no text come from files beside the rows' own. */
+static void rows_yield_the_bytes_of_the_file_that_they_name(void **state) {
+    (void)state;
+    const char *rows = put("pictures/rows.jsonl", "{\"name\": \"one\"}\n{\"name\": \"sub/two\"}\n");
+    put("pictures/one.raw", "\x01\xff\xfe");
+    put("pictures/sub/two.raw", "");
+    struct dataset *d = open_ok(json_pack("{ss,ss}", "train", rows, "image", "{name}.raw"));
+    struct template *t;
+    struct map m;
+    struct err e = {0};
+    assert_int_equal(template_compile(&t, data_template(d, "image", 0), d->train, &e), 0);
+    if (template_file(t, 0, &m, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(m.size, 3);
+    assert_memory_equal(m.data, "\x01\xff\xfe", 3);
+    map_close(&m);
+    if (template_file(t, 1, &m, &e)) fail_msg("%s", e.msg);
+    assert_int_equal(m.size, 0);
+    map_close(&m);
+    if (data_check(d, &e)) fail_msg("%s", e.msg);
+    template_free(t);
+    data_free(d);
+}
+
+static void a_file_that_a_row_names_must_be_there_before_anything_runs(void **state) {
+    (void)state;
+    static const char *const rows[] = {"{\"name\": \"there\"}\n{\"name\": \"gone\"}\n",
+                                       "{\"name\": \"there\"}\n{\"name\": \"\"}\n"};
+    static const char *const says[] = {"gone", "names no file"};
+    put("missing/there", "x");
+    for (int i = 0; i < 2; i++) {
+        struct dataset *d =
+            open_ok(json_pack("{ss,ss}", "train", put("missing/rows.jsonl", rows[i]), "image", "{name}"));
+        struct err e = {0};
+        assert_int_equal(data_check(d, &e), ERR_USER);
+        assert_non_null(strstr(e.msg, "missing/rows.jsonl:2: "));
+        assert_non_null(strstr(e.msg, says[i]));
+        data_free(d);
+    }
+}
+
+static void the_digest_is_of_the_files_that_rows_name_as_well(void **state) {
+    (void)state;
+    char hex[4][65];
+    for (int i = 0; i < 4;
+         i++) { /* the picture; another; another without a template that names it; the first */
+        put("digest/a", i % 3 ? "two" : "one");
+        const char *rows = put("digest/rows.jsonl", "{\"name\": \"a\"}\n");
+        json_t *cfg = json_pack("{ss,ss*}", "eval", rows, "image", i == 2 ? NULL : "{name}");
+        struct err e = {0};
+        if (data_digest(cfg, hex[i], &e)) fail_msg("%s", e.msg);
+        json_decref(cfg);
+    }
+    assert_string_not_equal(hex[0], hex[1]);
+    assert_string_not_equal(hex[1], hex[2]);
+    assert_string_equal(hex[0], hex[3]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_become_splits),
@@ -355,6 +412,9 @@ int main(void) {
         cmocka_unit_test(the_digest_is_of_contents_and_splits),
         cmocka_unit_test(digests_are_remembered_until_the_file_changes),
         cmocka_unit_test(a_file_replaced_with_its_size_and_time_kept_is_another),
+        cmocka_unit_test(rows_yield_the_bytes_of_the_file_that_they_name),
+        cmocka_unit_test(a_file_that_a_row_names_must_be_there_before_anything_runs),
+        cmocka_unit_test(the_digest_is_of_the_files_that_rows_name_as_well),
         cmocka_unit_test(a_fresh_file_is_not_remembered),
         cmocka_unit_test(a_useless_cache_is_no_error),
         cmocka_unit_test(smoke_is_found_in_the_share_folder),
