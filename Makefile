@@ -213,19 +213,24 @@ demo:
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/bench
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man1
-COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+# Where each shell looks for the completion of `bench`.
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench \
+              $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bench \
+              $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/bench.fish
 
-# Both are the program's own help texts.
+# All are made of the commands' own rows.
 build/bench.1: $(BIN)
 	@./$(BIN) help --man > $@.new && mv $@.new $@
-build/bench.bash: $(BIN)
-	@./$(BIN) completion bash > $@.new && mv $@.new $@
+build/completion.%: $(BIN)
+	@./$(BIN) completion $* > $@.new && mv $@.new $@
 
-install: all build/bench.1 build/bench.bash
-	install -d $(BINDIR) $(SHAREDIR) $(MANDIR) $(COMPDIR)
+install: all build/bench.1 build/completion.bash build/completion.zsh build/completion.fish
+	install -d $(BINDIR) $(SHAREDIR) $(MANDIR)
 	install -m 755 $(BIN) $(BINDIR)/bench
 	install -m 644 build/bench.1 $(MANDIR)/bench.1
-	install -m 644 build/bench.bash $(COMPDIR)/bench
+	install -D -m 644 build/completion.bash $(word 1,$(COMPLETIONS))
+	install -D -m 644 build/completion.zsh $(word 2,$(COMPLETIONS))
+	install -D -m 644 build/completion.fish $(word 3,$(COMPLETIONS))
 	@cd experiments && for d in sweeps plots data tables; do \
 	   find $$d -type f ! -name '*.[ch]' ! -name '*.def' ! -name '*.py' ! -name '.*' -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; \
 	 done
@@ -233,7 +238,7 @@ install: all build/bench.1 build/bench.bash
 	   find models data -type f -exec install -D -m 644 {} $(abspath $(SHAREDIR))/{} \; ; fi
 
 uninstall:
-	rm -f $(BINDIR)/bench $(MANDIR)/bench.1 $(COMPDIR)/bench
+	rm -f $(BINDIR)/bench $(MANDIR)/bench.1 $(COMPLETIONS)
 	rm -rf $(SHAREDIR)
 
 clean:

@@ -1,31 +1,11 @@
 /* cmd_compare.c - `bench compare [SWEEP]`: each method at its best configuration, with what can be said about
  * their differences, and the Pareto fronts. The statistics are in compare*.c. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/analysis/compare.h"
-
-static int usage(int code) {
-    fputs("usage: bench compare [SWEEP] [--by KEY,...] [--metric M] [--db FILE] [--where SQL] [--json | "
-          "--csv | --markdown]\n\n"
-          "Each method at the configuration that is best on the evaluation split, judged on the test split; "
-          "paired\n"
-          "differences with 95 % intervals, ranks with ties, and which configurations are dominated in "
-          "cost.\n\n"
-          "  SWEEP          a sweep's name or file; default: the last sweep\n"
-          "  --by KEYS      what is compared: method, r, target_modules, train.batch_size, ... (method)\n"
-          "  --metric M     another metric of the evaluations than the sweep's\n"
-          "  --where SQL    only runs that meet a condition over the columns of the view `runs`\n"
-          "  --db FILE      the database (" DB_DEFAULT ")\n\n"
-          "examples:\n"
-          "  bench compare rank\n"
-          "  bench compare rank --by method,r --where \"target_modules = 'all-linear'\" --markdown\n",
-          code ? stderr : stdout);
-    return code;
-}
 
 static void write_tables(const struct compare *c, enum table_format format, struct strbuf *out) {
     bool text = format == TABLE_AS_TEXT;
@@ -75,49 +55,47 @@ static int compare_sweep(const char *path, const struct compare_job *job, enum t
             table_free(t);
         } else
             write_tables(&c, format, &out);
-        fwrite(out.s, 1, out.len, stdout);
         compare_release(&c);
     }
-    strbuf_release(&out);
+    command_print(&out);
     db_close(db);
     return rc;
 }
 
-int cmd_compare(int argc, char **argv) {
-    static const struct option longs[] = {{"by", required_argument, NULL, 'b'},
-                                          {"metric", required_argument, NULL, 'M'},
-                                          {"where", required_argument, NULL, 'w'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"csv", no_argument, NULL, 'c'},
-                                          {"markdown", no_argument, NULL, 'm'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    enum table_format format = TABLE_AS_TEXT;
-    struct compare_job job = {0};
-    const char *path = DB_DEFAULT;
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        if (c == 'b')
-            job.by = optarg;
-        else if (c == 'M')
-            job.metric = optarg;
-        else if (c == 'w')
-            job.where = optarg;
-        else if (c == 'd')
-            path = optarg;
-        else if (c == 'j')
-            format = TABLE_AS_JSON;
-        else if (c == 'c')
-            format = TABLE_AS_CSV;
-        else if (c == 'm')
-            format = TABLE_AS_MARKDOWN;
-        else
-            return usage(c == 'h' ? 0 : 2);
-    }
-    if (optind + 1 < argc) return usage(2);
-    job.sweep = optind < argc ? argv[optind] : NULL;
-    struct err e = {0};
-    if (!compare_sweep(path, &job, format, &e)) return 0;
-    fprintf(stderr, "bench compare: %s\n", e.msg);
-    return err_exit_code(&e);
+struct options {
+    const char *sweep, *by, *metric, *where, *db;
+    enum table_format format;
+};
+
+static int run_compare(void *options, struct err *e) {
+    const struct options *o = options;
+    struct compare_job job = {.sweep = o->sweep, .by = o->by, .metric = o->metric, .where = o->where};
+    return compare_sweep(o->db, &job, o->format, e);
 }
+
+static const struct option_row compare_options[] = {
+    {NULL, 0, AT_TEXT(sweep), "SWEEP", "a sweep's name or file", .otherwise = "the last sweep",
+     .names = NAMES_SWEEPS},
+    {"by", 0, AT_TEXT(by), "KEYS",
+     "what is compared, separated by commas: method, r, target_modules, train.batch_size, ...",
+     .otherwise = "method"},
+    {"metric", 0, AT_TEXT(metric), "METRIC", "another metric of the evaluations than the sweep's"},
+    {"where", 0, AT_TEXT(where), "SQL",
+     "only runs that meet a condition over the columns of the view `runs`"},
+    ROW_DB(db),
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_compare = {
+    .name = "compare",
+    .summary = "which method is better, and can the sweep tell: ranks, intervals, Pareto fronts",
+    .about =
+        "Each method at the configuration that is best on the evaluation split, judged on the test split; "
+        "paired differences with 95 % intervals, ranks with ties, and which configurations are dominated "
+        "in cost.",
+    .rows = compare_options,
+    .size = sizeof(struct options),
+    .examples = "bench compare rank\n"
+                "bench compare rank --by method,r --where \"target_modules = 'all-linear'\" --markdown\n",
+    .run = run_compare,
+};

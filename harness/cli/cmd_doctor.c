@@ -6,7 +6,6 @@
 #include <cblas.h>
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 #include "build/version.h"
 #include "harness/base/blas.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/core/data.h"
 #include "harness/record/db.h"
 #include "harness/base/machine.h"
@@ -262,44 +261,25 @@ static void print_findings(const struct findings *f) {
     printf(f->problem ? "\nThere are problems.\n" : "\nEverything that bench needs is here.\n");
 }
 
-static int usage(int rc) {
-    fprintf(rc ? stderr : stdout,
-            "usage: bench doctor [--db FILE] [--json]\n"
-            "Says what this machine offers, what is missing, and the remedy. Exit code 3: a problem.\n\n"
-            "examples:\n"
-            "  bench doctor\n"
-            "  bench doctor --db /data/runs/bench.db --json\n");
-    return rc;
-}
+struct options {
+    const char *db;
+    enum table_format format;
+};
 
-int cmd_doctor(int argc, char **argv) {
-    static const struct option longs[] = {{"db", required_argument, NULL, 'd'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    const char *db = DB_DEFAULT;
-    bool json = false;
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        if (c == 'd')
-            db = optarg;
-        else if (c == 'j')
-            json = true;
-        else
-            return usage(c == 'h' ? 0 : 2);
-    }
-    if (optind < argc) return usage(2);
-
+static int run_doctor(void *options, struct err *e) {
+    const struct options *o = options;
     struct machine m;
+    (void)e;
     machine_read(&m);
     struct findings f = {json_array(), false};
     add_line(&f, OK, "bench", NULL, "%s, gcc %s, %s; %s", BENCH_VERSION, __VERSION__, BENCH_CFLAGS, m.os);
     check_compute(&f, &m);
     check_machine(&f, &m);
-    check_disk(&f, db);
+    check_disk(&f, o->db);
     check_programs(&f);
     check_data(&f);
     check_models(&f);
-    if (json) {
+    if (o->format == TABLE_AS_JSON) {
         json_dumpf(f.list, stdout, JSON_INDENT(2));
         printf("\n");
     } else
@@ -307,3 +287,17 @@ int cmd_doctor(int argc, char **argv) {
     json_decref(f.list);
     return f.problem ? 3 : 0;
 }
+
+static const struct option_row doctor_options[] = {ROW_DB(db), ROW_JSON(format), {0}};
+
+const struct command cmd_doctor = {
+    .name = "doctor",
+    .summary = "what this machine offers, what is missing, and the remedy",
+    .about = "Says what this machine offers, what is missing, and the remedy. Exit code 3: a problem.",
+    .rows = doctor_options,
+    .size = sizeof(struct options),
+    .examples = "bench doctor\n"
+                "bench doctor --db /data/runs/bench.db --json\n",
+    .where = COMMAND_COMPUTES,
+    .run = run_doctor,
+};

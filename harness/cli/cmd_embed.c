@@ -1,48 +1,22 @@
 /* cmd_embed.c - `bench embed`: the vectors of many texts as a NumPy array.
  *
  * A text is a line of the file, or of a table (JSONL, CSV, TSV) what a template makes of a row. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/core/data.h"
 #include "harness/infer/encode.h"
 #include "harness/infer/infer.h"
 #include "harness/base/util.h"
 
-static const char help[] =
-    "usage: bench embed --model M [--adapter RUN|DIR] -i FILE -o X.npy [options]\n"
-    "\n"
-    "Write the vectors of the texts in FILE (- for standard input) as a float32 NumPy array [texts, "
-    "numbers]: one text a line, or with\n"
-    "--text one a row of a .jsonl, .csv or .tsv file. M is an encoder, a sentence-transformers folder (whose "
-    "pooling, normalisation,\n"
-    "length limit and prompts hold) or a language model.\n"
-    "\n"
-    "  --text TEMPLATE    what to make of a row: \"{title} {text}\"\n"
-    "  --prompt NAME      put the folder's prompt of that name in front: query, document, ... (default: its "
-    "default prompt, if any)\n"
-    "  --pooling P        mean, cls, last or max (default: the folder's; else mean, of a language model "
-    "last)\n"
-    "  --normalize Y      yes or no: vectors of length 1 (default: the folder's; else no)\n"
-    "  --max-length N     tokens at which a text is cut (default: the folder's limit)\n"
-    "  --special-tokens   special tokens written in a text are that, not plain text\n"
-    "  --adapter A        a folder with adapter_model.safetensors, or a run of the database (--db FILE)\n"
-    "  --threads N        (default: all cores)\n"
-    "\n"
-    "examples:\n"
-    "  bench embed --model minilm-l6 -i sentences.txt -o sentences.npy\n"
-    "  bench embed --model minilm-l6 --adapter 12 -i corpus.jsonl --text '{title} {text}' --prompt document "
-    "-o corpus.npy\n";
-
 struct options {
     const char *model, *adapter, *in, *out, *db, *text, *prompt;
-    struct embed_options embed;
+    const char *pooling, *normalize;
     bool special;
-    int threads;
+    long threads, max_length;
 };
 
 struct texts {
@@ -140,8 +114,11 @@ static int write_vectors(struct infer *m, struct embedder *E, const struct optio
 static int embed_texts(struct infer *m, const struct options *o, struct err *e) {
     struct embedder *E;
     struct texts all = {0};
+    struct embed_options how = {.pooling = o->pooling,
+                                .normalize = o->normalize ? !strcmp(o->normalize, "yes") : -1,
+                                .max_length = (int)o->max_length};
     int rc = infer_reads_text(m, e);
-    if (!rc) rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &o->embed, &m->mem, e);
+    if (!rc) rc = embedder_open(&E, modelfile_path(m->file), m->tok, &m->facts, &how, &m->mem, e);
     if (rc) return rc;
     if (o->prompt && !embedder_has_prompt(E, o->prompt))
         rc = err_set(e, ERR_USER, "the model has no prompt '%s'", o->prompt);
@@ -154,13 +131,14 @@ static int embed_texts(struct infer *m, const struct options *o, struct err *e) 
     return rc;
 }
 
-static int embed_file(const struct options *o, struct err *e) {
+static int run_embed(void *options, struct err *e) {
+    const struct options *o = options;
     struct infer m;
     char *adapter = NULL;
     int rc = check_input(o, e);
     if (rc) return rc;
     if (o->adapter && !(adapter = infer_adapter(o->adapter, o->db, NULL, e))) return e->code;
-    rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
+    rc = infer_open(&m, o->model, adapter, (int)o->threads, 0, e);
     if (!rc) {
         rc = embed_texts(&m, o, e);
         infer_close(&m);
@@ -169,86 +147,42 @@ static int embed_file(const struct options *o, struct err *e) {
     return rc;
 }
 
-static int parse_yes(const char *s) {
-    return !strcmp(s, "yes") || !strcmp(s, "true") ? 1 : !strcmp(s, "no") || !strcmp(s, "false") ? 0 : -2;
-}
+static const struct option_row embed_options[] = {
+    {"model", 'm', AT_TEXT(model), "MODEL",
+     "an encoder, a sentence-transformers folder (whose pooling, normalisation, length limit and prompts "
+     "hold) or a language model",
+     .names = NAMES_MODELS, .required = true},
+    {"input", 'i', AT_TEXT(in), "FILE",
+     "one text a line; with --text the rows of a .jsonl, .csv or .tsv file; - is standard input",
+     .names = NAMES_FILES, .required = true},
+    {"output", 'o', AT_TEXT(out), "X.npy", "the array: float32 [texts, numbers]", .names = NAMES_FILES,
+     .required = true},
+    ROW_ADAPTER(adapter),
+    {"text", 0, AT_TEXT(text), "TEMPLATE", "what to make of a row: \"{title} {text}\""},
+    {"prompt", 0, AT_TEXT(prompt), "NAME",
+     "put the folder's prompt of that name in front: query, document, ...",
+     .otherwise = "its default prompt, if it has one"},
+    {"pooling", 0, AT_CHOICE(pooling), NULL, "which tokens make the vector",
+     .otherwise = "the folder's; else mean, of a language model last", .choices = "mean|cls|last|max"},
+    {"normalize", 0, AT_CHOICE(normalize), NULL, "vectors of length 1", .otherwise = "the folder's; else no",
+     .choices = "yes|no"},
+    {"max-length", 0, AT_INT(max_length), "N", "tokens at which a text is cut", 1, 1e6,
+     .otherwise = "the folder's limit"},
+    {"special-tokens", 0, AT_FLAG(special), NULL,
+     "special tokens written in a text are that, not plain text"},
+    ROW_THREADS(threads),
+    ROW_DB(db),
+    {0}};
 
-static const struct option long_options[] = {{"model", required_argument, NULL, 'm'},
-                                             {"adapter", required_argument, NULL, 'a'},
-                                             {"db", required_argument, NULL, 'd'},
-                                             {"text", required_argument, NULL, 'T'},
-                                             {"prompt", required_argument, NULL, 'P'},
-                                             {"pooling", required_argument, NULL, 'p'},
-                                             {"normalize", required_argument, NULL, 'n'},
-                                             {"max-length", required_argument, NULL, 'l'},
-                                             {"special-tokens", no_argument, NULL, 's'},
-                                             {"threads", required_argument, NULL, 't'},
-                                             {"help", no_argument, NULL, 'h'},
-                                             {NULL, 0, NULL, 0}};
-
-static void take_option(struct options *o, int c) {
-    switch (c) {
-    case 'm':
-        o->model = optarg;
-        break;
-    case 'a':
-        o->adapter = optarg;
-        break;
-    case 'd':
-        o->db = optarg;
-        break;
-    case 'i':
-        o->in = optarg;
-        break;
-    case 'o':
-        o->out = optarg;
-        break;
-    case 'T':
-        o->text = optarg;
-        break;
-    case 'P':
-        o->prompt = optarg;
-        break;
-    case 'p':
-        o->embed.pooling = optarg;
-        break;
-    case 'n':
-        o->embed.normalize = parse_yes(optarg);
-        break;
-    case 'l':
-        o->embed.max_length = atoi(optarg) > 0 ? atoi(optarg) : -1;
-        break;
-    case 's':
-        o->special = true;
-        break;
-    case 't':
-        o->threads = atoi(optarg) > 0 ? atoi(optarg) : -1;
-        break;
-    }
-}
-
-int cmd_embed(int argc, char **argv) {
-    struct options o = {.embed.normalize = -1};
-    struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:i:o:h", long_options, NULL)) != -1;) {
-        switch (c) {
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        case '?':
-            fputs("see `bench embed --help`\n", stderr);
-            return 2;
-        }
-        take_option(&o, c);
-    }
-    if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64 ||
-        o.embed.normalize == -2 || o.embed.max_length < 0) {
-        fputs("bench embed: it wants --model, -i and -o (--normalize yes or no, --max-length from 1, 1 to 64 "
-              "threads); see `bench embed --help`\n",
-              stderr);
-        return 2;
-    }
-    if (embed_file(&o, &e) == 0) return 0;
-    fprintf(stderr, "bench embed: %s\n", e.msg);
-    return err_exit_code(&e);
-}
+const struct command cmd_embed = {
+    .name = "embed",
+    .summary = "the vectors of texts, as .npy",
+    .about = "Write the vectors of many texts as a NumPy array.",
+    .rows = embed_options,
+    .size = sizeof(struct options),
+    .examples = "bench embed --model minilm-l6 -i sentences.txt -o sentences.npy\n"
+                "bench embed --model minilm-l6 --adapter 12 -i corpus.jsonl --text '{title} {text}' --prompt "
+                "document -o corpus.npy\n",
+    .where = COMMAND_COMPUTES,
+    .run = run_embed,
+};

@@ -1,5 +1,4 @@
 /* cmd_eval.c - `bench eval`: score a model, with or without an adapter, on a data set. Nothing trains. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 #include "harness/checkpoint/adapter.h"
 #include "harness/hub/catalog.h"
 #include "harness/config/cfg.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/core/data.h"
 #include "harness/infer/infer.h"
 #include "harness/infer/model_sites.h"
@@ -19,50 +18,11 @@
 #include "harness/base/util.h"
 #include "harness/config/yaml.h"
 
-static const char help[] =
-    "usage: bench eval --model M [--adapter RUN|DIR] [--task lm] --data NAME|FILE|FOLDER [--prompt T "
-    "--completion T]\n"
-    "                  [--set key=value]... [--rows N] [--max-length N] [--threads N] [--db FILE] [--json]\n"
-    "\n"
-    "Score a model on the evaluation rows of a data set. Task lm: the mean loss per completion token in "
-    "nats, its\n"
-    "exponential (perplexity), the share of tokens that the model puts first (accuracy), and the share of "
-    "rows whose\n"
-    "whole completion greedy generation would give (exact_match); with --set generate.max_tokens=N prompts "
-    "are continued\n"
-    "by up to N tokens, and BLEU, NIST, ROUGE-L and CIDEr compare the texts with the completions. Task "
-    "pairs: search\n"
-    "(nDCG, MRR, MAP, recall, accuracy) or similarity (Spearman, Pearson) of embeddings. Task classify: "
-    "accuracy, F1, Matthews' coefficient.\n"
-    "\n"
-    "  --adapter A      a folder with adapter_model.safetensors, or a run of the database: then model, data "
-    "and\n"
-    "                   templates are that run's unless given\n"
-    "  --data D         a name of `bench ls data`, a file (.jsonl, .csv, .tsv), or the folder of a retrieval "
-    "collection\n"
-    "                   (BEIR: corpus.jsonl, queries.jsonl, qrels/test.tsv; the test queries are scored)\n"
-    "  --prompt T       template of the prompt, --completion T of what is scored: text with {column} "
-    "references\n"
-    "  --set key=value  any key of a sweep file's `base`: --set data.anchor='{question}'\n"
-    "  --rows N         how many rows, from the start (default, and 0: all)\n"
-    "  --max-length N   tokens at which a row is cut (default 256)\n"
-    "\n"
-    "examples:\n"
-    "  bench eval --model smollm2-135m --data glosses --rows 200\n"
-    "  bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
-    "             --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n"
-    "  bench eval --model smollm2-135m --adapter 12 --data e2e.csv --prompt '{mr}' --completion ' {ref}' "
-    "--set generate.max_tokens=60\n"
-    "  bench eval --model minilm-l6 --task pairs --data scifact/\n"
-    "  bench eval --model minilm-l6 --task pairs --data sts.tsv --set data.sentence1='{sentence1}' \\\n"
-    "             --set data.sentence2='{sentence2}' --set data.score='{score}'\n";
-
 struct options {
     const char *model, *adapter, *task, *data, *prompt, *completion, *db;
     long rows, max_length, threads;
-    bool json;
-    const char **sets;
-    int nsets, sets_cap;
+    enum table_format format;
+    struct option_list sets;
 };
 
 /* "\n" and "\t" as a shell user writes them. */
@@ -132,8 +92,8 @@ static int fit_length(json_t *c, const char *path, struct err *e) {
 
 static int set_data(json_t *c, const struct options *o, struct err *e) {
     if (o->data) name_data(c, o->data);
-    for (int i = 0; i < o->nsets; i++)
-        if (set_key(c, o->sets[i], e)) return e->code;
+    for (int i = 0; i < o->sets.n; i++)
+        if (set_key(c, o->sets.v[i], e)) return e->code;
     const char *texts[] = {o->prompt, o->completion}, *keys[] = {"data.prompt", "data.completion"};
     for (int i = 0; i < 2; i++) {
         if (!texts[i]) continue;
@@ -177,7 +137,7 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
             rc = fit_length(c, path, e);
         if (!rc) rc = set_data(c, o, e);
         bool any = o->data || data;
-        for (int i = 0; i < o->nsets; i++) any |= !strncmp(o->sets[i], "data.", 5);
+        for (int i = 0; i < o->sets.n; i++) any |= !strncmp(o->sets.v[i], "data.", 5);
         if (!rc && !any) rc = err_set(e, ERR_USER, "--data is missing");
     }
     free(path);
@@ -233,7 +193,7 @@ static void print_result(const struct train_result *r, const struct options *o, 
     json_t *value, *j = t->metrics, *rows = json_object();
     add_count(rows, "eval", &r->eval_count);
     add_count(rows, "test", &r->test_count);
-    if (!o->json) {
+    if (o->format != TABLE_AS_JSON) {
         json_object_foreach(j, key, value) printf("%-20s %.6f\n", key, json_real_value(value));
         print_count("eval", &r->eval_count);
         print_count("test", &r->test_count);
@@ -253,7 +213,8 @@ static void print_result(const struct train_result *r, const struct options *o, 
     putchar('\n');
 }
 
-static int eval_model(const struct options *o, struct err *e) {
+static int run_eval(void *options, struct err *e) {
+    const struct options *o = options;
     json_t *recorded = NULL, *config = NULL;
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
     if (o->adapter && !adapter) return e->code;
@@ -283,87 +244,55 @@ static int eval_model(const struct options *o, struct err *e) {
     return rc;
 }
 
-/* A positive whole number, or -1. */
-static long read_positive(const char *s) {
-    char *end;
-    long n = strtol(s, &end, 10);
-    return *s && !*end && n > 0 && n < 1 << 30 ? n : -1;
-}
+static const struct option_row eval_options[] = {
+    {"model", 'm', AT_TEXT(model), "MODEL", "what is scored", .otherwise = "that of the run of --adapter",
+     .names = NAMES_MODELS},
+    {"adapter", 0, AT_TEXT(adapter), "RUN|DIR",
+     "a folder with adapter_model.safetensors, or a run of the record: then model, data and templates are "
+     "that run's unless given",
+     .names = NAMES_RUNS},
+    {"task", 0, AT_TEXT(task), "TASK", "a name of `bench ls tasks`", .otherwise = "the run's, else lm",
+     .names = NAMES_TASKS},
+    {"data", 0, AT_TEXT(data), "DATA",
+     "a name of `bench ls data`, a file (.jsonl, .csv, .tsv), or the folder of a retrieval collection (BEIR: "
+     "corpus.jsonl, queries.jsonl, qrels/test.tsv; the test queries are scored)",
+     .names = NAMES_DATA},
+    {"prompt", 0, AT_TEXT(prompt), "TEMPLATE", "of the prompt: text with {column} references"},
+    {"completion", 0, AT_TEXT(completion), "TEMPLATE", "of what is scored"},
+    {"set", 0, AT_LIST(sets), "KEY=VALUE",
+     "any key of a sweep file's `base`: --set data.anchor='{question}'; may be given again",
+     .names = NAMES_KEYS},
+    {"rows", 0, AT_INT(rows), "N", "how many rows, from the start; 0: all", 0, (1 << 30) - 1, .def = "0"},
+    {"max-length", 0, AT_INT(max_length), "N", "tokens at which a row is cut", 1, (1 << 30) - 1,
+     .otherwise = "the run's, else 256"},
+    ROW_THREADS(threads),
+    ROW_DB(db),
+    ROW_JSON(format),
+    {0}};
 
-static const struct option long_options[] = {
-    {"model", required_argument, NULL, 'm'},  {"adapter", required_argument, NULL, 'a'},
-    {"task", required_argument, NULL, 't'},   {"data", required_argument, NULL, 'd'},
-    {"prompt", required_argument, NULL, 'p'}, {"completion", required_argument, NULL, 'c'},
-    {"rows", required_argument, NULL, 'r'},   {"max-length", required_argument, NULL, 'l'},
-    {"set", required_argument, NULL, 's'},    {"threads", required_argument, NULL, 'T'},
-    {"db", required_argument, NULL, 'D'},     {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
-
-static void take_option(struct options *o, int c) {
-    switch (c) {
-    case 'm':
-        o->model = optarg;
-        break;
-    case 'a':
-        o->adapter = optarg;
-        break;
-    case 't':
-        o->task = optarg;
-        break;
-    case 'd':
-        o->data = optarg;
-        break;
-    case 'p':
-        o->prompt = optarg;
-        break;
-    case 'c':
-        o->completion = optarg;
-        break;
-    case 'r':
-        o->rows = strcmp(optarg, "0") ? read_positive(optarg) : 0;
-        break; /* 0, as of eval.rows: all */
-    case 'l':
-        o->max_length = read_positive(optarg);
-        break;
-    case 's':
-        GROW(o->sets, o->nsets, o->sets_cap);
-        o->sets[o->nsets++] = optarg;
-        break;
-    case 'T':
-        o->threads = read_positive(optarg);
-        break;
-    case 'D':
-        o->db = optarg;
-        break;
-    case 'j':
-        o->json = true;
-        break;
-    }
-}
-
-int cmd_eval(int argc, char **argv) {
-    struct options o = {0};
-    struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:h", long_options, NULL)) != -1;) {
-        switch (c) {
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        case '?':
-            fputs("see `bench eval --help`\n", stderr);
-            return 2;
-        }
-        take_option(&o, c);
-    }
-    if (optind < argc || o.rows < 0 || o.max_length < 0 || o.threads < 0 || o.threads > 64) {
-        fputs("bench eval: numbers are whole and positive, and it takes no other arguments; see `bench eval "
-              "--help`\n",
-              stderr);
-        return 2;
-    }
-    int rc = eval_model(&o, &e);
-    free(o.sets);
-    if (rc == 0) return 0;
-    fprintf(stderr, "bench eval: %s\n", e.msg);
-    return err_exit_code(&e);
-}
+const struct command cmd_eval = {
+    .name = "eval",
+    .summary = "score a model, with or without an adapter, on data",
+    .about =
+        "Score a model on the evaluation rows of a data set. Nothing trains.\n\n"
+        "Task lm: the mean loss per completion token in nats, its exponential (perplexity), the share of "
+        "tokens that the model puts first (accuracy), and the share of rows whose whole completion greedy "
+        "generation would give (exact_match); with --set generate.max_tokens=N prompts are continued by up "
+        "to "
+        "N tokens, and BLEU, NIST, ROUGE-L and CIDEr compare the texts with the completions. Task pairs: "
+        "search (nDCG, MRR, MAP, recall, accuracy) or similarity (Spearman, Pearson) of embeddings. Task "
+        "classify: accuracy, F1, Matthews' coefficient.",
+    .rows = eval_options,
+    .size = sizeof(struct options),
+    .examples =
+        "bench eval --model smollm2-135m --data glosses --rows 200\n"
+        "bench eval --model smollm2-135m --adapter results/checkpoints/12 --data test.jsonl \\\n"
+        "    --prompt 'Question: {question}\\nAnswer: ' --completion '{answer}' --json\n"
+        "bench eval --model smollm2-135m --adapter 12 --data e2e.csv --prompt '{mr}' --completion ' {ref}' "
+        "--set generate.max_tokens=60\n"
+        "bench eval --model minilm-l6 --task pairs --data scifact/\n"
+        "bench eval --model minilm-l6 --task pairs --data sts.tsv --set data.sentence1='{sentence1}' \\\n"
+        "    --set data.sentence2='{sentence2}' --set data.score='{score}'\n",
+    .where = COMMAND_COMPUTES,
+    .run = run_eval,
+};

@@ -1,44 +1,19 @@
 /* cmd_inspect.c - `bench inspect RUN|DIR [RUN2|DIR2]`: what a run changed, layer by layer; and how alike the
  * directions of two runs are. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/record/db.h"
 #include "harness/report/inspect.h"
 #include "harness/base/util.h"
 
-static const char help[] =
-    "usage: bench inspect RUN|DIR [RUN2|DIR2] [--model M] [-o DIR] [--json | --csv | --markdown]\n"
-    "\n"
-    "What training changed: for each adapted layer the total change dW of its weight W by singular values.\n"
-    "With two runs instead how alike the directions are that they learned.\n"
-    "\n"
-    "  RUN|DIR          a run's number, the folder of an adapter, or of a whole model (full with save: all)\n"
-    "  --model M        the base; by default the one of the run, or the one that the adapter names\n"
-    "  --top N          look at no more than N directions per layer (default 64)\n"
-    "  -o DIR           two runs: draw phi(i,j) per kind of layer there, beside that of random subspaces\n"
-    "  --db FILE        where RUN is recorded (default " DB_DEFAULT ")\n"
-    "\n"
-    "rank: singular values above max(d_in, d_out) * 2^-23 times the largest. amplification: |dW| over |U^T W "
-    "V^T|,\n"
-    "U and V being the singular directions of dW. phi(i,j), 0 to 1: the shared part of the first i and j\n"
-    "right-singular directions of A (of dW, where a method has no A). `random` beside a number: what random\n"
-    "directions give. All after LoRA (2106.09685), section 7. --json has every singular value and the whole "
-    "of phi.\n"
-    "\n"
-    "examples:\n"
-    "  bench inspect 12\n"
-    "  bench inspect 12 13 -o figures\n"
-    "  bench inspect results/checkpoints/12 --model smollm2-135m --json\n";
-
 struct options {
     const char *run[2], *model, *db, *out;
-    int nruns, top;
+    long top;
     enum table_format format;
 };
 
@@ -54,8 +29,7 @@ static void print_table(struct table *t, enum table_format format, const char *b
     struct strbuf b = {0};
     strbuf_adds(&b, before);
     table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
+    command_print(&b);
     table_free(t);
 }
 
@@ -84,9 +58,8 @@ static void print_json(const struct inspect *x, const struct inspect *y) {
     struct strbuf b = {0};
     json_t *v = inspect_json(x, y);
     table_json_write(v, &b);
-    fwrite(b.s, 1, b.len, stdout);
+    command_print(&b);
     json_decref(v);
-    strbuf_release(&b);
 }
 
 static int draw_plots(const struct inspect *x, const struct inspect *y, const struct options *o,
@@ -99,16 +72,17 @@ static int draw_plots(const struct inspect *x, const struct inspect *y, const st
     return rc;
 }
 
-static int inspect_run(const struct options *o, struct err *e) {
+static int run_inspect(void *options, struct err *e) {
+    const struct options *o = options;
     struct inspect x[2] = {0};
-    int rc = 0;
-    for (int i = 0; i < o->nruns && !rc; i++)
-        rc = inspect_read(&x[i], o->run[i], o->db, o->model, o->top, show_progress, e);
-    if (!rc && o->nruns == 2) rc = inspect_check_pair(&x[0], &x[1], e);
+    int rc = 0, nruns = o->run[1] ? 2 : 1;
+    for (int i = 0; i < nruns && !rc; i++)
+        rc = inspect_read(&x[i], o->run[i], o->db, o->model, (int)o->top, show_progress, e);
+    if (!rc && nruns == 2) rc = inspect_check_pair(&x[0], &x[1], e);
     if (!rc) {
         if (o->format == TABLE_AS_JSON)
-            print_json(&x[0], o->nruns == 2 ? &x[1] : NULL);
-        else if (o->nruns == 2)
+            print_json(&x[0], nruns == 2 ? &x[1] : NULL);
+        else if (nruns == 2)
             print_pair(&x[0], &x[1], o->format);
         else
             print_run(&x[0], o->format);
@@ -119,64 +93,43 @@ static int inspect_run(const struct options *o, struct err *e) {
     return rc;
 }
 
-/* A whole number in 1..most, or -1. */
-static int read_positive(const char *s, int most) {
-    char *end;
-    errno = 0;
-    long v = strtol(s, &end, 10);
-    return errno || end == s || *end || v < 1 || v > most ? -1 : (int)v;
+static int check_inspect(const void *options, struct err *e) {
+    const struct options *o = options;
+    if (!o->out || o->run[1]) return 0;
+    return err_set(e, ERR_USER, "--output draws how alike two runs are: name a second one");
 }
 
-int cmd_inspect(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
-        {"top", required_argument, NULL, 't'},   {"json", no_argument, NULL, 'j'},
-        {"csv", no_argument, NULL, 'c'},         {"markdown", no_argument, NULL, 'M'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    struct options o = {.top = 64, .format = TABLE_AS_TEXT};
-    struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'd':
-            o.db = optarg;
-            break;
-        case 'o':
-            o.out = optarg;
-            break;
-        case 't':
-            o.top = read_positive(optarg, 65536);
-            break;
-        case 'j':
-            o.format = TABLE_AS_JSON;
-            break;
-        case 'c':
-            o.format = TABLE_AS_CSV;
-            break;
-        case 'M':
-            o.format = TABLE_AS_MARKDOWN;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            fputs("see `bench inspect --help`\n", stderr);
-            return 2;
-        }
-    }
-    o.nruns = argc - optind;
-    const char *wrong = o.nruns < 1 || o.nruns > 2 ? "it wants one run or two"
-                        : o.top < 0                ? "--top is a number from 1 to 65536"
-                        : o.out && o.nruns == 1    ? "-o draws how alike two runs are: name a second one"
-                                                   : NULL;
-    if (wrong) {
-        fprintf(stderr, "bench inspect: %s; see `bench inspect --help`\n", wrong);
-        return 2;
-    }
-    for (int i = 0; i < o.nruns; i++) o.run[i] = argv[optind + i];
-    if (inspect_run(&o, &e) == 0) return 0;
-    fprintf(stderr, "bench inspect: %s\n", e.msg);
-    return err_exit_code(&e);
-}
+static const struct option_row inspect_options[] = {
+    {NULL, 0, AT_TEXT(run[0]), "RUN|DIR",
+     "a run's number, the folder of an adapter, or of a whole model (full with save: all)",
+     .names = NAMES_RUNS, .required = true},
+    {NULL, 0, AT_TEXT(run[1]), "RUN2|DIR2", "another, to compare with", .names = NAMES_RUNS},
+    ROW_MODEL_OF_RUN(model),
+    {"top", 0, AT_INT(top), "N", "look at no more than N directions per layer", 1, 65536, .def = "64"},
+    {"output", 'o', AT_TEXT(out), "DIR",
+     "two runs: draw phi(i,j) per kind of layer there, beside that of random subspaces",
+     .names = NAMES_FILES},
+    ROW_DB(db),
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_inspect = {
+    .name = "inspect",
+    .summary = "what training changed, layer by layer; how alike two runs are",
+    .about = "What training changed: for each adapted layer the total change dW of its weight W by singular "
+             "values. With two runs instead how alike the directions are that they learned.",
+    .rows = inspect_options,
+    .size = sizeof(struct options),
+    .notes =
+        "rank: singular values above max(d_in, d_out) * 2^-23 times the largest. amplification: |dW| over "
+        "|U^T W V^T|, U and V being the singular directions of dW. phi(i,j), 0 to 1: the shared part of "
+        "the first i and j right-singular directions of A (of dW, where a method has no A). `random` "
+        "beside a number: what random directions give. All after LoRA (2106.09685), section 7. --json has "
+        "every singular value and the whole of phi.",
+    .examples = "bench inspect 12\n"
+                "bench inspect 12 13 -o figures\n"
+                "bench inspect results/checkpoints/12 --model smollm2-135m --json\n",
+    .where = COMMAND_COMPUTES,
+    .check = check_inspect,
+    .run = run_inspect,
+};

@@ -1,35 +1,17 @@
 /* cmd_logits.c - `bench logits`: the logits of one text, for checking against other programs. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/infer/infer.h"
 #include "harness/base/util.h"
-
-static const char help[] =
-    "usage: bench logits --model M [--adapter RUN|DIR] -i FILE -o X.npy [--ids|--no-special] [--db FILE]\n"
-    "                    [--threads N]\n"
-    "\n"
-    "Run the text in FILE (- for standard input) through the model and write the logits of every position\n"
-    "as a float32 NumPy array [tokens, vocabulary]. A text gets the start and end tokens that the model's\n"
-    "tokenizer adds.\n"
-    "\n"
-    "  --ids         FILE holds token ids separated by white space instead of text: they are taken as they "
-    "are\n"
-    "  --no-special  no start or end token is added\n"
-    "  --adapter A   a folder with adapter_model.safetensors, or a run of the database\n"
-    "\n"
-    "examples:\n"
-    "  printf 'The capital of France is' | bench logits --model smollm2-135m -i - -o france.npy\n"
-    "  bench logits --model smollm2-135m --adapter results/checkpoints/12 --ids -i ids.txt -o tuned.npy\n";
 
 struct options {
     const char *model, *adapter, *in, *out, *db;
     bool ids, bare;
-    int threads;
+    long threads;
 };
 
 static int parse_ids(const char *text, const char *file, struct token_ids *ids, struct err *e) {
@@ -82,12 +64,13 @@ static int write_logits(struct infer *m, const struct token_ids *ids, const char
     return rc;
 }
 
-static int logits_of_file(const struct options *o, struct err *e) {
+static int run_logits(void *options, struct err *e) {
+    const struct options *o = options;
     struct infer m;
     struct token_ids ids = {0};
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, NULL, e) : NULL;
     if (o->adapter && !adapter) return e->code;
-    int rc = infer_open(&m, o->model, adapter, o->threads, 0, e);
+    int rc = infer_open(&m, o->model, adapter, (int)o->threads, 0, e);
     if (!rc && !m.facts.head) {
         rc = err_set(e, ERR_USER, "%s is an encoder and has no logits: `bench embed` gives its vectors",
                      o->model);
@@ -104,54 +87,31 @@ static int logits_of_file(const struct options *o, struct err *e) {
     return rc;
 }
 
-int cmd_logits(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"model", required_argument, NULL, 'm'}, {"adapter", required_argument, NULL, 'a'},
-        {"db", required_argument, NULL, 'd'},    {"ids", no_argument, NULL, 'I'},
-        {"no-special", no_argument, NULL, 'n'},  {"threads", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
-    struct options o = {0};
-    struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:i:o:h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'a':
-            o.adapter = optarg;
-            break;
-        case 'd':
-            o.db = optarg;
-            break;
-        case 'i':
-            o.in = optarg;
-            break;
-        case 'o':
-            o.out = optarg;
-            break;
-        case 'I':
-            o.ids = true;
-            break;
-        case 'n':
-            o.bare = true;
-            break;
-        case 't':
-            o.threads = atoi(optarg);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            fputs("see `bench logits --help`\n", stderr);
-            return 2;
-        }
-    }
-    if (!o.model || !o.in || !o.out || optind < argc || o.threads < 0 || o.threads > 64) {
-        fputs("bench logits: it wants --model, -i and -o (and 1 to 64 threads); see `bench logits --help`\n",
-              stderr);
-        return 2;
-    }
-    if (logits_of_file(&o, &e) == 0) return 0;
-    fprintf(stderr, "bench logits: %s\n", e.msg);
-    return err_exit_code(&e);
-}
+static const struct option_row logits_options[] = {
+    {"model", 'm', AT_TEXT(model), "MODEL", "a language model", .names = NAMES_MODELS, .required = true},
+    {"input", 'i', AT_TEXT(in), "FILE", "the text; - is standard input", .names = NAMES_FILES,
+     .required = true},
+    {"output", 'o', AT_TEXT(out), "X.npy", "the array: float32 [tokens, vocabulary]", .names = NAMES_FILES,
+     .required = true},
+    {"ids", 0, AT_FLAG(ids), NULL,
+     "FILE holds token ids separated by white space instead of text: they are taken as they are"},
+    {"no-special", 0, AT_FLAG(bare), NULL, "no start or end token is added"},
+    ROW_ADAPTER(adapter),
+    ROW_THREADS(threads),
+    ROW_DB(db),
+    {0}};
+
+const struct command cmd_logits = {
+    .name = "logits",
+    .summary = "a model's logits for given tokens, as .npy",
+    .about = "Run a text through the model and write the logits of every position as a NumPy array, for "
+             "checking against other programs. A text gets the start and end tokens that the model's "
+             "tokenizer adds.",
+    .rows = logits_options,
+    .size = sizeof(struct options),
+    .examples =
+        "printf 'The capital of France is' | bench logits --model smollm2-135m -i - -o france.npy\n"
+        "bench logits --model smollm2-135m --adapter results/checkpoints/12 --ids -i ids.txt -o tuned.npy\n",
+    .where = COMMAND_COMPUTES,
+    .run = run_logits,
+};

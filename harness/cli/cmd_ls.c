@@ -1,51 +1,26 @@
-/* cmd_ls.c - `bench ls methods|models|tasks|data|sweeps|runs`: what there is, as text, Markdown, CSV or JSON.
+/* cmd_ls.c - `bench ls KIND`: what there is, as text, Markdown, CSV or JSON.
  *
  * Methods, tasks, models and data come from their registries, sweeps from the folders that `bench run`
  * searches, runs from the database. Text shows what fits a terminal; JSON and CSV have every field. */
-#include <getopt.h>
-#include <glob.h>
-#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/hub/catalog.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
+#include "harness/cli/keys.h"
+#include "harness/cli/names.h"
 #include "harness/core/data.h"
 #include "harness/core/method.h"
 #include "harness/table/table.h"
 #include "harness/core/task.h"
 
 struct options {
+    const char *kind, *db, *where, *sweep, *task, *method, *search;
+    long limit; /* 0: all */
     enum table_format format;
-    const char *db, *where, *sweep;
-    long limit;     /* 0: all */
-    bool runs_only; /* the name of an option that only `runs` has was given */
 };
-
-static int usage(int code) {
-    fputs("usage: bench ls methods|models|tasks|data|sweeps|runs [--json | --csv | --markdown]\n"
-          "       bench ls runs [--db FILE] [--sweep NAME] [--where SQL] [--limit N]\n\n"
-          "  --db FILE      the database (" DB_DEFAULT ")\n"
-          "  --sweep NAME   the runs of one sweep, those it shares with others included\n"
-          "  --where SQL    a condition over the columns of the view `runs`\n"
-          "  --limit N      the last N\n\n"
-          "examples:\n"
-          "  bench ls methods\n"
-          "  bench ls runs --where \"method = 'lora' and r >= 8\" --csv > runs.csv\n",
-          code ? stderr : stdout);
-    return code;
-}
-
-static int print_error(const struct err *e) {
-    fprintf(stderr, "bench ls: %s\n", e->msg);
-    return err_exit_code(e);
-}
-
-static void print_buffer(struct strbuf *b) {
-    fwrite(b->s, 1, b->len, stdout);
-    strbuf_release(b);
-}
 
 /* Print the table; with JSON, `json` (owned) in its place where it says more. */
 static int print_table(struct table *t, const struct options *o, json_t *json) {
@@ -54,7 +29,7 @@ static int print_table(struct table *t, const struct options *o, json_t *json) {
         table_json_write(json, &b);
     else
         table_write(t, o->format, table_terminal(), &b);
-    print_buffer(&b);
+    command_print(&b);
     table_free(t);
     json_decref(json);
     return 0;
@@ -83,7 +58,8 @@ static const char *method_trains(const struct method *m) {
     return m->select ? "tensors" : "nothing";
 }
 
-static int ls_methods(const struct options *o) {
+static int ls_methods(const struct options *o, struct err *e) {
+    (void)e;
     struct table *t = table_new();
     json_t *list = json_array();
     table_column(t, "name", "method", TABLE_WHOLE, TABLE_BOTH);
@@ -109,7 +85,8 @@ static int ls_methods(const struct options *o) {
     return print_table(t, o, list);
 }
 
-static int ls_tasks(const struct options *o) {
+static int ls_tasks(const struct options *o, struct err *e) {
+    (void)e;
     struct table *t = table_new();
     json_t *list = json_array();
     table_column(t, "name", "task", TABLE_WHOLE, TABLE_BOTH);
@@ -143,11 +120,10 @@ static void add_json_cell(struct table *t, const json_t *v) {
         table_null(t);
 }
 
-static int ls_models(const struct options *o) {
-    struct err e = {0};
-    json_t *list = catalog_list(&e), *m;
+static int ls_models(const struct options *o, struct err *e) {
+    json_t *list = catalog_list(e), *m;
     size_t i;
-    if (!list) return print_error(&e);
+    if (!list) return e->code;
     struct table *t = table_new();
     table_column(t, "name", "model", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "present", "here", TABLE_WHOLE, TABLE_BOTH);
@@ -166,7 +142,8 @@ static int ls_models(const struct options *o) {
     return print_table(t, o, list);
 }
 
-static int ls_data(const struct options *o) {
+static int ls_data(const struct options *o, struct err *e) {
+    (void)e;
     json_t *list = data_list(), *d;
     size_t i;
     struct table *t = table_new();
@@ -197,57 +174,19 @@ static int ls_data(const struct options *o) {
 
 /* ---- sweeps -------------------------------------------------------------------------------------------- */
 
-/* The first comment line of a sweep file (caller frees, "" when it has none), or NULL for a YAML file that is
- * no sweep. */
-static char *sweep_comment(const char *path) {
-    struct strbuf b = {0};
-    char *comment = NULL;
-    bool base = false;
-    if (file_read(path, 1 << 20, &b, NULL)) b.len = 0;
-    for (char *save = NULL, *line = strtok_r(b.s ? b.s : (char[]){0}, "\r\n", &save); line;
-         line = strtok_r(NULL, "\r\n", &save)) {
-        if (*line == '#' && !comment) comment = xstrdup(line + strspn(line, "# \t"));
-        base |= !strncmp(line, "base:", 5);
-    }
-    strbuf_release(&b);
-    if (!base) {
-        free(comment);
-        return NULL;
-    }
-    return comment ? comment : xstrdup("");
+static void add_sweep_file(void *table, const char *name, const char *comment, const char *path) {
+    table_text(table, name);
+    table_text(table, comment);
+    table_text(table, path);
 }
 
-/* Is the file found under this name before folder number `folder`? Then its whole path must be given. */
-static bool sweep_shadowed(const char *as, int folder) { return folder == 2 && file_exists(as); }
-
-static int ls_sweeps(const struct options *o) {
-    char *share = share_dir();
-    char *dirs[] = {xstrdup("."), xstrdup("sweeps"), path_join(share, "sweeps")};
+static int ls_sweeps(const struct options *o, struct err *e) {
     struct table *t = table_new();
+    (void)e;
     table_column(t, "file", "sweep", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "summary", "", TABLE_TEXT, TABLE_BOTH);
     table_column(t, "path", "path", TABLE_WHOLE, TABLE_DATA);
-    for (int d = 0; d < 3; d++) {
-        char *pattern = path_join(dirs[d], "*.yaml"), path[PATH_MAX];
-        glob_t g;
-        int rc = glob(pattern, 0, NULL, &g);
-        for (size_t i = 0; rc == 0 && i < g.gl_pathc; i++) {
-            char *comment = sweep_comment(g.gl_pathv[i]);
-            if (!comment) continue;
-            const char *name = strrchr(g.gl_pathv[i], '/') + 1;
-            char *as = d ? xasprintf("sweeps/%s", name) : xstrdup(name);
-            bool known = realpath(g.gl_pathv[i], path) != NULL;
-            table_text(t, sweep_shadowed(as, d) ? g.gl_pathv[i] : as);
-            table_text(t, comment);
-            table_text(t, known ? path : g.gl_pathv[i]);
-            free(as);
-            free(comment);
-        }
-        if (rc == 0) globfree(&g);
-        free(pattern);
-        free(dirs[d]);
-    }
-    free(share);
+    names_sweep_files(add_sweep_file, t);
     return print_table(t, o, NULL);
 }
 
@@ -309,96 +248,122 @@ static int sweep_known(struct db *db, const char *name, struct err *e) {
     return rc;
 }
 
-static int ls_runs(const struct options *o) {
-    struct err e = {0};
+static int ls_runs(const struct options *o, struct err *e) {
     struct db *db;
     struct db_query *q;
     struct table *t = NULL;
-    int rc = db_open(&db, o->db, false, &e);
-    if (rc) return print_error(&e);
-    if (o->sweep) rc = sweep_known(db, o->sweep, &e);
-    if (!rc) rc = runs_query(db, o, &q, &e);
-    if (!rc) rc = table_query(&t, q, &e);
+    int rc = db_open(&db, o->db ? o->db : DB_DEFAULT, false, e);
+    if (rc) return rc;
+    if (o->sweep) rc = sweep_known(db, o->sweep, e);
+    if (!rc) rc = runs_query(db, o, &q, e);
+    if (!rc) rc = table_query(&t, q, e);
     db_close(db);
-    return rc ? print_error(&e) : print_table(t, o, NULL);
+    return rc ? rc : print_table(t, o, NULL);
+}
+
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+static void add_key(struct table *t, const struct key_row *k) {
+    struct strbuf range = {0}, place = {0};
+    const struct opt *o = k->opt;
+    bool number = o->type != OPT_BOOL && o->type != OPT_STR && o->type != OPT_ENUM && o->type != OPT_ANY;
+    key_range(o, &range);
+    key_place(k, &place);
+    table_text(t, o->key);
+    table_text(t, key_type(o));
+    table_text(t, range.len ? range.s : NULL);
+    table_text(t, o->def);
+    table_num_or_null(t, number ? o->min : NAN);
+    table_num_or_null(t, number && o->max < OPT_BIG ? o->max : NAN);
+    table_text(t, place.s);
+    table_text(t, o->help);
+    strbuf_release(&range);
+    strbuf_release(&place);
+}
+
+static int ls_keys(const struct options *o, struct err *e) {
+    struct key_list l;
+    int rc = keys_read(&l, o->task, o->method, o->search, e);
+    if (rc) return rc;
+    struct table *t = table_new();
+    table_column(t, "key", "key", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "type", "type", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "range", "range", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "default", "default", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "min", "min", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "max", "max", TABLE_PLAIN, TABLE_DATA);
+    table_column(t, "place", "stands in", TABLE_TEXT, TABLE_BOTH);
+    table_column(t, "help", "", TABLE_TEXT, TABLE_BOTH);
+    for (int i = 0; i < l.n; i++) add_key(t, &l.v[i]);
+    if (!l.n)
+        rc = err_set(e, ERR_USER,
+                     "no key has '%.60s' in its name or meaning; `bench help sweep` has them all", o->search);
+    keys_release(&l);
+    if (!rc) return print_table(t, o, NULL);
+    table_free(t);
+    return rc;
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int parse_limit(const char *s, long *limit) {
-    char *end;
-    *limit = strtol(s, &end, 10);
-    if (end != s && !*end && *limit > 0) return 0;
-    fprintf(stderr, "bench ls: --limit: a number from 1 is needed, not '%s'\n", s);
-    return 2;
-}
+static const struct kind {
+    const char *name;
+    int (*list)(const struct options *o, struct err *e);
+} kinds[] = {{"methods", ls_methods}, {"models", ls_models}, {"tasks", ls_tasks}, {"data", ls_data},
+             {"sweeps", ls_sweeps},   {"runs", ls_runs},     {"keys", ls_keys}};
 
-static int parse_options(struct options *o, int argc, char **argv) {
-    static const struct option longs[] = {{"json", no_argument, NULL, 'j'},
-                                          {"csv", no_argument, NULL, 'c'},
-                                          {"markdown", no_argument, NULL, 'm'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"where", required_argument, NULL, 'w'},
-                                          {"sweep", required_argument, NULL, 's'},
-                                          {"limit", required_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'j':
-            o->format = TABLE_AS_JSON;
-            break;
-        case 'c':
-            o->format = TABLE_AS_CSV;
-            break;
-        case 'm':
-            o->format = TABLE_AS_MARKDOWN;
-            break;
-        case 'd':
-            o->db = optarg;
-            break;
-        case 'w':
-            o->where = optarg;
-            break;
-        case 's':
-            o->sweep = optarg;
-            break;
-        case 'l':
-            if (parse_limit(optarg, &o->limit)) return 2;
-            break;
-        case 'h':
-            usage(0);
-            return -1;
-        default:
-            return usage(2);
-        }
-        o->runs_only |= strchr("dwsl", c) != NULL;
-    }
+static const struct option_word kind_words[] = {
+    {"methods", "what can be trained, with options"},
+    {"models", "what `bench pull` brings, and what is here"},
+    {"tasks", "what a model is trained and scored on"},
+    {"data", "built-in data sets"},
+    {"sweeps", "sweep files: of this folder, of sweeps/ here, and delivered ones"},
+    {"runs", "the record"},
+    {"keys", "every key of a sweep file: type, range, default, meaning"},
+    {0}};
+
+static int check_ls(const void *options, struct err *e) {
+    const struct options *o = options;
+    if ((o->db || o->where || o->sweep || o->limit) && strcmp(o->kind, "runs") != 0)
+        return err_set(e, ERR_USER, "--db, --where, --sweep and --limit go with `runs` only");
+    if ((o->task || o->method || o->search) && strcmp(o->kind, "keys") != 0)
+        return err_set(e, ERR_USER, "--task, --method and --search go with `keys` only");
     return 0;
 }
 
-int cmd_ls(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        int (*run)(const struct options *o);
-    } kinds[] = {{"methods", ls_methods}, {"models", ls_models}, {"tasks", ls_tasks},
-                 {"data", ls_data},       {"sweeps", ls_sweeps}, {"runs", ls_runs}};
-    const char *names[ARRAY_LEN(kinds)];
-    struct options o = {.db = DB_DEFAULT};
-    int rc = parse_options(&o, argc, argv);
-    if (rc) return rc < 0 ? 0 : rc;
-    if (optind + 1 != argc) return usage(2);
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        names[i] = kinds[i].name;
-        if (strcmp(argv[optind], kinds[i].name)) continue;
-        if (o.runs_only && kinds[i].run != ls_runs) {
-            fprintf(stderr, "bench ls: --db, --where, --sweep and --limit go with `runs` only\n");
-            return 2;
-        }
-        return kinds[i].run(&o);
-    }
-    const char *close = str_closest(argv[optind], names, ARRAY_LEN(names));
-    fprintf(stderr, "bench ls: unknown kind '%s'%s%s%s\n", argv[optind], close ? " (did you mean '" : "",
-            close ? close : "", close ? "'?)" : ": methods, models, tasks, data, sweeps or runs");
-    return 2;
+static int run_ls(void *options, struct err *e) {
+    const struct options *o = options;
+    size_t i = 0;
+    while (strcmp(kinds[i].name, o->kind)) i++; /* the row allows no other */
+    return kinds[i].list(o, e);
 }
+
+static const struct option_row ls_options[] = {
+    {NULL, 0, AT_CHOICE(kind), "KIND", "what to list", .words = kind_words, .required = true},
+    {"sweep", 0, AT_TEXT(sweep), "SWEEP", "the runs of one sweep, those it shares with others included",
+     .names = NAMES_SWEEPS},
+    {"where", 0, AT_TEXT(where), "SQL", "runs that meet a condition over the columns of the view `runs`"},
+    {"limit", 0, AT_INT(limit), "N", "the last N runs", 1, 1e9, .otherwise = "all"},
+    {"task", 0, AT_TEXT(task), "TASK", "the keys of one task, beside those of all runs",
+     .names = NAMES_TASKS},
+    {"method", 0, AT_TEXT(method), "METHOD", "the keys of one method, beside those of all runs",
+     .names = NAMES_METHODS},
+    {"search", 0, AT_TEXT(search), "WORD", "keys that have it in their name or meaning"},
+    {"db", 0, AT_TEXT(db), "FILE", "the record of runs", .otherwise = DB_DEFAULT, .names = NAMES_FILES},
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_ls = {
+    .name = "ls",
+    .summary = "list methods, models, tasks, data, sweeps, runs or the keys of a sweep file",
+    .usage = "methods | models | tasks | data | sweeps [--json | --csv | --markdown]\n"
+             "runs [--db FILE] [--sweep SWEEP] [--where SQL] [--limit N] [--json | ...]\n"
+             "keys [--task TASK] [--method METHOD] [--search WORD] [--json | ...]",
+    .rows = ls_options,
+    .size = sizeof(struct options),
+    .examples = "bench ls methods\n"
+                "bench ls runs --where \"method = 'lora' and r >= 8\" --csv > runs.csv\n"
+                "bench ls keys --search warmup\n",
+    .check = check_ls,
+    .run = run_ls,
+};

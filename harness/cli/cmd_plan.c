@@ -5,7 +5,6 @@
  * in a worker process, one after the other, kept in the record (table `speed`). That needs the record for
  * itself, like a run: beside a running `bench run` no time could be trusted. Rows and sums are plan.c's,
  * measurements calibrate.c's. */
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 #include <sys/statvfs.h>
 
 #include "harness/config/cfg.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/cli/cmd_plan.h"
 #include "harness/cli/cmd_sweep.h"
 #include "harness/sched/calibrate.h"
@@ -24,7 +23,11 @@
 #include "harness/base/util.h"
 
 struct options {
-    struct run_sweep_options s;
+    struct run_sweep_options s; /* of the rows below */
+    const char *file, *db;
+    struct cmd_plan_arch arch;
+    struct option_list sets;
+    long workers, threads;
     bool no_calibrate;
     enum table_format format;
 };
@@ -163,8 +166,7 @@ static void print_json(const struct plan *p, const struct table *runs, const str
     json_object_set_new(j, "totals", sums);
     struct strbuf b = {0};
     table_json_write(j, &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
+    command_print(&b);
     json_decref(j);
 }
 
@@ -209,23 +211,16 @@ static void print_sums(const struct plan *p, const struct options *o) {
     print_problems(p);
 }
 
-static void print_table(const struct table *t, enum table_format f) {
-    struct strbuf b = {0};
-    table_write(t, f, table_terminal(), &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
-}
-
 static void print_plan(const struct plan *p, const struct options *o) {
     struct table *runs = runs_table(p);
     if (o->format == TABLE_AS_JSON) {
         print_json(p, runs, o);
     } else {
-        print_table(runs, o->format);
+        command_print_table(runs, o->format);
         if (o->format != TABLE_AS_CSV) {
             struct table *memory = memory_table(p);
             printf("\n");
-            print_table(memory, o->format);
+            command_print_table(memory, o->format);
             table_free(memory);
             print_sums(p, o);
         }
@@ -234,78 +229,6 @@ static void print_plan(const struct plan *p, const struct options *o) {
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
-
-static int usage(int rc) {
-    fputs("usage: bench plan SWEEP.yaml [options] [--json | --csv | --markdown]\n"
-          "       bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights TYPE] "
-          "[--json | --csv | --markdown]\n"
-          "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. "
-          "With --arch: what\n"
-          "methods take on a known architecture, from its shapes alone.\n\n"
-          "  --db FILE        the record (default " DB_DEFAULT "): what is done, and measured speeds\n"
-          "  --set KEY=VALUE  replace a value of `base`, and its axis; may be repeated\n"
-          "  -j, --workers N  so many runs at once (default: as cores and memory allow)\n"
-          "  --threads N      threads per run (default: cores divided by runs)\n"
-          "  --no-calibrate   run nothing: times of shapes that were never measured stay empty\n"
-          "  --arch NAME      a preset (`--arch list` lists them), a config.json, or a folder that has one\n"
-          "  --method M       with --arch: only this method; may be repeated\n"
-          "  --weights TYPE   with --arch, of what is frozen: float32 (default), bfloat16 or float16\n\n"
-          "Memory is predicted to the byte by the code that trains, counting instead of computing. Times are "
-          "those of\n"
-          "a run that has the machine to itself; where the record has none for a shape, a few real steps are "
-          "run (only\n"
-          "these: nothing of the sweep), and kept in the record.\n\n"
-          "examples:\n"
-          "  bench plan sweeps/rank.yaml\n"
-          "  bench plan sweeps/rank.yaml --set train.batch_size=32 --no-calibrate --csv > plan.csv\n"
-          "  bench plan --arch llama-2-7b --method lora --method full --set r=16 --weights bfloat16\n",
-          rc ? stderr : stdout);
-    return rc;
-}
-
-static int parse_options(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"db", required_argument, NULL, 'd'},      {"workers", required_argument, NULL, 'j'},
-        {"threads", required_argument, NULL, 't'}, {"set", required_argument, NULL, 's'},
-        {"no-calibrate", no_argument, NULL, 'n'},  {"json", no_argument, NULL, 'J'},
-        {"csv", no_argument, NULL, 'C'},           {"markdown", no_argument, NULL, 'M'},
-        {"help", no_argument, NULL, 'h'},          {0}};
-    *o = (struct options){.s.db = DB_DEFAULT};
-    o->s.sets = xcalloc((size_t)argc, sizeof *o->s.sets);
-    for (int ch; (ch = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
-        switch (ch) {
-        case 'd':
-            o->s.db = optarg;
-            break;
-        case 'j':
-            if ((o->s.workers = cmd_sweep_number("bench plan", optarg, 1024)) < 0) return 2;
-            break;
-        case 't':
-            if ((o->s.threads = cmd_sweep_number("bench plan", optarg, SCHED_MAX_THREADS)) < 0) return 2;
-            break;
-        case 's':
-            o->s.sets[o->s.nsets++] = optarg;
-            break;
-        case 'n':
-            o->no_calibrate = true;
-            break;
-        case 'J':
-            o->format = TABLE_AS_JSON;
-            break;
-        case 'C':
-            o->format = TABLE_AS_CSV;
-            break;
-        case 'M':
-            o->format = TABLE_AS_MARKDOWN;
-            break;
-        default:
-            return usage(ch == 'h' ? 0 : 2);
-        }
-    }
-    if (optind != argc - 1) return usage(2);
-    o->s.file = argv[optind];
-    return -1; /* go on */
-}
 
 /* A plan that needs no calibration asks nothing of the record but reading. */
 static int read_record(struct plan *p, const struct sweep *s, const struct options *o,
@@ -354,23 +277,76 @@ static int plan_sweep(const struct options *o, const struct sweep *s, struct err
     return rc;
 }
 
-int cmd_plan(int argc, char **argv) {
-    struct options o;
-    struct err e = {0};
-    if (cmd_plan_wants_arch(argc, argv)) return cmd_plan_arch(argc, argv);
-    int rc = parse_options(argc, argv, &o);
-    if (rc >= 0) {
-        free(o.s.sets);
-        return rc;
-    }
+/* Two commands of one name: what goes with the one has no meaning for the other. */
+static int check_plan(const void *options, struct err *e) {
+    const struct options *o = options;
+    const char *wrong = !o->file && !o->arch.arch ? "SWEEP.yaml is missing, or --arch"
+                        : o->file && o->arch.arch ? "a sweep file or --arch, not both"
+                        : o->arch.arch && (o->workers || o->threads || o->no_calibrate)
+                            ? "--workers, --threads and --no-calibrate go with a sweep file, not with --arch"
+                        : !o->arch.arch && (o->arch.methods.n || o->arch.weights)
+                            ? "--method and --weights go with --arch: of a sweep file use --set"
+                            : NULL;
+    return wrong ? err_set(e, ERR_USER, "%s", wrong) : 0;
+}
+
+static int run_plan(void *options, struct err *e) {
+    struct options *o = options;
+    if (o->arch.arch) return cmd_plan_arch(&o->arch, &o->sets, o->format, e);
+    o->s = (struct run_sweep_options){.file = o->file,
+                                      .db = o->db,
+                                      .sets = o->sets.v,
+                                      .nsets = o->sets.n,
+                                      .workers = (int)o->workers,
+                                      .threads = (int)o->threads};
     struct sweep *s = NULL;
-    rc = cmd_sweep_open(&s, &o.s, &e);
-    if (!rc) rc = plan_sweep(&o, s, &e);
-    if (rc < 0) {
-        fprintf(stderr, "bench plan: %s\n", e.msg);
-        rc = err_exit_code(&e);
-    }
+    int rc = cmd_sweep_open(&s, &o->s, e);
+    if (!rc) rc = plan_sweep(o, s, e);
     sweep_free(s);
-    free(o.s.sets);
     return rc;
 }
+
+static const struct option_row plan_options[] = {
+    {NULL, 0, AT_TEXT(file), "SWEEP.yaml", "a sweep file: `bench help sweep`", .names = NAMES_SWEEP_FILES},
+    ROW_SET(sets),
+    {"workers", 'j', AT_INT(workers), "N", "so many runs at once", 1, 1024,
+     .otherwise = "as cores and memory allow"},
+    {"threads", 0, AT_INT(threads), "N", "threads per run", 1, SCHED_MAX_THREADS,
+     .otherwise = "cores divided by runs"},
+    {"no-calibrate", 0, AT_FLAG(no_calibrate), NULL,
+     "run nothing: times of shapes that were never measured stay empty"},
+    {"arch", 0, AT_TEXT(arch.arch), "ARCH",
+     "in place of a sweep a preset (`--arch list` lists them), a config.json, or a folder that has one",
+     .names = NAMES_ARCHS},
+    {"method", 0, AT_LIST(arch.methods), "METHOD", "with --arch: only this method; may be given again",
+     .names = NAMES_METHODS},
+    {"weights", 0, AT_CHOICE(arch.weights), "TYPE", "with --arch, of what is frozen", .otherwise = "float32",
+     .choices = "float32|bfloat16|bf16|float16"},
+    {"db", 0, AT_TEXT(db), "FILE", "the record: what is done, and measured speeds", .def = DB_DEFAULT,
+     .names = NAMES_FILES},
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_plan = {
+    .name = "plan",
+    .summary = "what every run of a sweep takes: memory, checkpoint, time",
+    .usage = "SWEEP.yaml [--set KEY=VALUE]... [-j N] [--threads N] [--no-calibrate]\n"
+             " [--db FILE] [--json | --csv | --markdown]\n"
+             "--arch ARCH [--method METHOD]... [--set KEY=VALUE]... [--weights TYPE]\n"
+             " [--json | --csv | --markdown]",
+    .about =
+        "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. "
+        "With --arch: what methods take on a known architecture, from its shapes alone.",
+    .rows = plan_options,
+    .size = sizeof(struct options),
+    .notes =
+        "Memory is predicted to the byte by the code that trains, counting instead of computing. Times are "
+        "those of a run that has the machine to itself; where the record has none for a shape, a few real "
+        "steps are run (only these: nothing of the sweep), and kept in the record.",
+    .examples = "bench plan sweeps/rank.yaml\n"
+                "bench plan sweeps/rank.yaml --set train.batch_size=32 --no-calibrate --csv > plan.csv\n"
+                "bench plan --arch llama-2-7b --method lora --method full --set r=16 --weights bfloat16\n",
+    .where = COMMAND_STARTS_WORKERS,
+    .check = check_plan,
+    .run = run_plan,
+};

@@ -2,10 +2,16 @@
 #ifndef BENCH_CMD_PLAN_H
 #define BENCH_CMD_PLAN_H
 
-#include <stdbool.h>
+#include "harness/cli/command.h"
 
-/* Is --arch among the arguments? */
-bool cmd_plan_wants_arch(int argc, char **argv);
-int cmd_plan_arch(int argc, char **argv);
+/* What --arch was given with. */
+struct cmd_plan_arch {
+    const char *arch, *weights; /* arch "list": the presets; weights NULL: float32 */
+    struct option_list methods; /* none: all that train something */
+};
+
+/* What fine-tuning a known architecture takes. sets: of --set. */
+int cmd_plan_arch(const struct cmd_plan_arch *a, const struct option_list *sets, enum table_format format,
+                  struct err *e);
 
 #endif

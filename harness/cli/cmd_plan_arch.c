@@ -1,12 +1,11 @@
 /* cmd_plan_arch.c - `bench plan --arch NAME`: what fine-tuning a known architecture takes, without its
  * weights. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/paper/arch_plan.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/cli/cmd_plan.h"
 #include "harness/core/method.h"
 #include "harness/table/table.h"
@@ -15,27 +14,11 @@
 struct options {
     const char *arch;
     const struct method *methods[64]; /* NULL-terminated; all where none is named */
-    const char *sets[64];
+    const char **sets;
     int nmethods, nsets;
     enum dtype weights;
     enum table_format format;
 };
-
-static int usage(int code) {
-    fputs("usage: bench plan --arch NAME|CONFIG.json [--method M]... [--set KEY=VALUE]... [--weights "
-          "float32|bfloat16|float16]\n",
-          code ? stderr : stdout);
-    fputs("`bench plan --arch list` lists the presets; `bench plan --help` says more\n",
-          code ? stderr : stdout);
-    return code;
-}
-
-static void print_table(const struct table *t, enum table_format f) {
-    struct strbuf b = {0};
-    table_write(t, f, table_terminal(), &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
-}
 
 /* ---- the list of presets ------------------------------------------------------------------------------- */
 
@@ -58,7 +41,7 @@ static int list_archs(const struct archs *book, enum table_format f, struct err 
         arch_outline_release(&net);
         arch_release(&a);
     }
-    if (!rc) print_table(t, f);
+    if (!rc) command_print_table(t, f);
     table_free(t);
     return rc;
 }
@@ -128,8 +111,7 @@ static void print_json(const struct options *o, const struct arch_plan *last, co
     json_object_set_new(j, "activations", json_boolean(last->activations));
     json_object_set_new(j, "methods", table_json(t));
     table_json_write(j, &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
+    command_print(&b);
     json_decref(j);
 }
 
@@ -162,7 +144,7 @@ static int plan_arch(const struct options *o, const struct archs *book, struct e
     if (!rc && o->format == TABLE_AS_JSON) {
         print_json(o, &plans[0], t);
     } else if (!rc) {
-        print_table(t, o->format);
+        command_print_table(t, o->format);
         if (o->format != TABLE_AS_CSV) print_notes(o, plans);
     }
     table_free(t);
@@ -173,74 +155,39 @@ static int plan_arch(const struct options *o, const struct archs *book, struct e
 
 /* ---- the command --------------------------------------------------------------------------------------- */
 
-static int add_method(struct options *o, const char *name) {
+static int add_method(struct options *o, const char *name, struct err *e) {
     const struct method *m = method_find(name);
-    if (m && !method_is_base(m) && o->nmethods < (int)ARRAY_LEN(o->methods) - 1) {
-        o->methods[o->nmethods++] = m;
-        return 0;
-    }
-    fprintf(stderr, "bench plan: '%s' is no method that trains something: bench ls methods lists them\n",
-            name);
-    return 2;
+    if (!m || method_is_base(m))
+        return err_set(e, ERR_USER,
+                       "--method: '%.60s' is no method that trains something: bench ls methods lists them",
+                       name);
+    if (o->nmethods >= (int)ARRAY_LEN(o->methods) - 1)
+        return err_set(e, ERR_USER, "--method: %d of them at most", o->nmethods);
+    o->methods[o->nmethods++] = m;
+    return 0;
 }
 
-static int set_weights(struct options *o, const char *name) {
-    static const struct {
-        const char *name;
-        enum dtype type;
-    } known[] = {{"float32", DT_F32}, {"bfloat16", DT_BF16}, {"bf16", DT_BF16}, {"float16", DT_F16}};
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (!strcmp(known[i].name, name)) return o->weights = known[i].type, 0;
-    fprintf(stderr, "bench plan: --weights %s: must be float32, bfloat16 or float16\n", name);
-    return 2;
+/* One of the words of --weights. */
+static enum dtype weights_type(const char *word) {
+    if (!word || !strcmp(word, "float32")) return DT_F32;
+    return strcmp(word, "float16") ? DT_BF16 : DT_F16;
 }
 
-static int parse_options(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"arch", required_argument, NULL, 'a'}, {"method", required_argument, NULL, 'm'},
-        {"set", required_argument, NULL, 's'},  {"weights", required_argument, NULL, 'w'},
-        {"json", no_argument, NULL, 'J'},       {"csv", no_argument, NULL, 'C'},
-        {"markdown", no_argument, NULL, 'M'},   {0}};
+int cmd_plan_arch(const struct cmd_plan_arch *a, const struct option_list *sets, enum table_format format,
+                  struct err *e) {
+    struct options o = {.arch = a->arch,
+                        .sets = sets->v,
+                        .nsets = sets->n,
+                        .weights = weights_type(a->weights),
+                        .format = format};
+    struct archs *book = NULL;
     int rc = 0;
-    for (int ch; !rc && (ch = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
-        if (ch == 'a')
-            o->arch = optarg;
-        else if (ch == 'm')
-            rc = add_method(o, optarg);
-        else if (ch == 'w')
-            rc = set_weights(o, optarg);
-        else if (ch == 's' && o->nsets < (int)ARRAY_LEN(o->sets))
-            o->sets[o->nsets++] = optarg;
-        else if (strchr("JCM", ch))
-            o->format = ch == 'J' ? TABLE_AS_JSON : ch == 'C' ? TABLE_AS_CSV : TABLE_AS_MARKDOWN;
-        else
-            return usage(2);
-    }
-    if (rc) return rc;
-    if (optind < argc) return usage(2);
-    bool all = !o->nmethods;
-    for (int i = 0; all && !rc && method_list[i]; i++)
-        if (!method_is_base(method_list[i])) rc = add_method(o, method_list[i]->name);
-    return rc;
-}
-
-bool cmd_plan_wants_arch(int argc, char **argv) {
-    for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "--arch") || !strncmp(argv[i], "--arch=", 7)) return true;
-    return false;
-}
-
-int cmd_plan_arch(int argc, char **argv) {
-    struct options o = {.weights = DT_F32};
-    struct archs *book;
-    struct err e = {0};
-    int rc = parse_options(argc, argv, &o);
-    if (rc) return rc;
-    rc = archs_load(&book, NULL, &e);
-    if (!rc) rc = arch_plan_check(o.methods, o.sets, o.nsets, &e);
-    if (!rc) rc = !strcmp(o.arch, "list") ? list_archs(book, o.format, &e) : plan_arch(&o, book, &e);
+    for (int i = 0; !rc && i < a->methods.n; i++) rc = add_method(&o, a->methods.v[i], e);
+    for (int i = 0; !a->methods.n && !rc && method_list[i]; i++)
+        if (!method_is_base(method_list[i])) rc = add_method(&o, method_list[i]->name, e);
+    if (!rc) rc = archs_load(&book, NULL, e);
+    if (!rc) rc = arch_plan_check(o.methods, o.sets, o.nsets, e);
+    if (!rc) rc = !strcmp(o.arch, "list") ? list_archs(book, o.format, e) : plan_arch(&o, book, e);
     archs_free(book);
-    if (!rc) return 0;
-    fprintf(stderr, "bench plan: %s\n", e.msg);
-    return err_exit_code(&e);
+    return rc;
 }

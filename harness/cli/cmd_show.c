@@ -2,37 +2,16 @@
  *
  * RUN is a number or the beginning of a point's hash; SWEEP a name or a sweep file; without either, the last
  * sweep. A number is a run. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/analysis/controls.h"
 #include "harness/report/runpage.h"
 #include "harness/analysis/summary.h"
 #include "harness/record/sweep_head.h"
-
-static int usage(int code) {
-    fputs("usage: bench show [RUN | SWEEP] [--db FILE] [--json | --csv | --markdown]\n\n"
-          "  RUN            a run's number, or the first characters of its point's hash: a page (text or "
-          "--json)\n"
-          "  SWEEP          a sweep's name or file: one row per method, rank and modules; default: the last "
-          "sweep\n"
-          "  --db FILE      the database (" DB_DEFAULT ")\n\n"
-          "examples:\n"
-          "  bench show rank --markdown\n"
-          "  bench show 12\n",
-          code ? stderr : stdout);
-    return code;
-}
-
-static int print_buffer(struct strbuf *b) {
-    fwrite(b->s, 1, b->len, stdout);
-    strbuf_release(b);
-    return 0;
-}
 
 /* ---- a sweep ------------------------------------------------------------------------------------------- */
 
@@ -227,7 +206,7 @@ static int show_sweep(struct db *db, int64_t sweep, enum table_format format, st
         if (!rc) rc = add_remarks(db, sweep, format, &out, e);
     }
     summary_release(&s);
-    print_buffer(&out);
+    command_print(&out);
     return rc;
 }
 
@@ -241,13 +220,15 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
     if (format == TABLE_AS_TEXT) {
         int rc = runpage_text(db, run, table_terminal(), &out, e);
         if (rc) strbuf_release(&out);
-        return rc ? rc : print_buffer(&out);
+        if (!rc) command_print(&out);
+        return rc;
     }
     json_t *page = runpage_json(db, run, e);
     if (!page) return e->code;
     table_json_write(page, &out);
     json_decref(page);
-    return print_buffer(&out);
+    command_print(&out);
+    return 0;
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
@@ -261,38 +242,35 @@ static int print_sweep(struct db *db, const char *word, enum table_format format
     return sweep_head_unknown(db, "run and no sweep", word, e);
 }
 
-int cmd_show(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},     {"csv", no_argument, NULL, 'c'},
-        {"markdown", no_argument, NULL, 'm'}, {"db", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},     {0}};
-    enum table_format format = TABLE_AS_TEXT;
-    const char *path = DB_DEFAULT;
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'j':
-            format = TABLE_AS_JSON;
-            break;
-        case 'c':
-            format = TABLE_AS_CSV;
-            break;
-        case 'm':
-            format = TABLE_AS_MARKDOWN;
-            break;
-        case 'd':
-            path = optarg;
-            break;
-        default:
-            return usage(c == 'h' ? 0 : 2);
-        }
-    }
-    if (optind + 1 < argc) return usage(2);
-    struct err e = {0};
+struct options {
+    const char *word, *db;
+    enum table_format format;
+};
+
+static int run_show(void *options, struct err *e) {
+    const struct options *o = options;
     struct db *db;
-    int rc = db_open(&db, path, false, &e);
-    if (!rc) rc = print_sweep(db, optind < argc ? argv[optind] : NULL, format, &e);
+    int rc = db_open(&db, o->db, false, e);
+    if (!rc) rc = print_sweep(db, o->word, o->format, e);
     db_close(db);
-    if (!rc) return 0;
-    fprintf(stderr, "bench show: %s\n", e.msg);
-    return err_exit_code(&e);
+    return rc;
 }
+
+static const struct option_row show_options[] = {
+    {NULL, 0, AT_TEXT(word), "RUN|SWEEP",
+     "a run's number, or the first characters of its point's hash: a page (text or --json); a sweep's name "
+     "or file: one row per method, rank and modules",
+     .otherwise = "the last sweep", .names = NAMES_RESULTS},
+    ROW_DB(db),
+    ROWS_FORMAT(format),
+    {0}};
+
+const struct command cmd_show = {
+    .name = "show",
+    .summary = "a run as a page, a sweep as the table of its results",
+    .rows = show_options,
+    .size = sizeof(struct options),
+    .examples = "bench show rank --markdown\n"
+                "bench show 12\n",
+    .run = run_show,
+};

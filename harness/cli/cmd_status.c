@@ -2,7 +2,6 @@
  * is.
  *
  * Reads only; works beside a `bench run`. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/record/db.h"
 #include "harness/table/table.h"
 #include "harness/base/util.h"
@@ -53,8 +52,7 @@ static void print_text(const char *path, bool held, long pid, const char *host, 
         strbuf_adds(&out, "\n");
         table_write(runs, TABLE_AS_TEXT, table_terminal(), &out);
     }
-    fwrite(out.s, 1, out.len, stdout);
-    strbuf_release(&out);
+    command_print(&out);
 }
 
 static void print_json(const char *path, bool held, long pid, const char *host, struct table *sweeps,
@@ -64,23 +62,8 @@ static void print_json(const char *path, bool held, long pid, const char *host, 
     json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "db", path, "runner", who, "sweeps", table_json(sweeps),
                           "running", held ? table_json(runs) : json_array());
     table_json_write(j, &out);
-    fwrite(out.s, 1, out.len, stdout);
+    command_print(&out);
     json_decref(j);
-    strbuf_release(&out);
-}
-
-static int usage(int rc) {
-    fputs("usage: bench status [--db FILE] [--json | --watch] [--interval SECONDS]\n"
-          "Who is running on a record, and how far its sweeps are.\n\n"
-          "  --db FILE           the database (" DB_DEFAULT ")\n"
-          "  --watch             draw the running sweep again and again, until it ends: states, curves, time "
-          "left, memory\n"
-          "  --interval SECONDS  so often (2)\n\n"
-          "examples:\n"
-          "  bench status\n"
-          "  bench status --watch --db results/bench.db\n",
-          rc ? stderr : stdout);
-    return rc;
 }
 
 /* ---- again and again ----------------------------------------------------------------------------------- */
@@ -120,52 +103,57 @@ static int watch_runs(const char *path, double interval, struct err *e) {
     return rc;
 }
 
-int cmd_status(int argc, char **argv) {
-    static const struct option longs[] = {
-        {"db", required_argument, NULL, 'd'}, {"json", no_argument, NULL, 'j'},
-        {"watch", no_argument, NULL, 'w'},    {"interval", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},     {0}};
-    const char *path = DB_DEFAULT;
-    bool json = false, again = false;
-    double interval = 2;
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        if (c == 'd')
-            path = optarg;
-        else if (c == 'j')
-            json = true;
-        else if (c == 'w')
-            again = true;
-        else if (c == 'i') {
-            char *end;
-            interval = strtod(optarg, &end);
-            if (*end || !(interval >= 0.1 && interval <= 3600)) {
-                fprintf(stderr, "bench status: --interval '%.40s': seconds, 0.1 to 3600\n", optarg);
-                return 2;
-            }
-        } else
-            return usage(c == 'h' ? 0 : 2);
-    }
-    if (optind < argc || (json && again)) return usage(2);
+struct options {
+    const char *db;
+    enum table_format format;
+    bool watch;
+    double interval;
+};
+
+static int check_status(const void *options, struct err *e) {
+    const struct options *o = options;
+    return o->watch && o->format == TABLE_AS_JSON
+               ? err_set(e, ERR_USER, "--watch draws, --json tells once: one of them")
+               : 0;
+}
+
+static int run_status(void *options, struct err *e) {
+    const struct options *o = options;
     struct db *db = NULL;
     struct table *sweeps = NULL, *runs = NULL;
-    struct err e = {0};
-    if (again) {
-        if (!watch_runs(path, interval, &e)) return 0;
-        fprintf(stderr, "bench status: %s\n", e.msg);
-        return err_exit_code(&e);
-    }
-    int rc = db_open(&db, path, false, &e);
-    if (!rc) rc = read_table(db, sweeps_sql, &sweeps, &e);
-    if (!rc) rc = read_table(db, runs_sql, &runs, &e);
+    if (o->watch) return watch_runs(o->db, o->interval, e);
+    int rc = db_open(&db, o->db, false, e);
+    if (!rc) rc = read_table(db, sweeps_sql, &sweeps, e);
+    if (!rc) rc = read_table(db, runs_sql, &runs, e);
     if (!rc) {
         long pid;
         char host[257];
         bool held = db_runner(db_path(db), &pid, host);
-        (json ? print_json : print_text)(db_path(db), held, pid, host, sweeps, runs);
-    } else
-        fprintf(stderr, "bench status: %s\n", e.msg);
+        (o->format == TABLE_AS_JSON ? print_json : print_text)(db_path(db), held, pid, host, sweeps, runs);
+    }
     table_free(sweeps);
     table_free(runs);
     db_close(db);
-    return rc ? err_exit_code(&e) : 0;
+    return rc;
 }
+
+static const struct option_row status_options[] = {
+    {"watch", 0, AT_FLAG(watch), NULL,
+     "draw the running sweep again and again, until it ends: states, curves, time left, memory"},
+    {"interval", 0, AT_TIME(interval), "TIME", "with --watch: so often, in seconds or as 5s or 1m", 0.1, 3600,
+     .def = "2"},
+    ROW_DB(db),
+    ROW_JSON(format),
+    {0}};
+
+const struct command cmd_status = {
+    .name = "status",
+    .summary = "who is running on a record, and how far it is",
+    .about = "Who is running on a record, and how far its sweeps are.",
+    .rows = status_options,
+    .size = sizeof(struct options),
+    .examples = "bench status\n"
+                "bench status --watch --db results/bench.db\n",
+    .check = check_status,
+    .run = run_status,
+};

@@ -1,21 +1,11 @@
 /* cmd_sweep.c - see cmd_sweep.h. */
 #include "harness/cli/cmd_sweep.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "harness/sched/pending.h"
 #include "harness/base/util.h"
-
-int cmd_sweep_number(const char *command, const char *text, int most) {
-    char *end;
-    errno = 0;
-    long v = strtol(text, &end, 10);
-    if (!errno && end != text && !*end && v >= 1 && v <= most) return (int)v;
-    fprintf(stderr, "%s: '%s' is not a number from 1 to %d\n", command, text, most);
-    return -1;
-}
 
 void cmd_sweep_warn(void *arg, const char *text) {
     (void)arg;

@@ -7,8 +7,6 @@
 
 #include "harness/sched/run_sweep.h"
 
-/* A whole number in 1..most; else -1, and `command` has said so. */
-int cmd_sweep_number(const char *command, const char *text, int most);
 /* A hook (run_sweep.h): warnings go to standard error. arg is not used. */
 void cmd_sweep_warn(void *arg, const char *text);
 /* Find the file, read and check it, print its warnings. *ret: sweep_free. */

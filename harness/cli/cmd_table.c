@@ -1,11 +1,10 @@
 /* cmd_table.c - `bench table`: what papers printed, ours beside it, and whether they agree. */
-#include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/cli/cmd_sweep.h"
 #include "harness/cli/cmd_table.h"
 #include "harness/paper/paper.h"
@@ -16,59 +15,9 @@ struct options {
     const char *name, *db;
     enum table_format format;
     bool run, measured;
-    struct run_sweep_options recipe; /* of --run: how its sweep is run */
+    struct option_list sets; /* of --run, as the workers */
+    long workers;
 };
-
-static int usage(int code) {
-    fputs("usage: bench table [NAME | TABLE.yaml | claims] [--db FILE] [--markdown | --csv | --latex | "
-          "--html | --json]\n"
-          "       bench table NAME --run [-j N] [--set KEY=VALUE]...\n"
-          "       bench table NAME | claims --measured\n"
-          "A table of a paper: its cells as printed, ours beside them, and a verdict for each. Without NAME: "
-          "the list of them.\n\n"
-          "  --db FILE        the record that measured cells and claims are read from (default " DB_DEFAULT
-          ")\n"
-          "  --run            run what is missing of the table's sweep first\n"
-          "  -j N             with --run: so many runs at once\n"
-          "  --set KEY=VALUE  with --run: replace a value of the sweep; may be repeated\n"
-          "  --measured       the measured cells, or the comparisons of claims, as CSV with build, processor "
-          "and date: kept\n"
-          "                   beside the table as NAME.measured.csv they are shown where the record has "
-          "nothing\n"
-          "  --markdown       for a README\n"
-          "  --latex          a tabular of booktabs\n"
-          "  --html           a fragment\n"
-          "  --csv            exact numbers\n"
-          "  --json           the same, with the verdicts counted\n\n"
-          "verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of "
-          "rounded;\n"
-          "`does not reproduce: computed X`; `not run`, with the reason. Printed values that were not seen "
-          "in a text of\n"
-          "the paper are computed all the same, marked and not counted. Measured cells stand beside the "
-          "figures of another\n"
-          "model and have no verdict; `bench table claims` says whether what papers conclude holds here: "
-          "supported, not\n"
-          "supported, undecided (the 95 % interval over seeds does not decide), not run.\n\n"
-          "examples:\n"
-          "  bench table\n"
-          "  bench table lora-gpt3\n"
-          "  bench table vera-1 --markdown\n"
-          "  bench table claims\n"
-          "  bench table lora-6 --run\n",
-          code ? stderr : stdout);
-    return code;
-}
-
-static void print_buffer(struct strbuf *b) {
-    fwrite(b->s, 1, b->len, stdout);
-    strbuf_release(b);
-}
-
-static void print_table(const struct table *t, enum table_format f) {
-    struct strbuf b = {0};
-    table_write(t, f, table_terminal(), &b);
-    print_buffer(&b);
-}
 
 /* ---- the list ------------------------------------------------------------------------------------------ */
 
@@ -102,7 +51,7 @@ static int list_tables(const struct archs *archs, struct db *db, enum table_form
     table_column(t, "unconfirmed", "from memory", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "title", "", TABLE_WHOLE, TABLE_BOTH);
     for (int i = 0; !rc && i < n; i++) rc = add_listed(t, names[i], archs, db, e);
-    if (!rc) print_table(t, f);
+    if (!rc) command_print_table(t, f);
     table_free(t);
     paper_names_free(names, n);
     return rc;
@@ -220,7 +169,7 @@ static void print_json(const struct paper *p, const struct table *t) {
     json_object_set_new(j, "cells", table_json(t));
     json_object_set_new(j, "counts", counts);
     table_json_write(j, &b);
-    print_buffer(&b);
+    command_print(&b);
     json_decref(j);
 }
 
@@ -251,12 +200,12 @@ static int show_table(const struct options *o, const struct archs *archs, struct
     struct table *t = cells_table(p, f != TABLE_AS_TEXT);
     if (o->measured) {
         paper_measured_write(p, &b);
-        print_buffer(&b);
+        command_print(&b);
     } else if (f == TABLE_AS_JSON) {
         print_json(p, t);
     } else {
         print_heading(p, f);
-        print_table(t, f);
+        command_print_table(t, f);
         if (f == TABLE_AS_TEXT) add_remarks(p, &b);
         if (f == TABLE_AS_TEXT || f == TABLE_AS_MARKDOWN) {
             add_sources(p, &b);
@@ -282,10 +231,9 @@ static int run_recipe(const struct options *o, const struct archs *archs, struct
     int rc = paper_load(&p, o->name, archs, NULL, e);
     if (!rc && !p->sweep) rc = err_set(e, ERR_USER, "table %s is computed, there is nothing to run", p->name);
     if (!rc) {
-        struct run_sweep_options run = o->recipe;
         char *file = xasprintf("tables/%s.sweep.yaml", p->sweep);
-        run.file = file;
-        run.db = o->db;
+        struct run_sweep_options run = {
+            .file = file, .db = o->db, .sets = o->sets.v, .nsets = o->sets.n, .workers = (int)o->workers};
         rc = cmd_sweep_open(&s, &run, e);
         if (!rc) rc = cmd_sweep_run(&run, s, e);
         free(file);
@@ -296,35 +244,6 @@ static int run_recipe(const struct options *o, const struct archs *archs, struct
 }
 
 /* ---- the command --------------------------------------------------------------------------------------- */
-
-static int parse_options(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"markdown", no_argument, NULL, TABLE_AS_MARKDOWN},
-                                          {"csv", no_argument, NULL, TABLE_AS_CSV},
-                                          {"latex", no_argument, NULL, TABLE_AS_LATEX},
-                                          {"html", no_argument, NULL, TABLE_AS_HTML},
-                                          {"json", no_argument, NULL, TABLE_AS_JSON},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"db", required_argument, NULL, 'd'},
-                                          {"run", no_argument, NULL, 'r'},
-                                          {"measured", no_argument, NULL, 'm'},
-                                          {"set", required_argument, NULL, 's'},
-                                          {0}};
-    o->recipe.sets = xcalloc((size_t)argc, sizeof *o->recipe.sets);
-    for (int ch; (ch = getopt_long(argc, argv, "hj:", longs, NULL)) != -1;) {
-        if (ch == 'h' || ch == '?') return usage(ch == 'h' ? 0 : 2);
-        if (ch == 's') o->recipe.sets[o->recipe.nsets++] = optarg;
-        if (ch == 'j' && (o->recipe.workers = cmd_sweep_number("bench table", optarg, 1024)) < 0) return 2;
-        if (ch == 'd') o->db = optarg;
-        if (ch == 'r') o->run = true;
-        if (ch == 'm') o->measured = true;
-        if (ch <= TABLE_AS_HTML) o->format = (enum table_format)ch;
-    }
-    if (optind < argc) o->name = argv[optind++];
-    if (optind < argc || (!o->name && (o->run || o->measured)) ||
-        ((o->recipe.nsets || o->recipe.workers) && !o->run))
-        return usage(2);
-    return -1;
-}
 
 static int run_command(const struct options *o, const struct archs *archs, struct err *e) {
     struct db *db = NULL;
@@ -341,18 +260,66 @@ static int run_command(const struct options *o, const struct archs *archs, struc
     return rc;
 }
 
-int cmd_tables(int argc, char **argv) {
-    struct options o = {.db = DB_DEFAULT};
-    struct archs *archs = NULL;
-    struct err e = {0};
-    int rc = parse_options(argc, argv, &o);
-    if (rc < 0) {
-        rc = archs_load(&archs, NULL, &e);
-        if (!rc) rc = run_command(&o, archs, &e);
-        archs_free(archs);
-    }
-    free(o.recipe.sets);
-    if (rc >= 0) return rc; /* a run's exit code */
-    fprintf(stderr, "bench table: %s\n", e.msg);
-    return err_exit_code(&e);
+static int check_table(const void *options, struct err *e) {
+    const struct options *o = options;
+    const char *wrong = !o->name && (o->run || o->measured)    ? "NAME is missing: of which table?"
+                        : (o->sets.n || o->workers) && !o->run ? "--workers and --set go with --run"
+                                                               : NULL;
+    return wrong ? err_set(e, ERR_USER, "%s", wrong) : 0;
 }
+
+static int run_table(void *options, struct err *e) {
+    struct archs *archs = NULL;
+    int rc = archs_load(&archs, NULL, e);
+    if (!rc) rc = run_command(options, archs, e);
+    archs_free(archs);
+    return rc;
+}
+
+static const struct option_row table_options[] = {
+    {NULL, 0, AT_TEXT(name), "NAME", "a table, a TABLE.yaml, or `claims`: what papers conclude",
+     .otherwise = "the list of tables", .names = NAMES_PAPERS},
+    {"run", 0, AT_FLAG(run), NULL, "run what is missing of the table's sweep first"},
+    {"workers", 'j', AT_INT(workers), "N", "with --run: so many runs at once", 1, 1024,
+     .otherwise = "as cores and memory allow"},
+    {"set", 0, AT_LIST(sets), "KEY=VALUE", "with --run: replace a value of the sweep; may be given again",
+     .names = NAMES_KEYS},
+    {"measured", 0, AT_FLAG(measured), NULL,
+     "the measured cells, or the comparisons of claims, as CSV with build, processor and date: kept beside "
+     "the "
+     "table as NAME.measured.csv they are shown where the record has nothing"},
+    {"db", 0, AT_TEXT(db), "FILE", "the record that measured cells and claims are read from",
+     .def = DB_DEFAULT, .names = NAMES_FILES},
+    {"markdown", 0, AT_VALUE(format, TABLE_AS_MARKDOWN), NULL, "for a README"},
+    {"csv", 0, AT_VALUE(format, TABLE_AS_CSV), NULL, "exact numbers"},
+    {"latex", 0, AT_VALUE(format, TABLE_AS_LATEX), NULL, "a tabular of booktabs"},
+    {"html", 0, AT_VALUE(format, TABLE_AS_HTML), NULL, "a fragment"},
+    {"json", 0, AT_VALUE(format, TABLE_AS_JSON), NULL, "exact numbers, with the verdicts counted"},
+    {0}};
+
+const struct command cmd_table = {
+    .name = "table",
+    .summary = "a paper's table: its cells as printed, ours beside them, a verdict each",
+    .usage = "[NAME | TABLE.yaml | claims] [--db FILE]\n"
+             " [--markdown | --csv | --latex | --html | --json]\n"
+             "NAME --run [-j N] [--set KEY=VALUE]...\n"
+             "NAME | claims --measured",
+    .about = "A table of a paper: its cells as printed, ours beside them, and a verdict for each.",
+    .rows = table_options,
+    .size = sizeof(struct options),
+    .notes =
+        "Verdicts: `reproduces` at the printed precision; `rounds differently`: digits cut off instead of "
+        "rounded; `does not reproduce: computed X`; `not run`, with the reason. Printed values that were not "
+        "seen in a text of the paper are computed all the same, marked and not counted. Measured cells stand "
+        "beside the figures of another model and have no verdict; `bench table claims` says whether what "
+        "papers conclude holds here: supported, not supported, undecided (the 95 % interval over seeds does "
+        "not decide), not run.",
+    .examples = "bench table\n"
+                "bench table lora-gpt3\n"
+                "bench table vera-1 --markdown\n"
+                "bench table claims\n"
+                "bench table lora-6 --run\n",
+    .where = COMMAND_STARTS_WORKERS,
+    .check = check_table,
+    .run = run_table,
+};

@@ -5,6 +5,7 @@
 
 #include "harness/paper/claim.h"
 #include "harness/cli/cmd_table.h"
+#include "harness/cli/command.h"
 
 static const char *rule_name(enum claim_rule r) {
     static const char *const names[] = {"better", "equal", "not worse"};
@@ -133,16 +134,14 @@ int cmd_table_claims(struct db *db, enum table_format format, bool measured, str
     }
     if (measured) {
         claims_measured_write(all, &kept);
-        fwrite(kept.s, 1, kept.len, stdout);
-        strbuf_release(&kept);
+        command_print(&kept);
     } else if (format == TABLE_AS_TEXT) {
         print_text(all);
     } else {
         struct table *t = claims_table(all);
         struct strbuf b = {0};
         table_write(t, format, 0, &b);
-        fwrite(b.s, 1, b.len, stdout);
-        strbuf_release(&b);
+        command_print(&b);
         table_free(t);
     }
     claims_free(all);

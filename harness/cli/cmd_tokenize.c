@@ -1,34 +1,18 @@
 /* cmd_tokenize.c - `bench tokenize`: text on stdin to token ids on stdout. */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/hub/catalog.h"
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/nn/format/modelfile.h"
 #include "harness/base/util.h"
 
-static const char help[] =
-    "usage: bench tokenize --model M [--json] [--lines] [--plain] [--no-special] < text\n"
-    "\n"
-    "The ids that model M reads for the text on standard input, separated by spaces, with the start and end\n"
-    "tokens that its tokenizer adds.\n"
-    "\n"
-    "  --model M     a name of `bench ls models`, a Hugging Face folder or a .gguf file\n"
-    "  --json        {\"ids\": [...], \"tokens\": [...]}, one object per text\n"
-    "  --lines       every line is a text of its own (without its newline)\n"
-    "  --plain       special tokens written in the text are plain text\n"
-    "  --no-special  no start or end token is added\n"
-    "\n"
-    "examples:\n"
-    "  printf 'x  12' | bench tokenize --model smollm2-135m\n"
-    "  bench tokenize --model smoke --json --lines < questions.txt\n";
-
 struct options {
     const char *model;
-    bool json, lines, plain, bare;
+    enum table_format format;
+    bool lines, plain, bare;
 };
 
 static void print_json(struct tokenizer *t, const struct token_ids *ids) {
@@ -56,7 +40,7 @@ static void tokenize_line(struct tokenizer *t, const struct options *o, const ch
         fputs("bench tokenize: warning: the text begins with the start token that the tokenizer adds: there "
               "are two now (--no-special adds none)\n",
               stderr);
-    if (o->json)
+    if (o->format == TABLE_AS_JSON)
         print_json(t, &ids);
     else {
         for (int i = 0; i < ids.n; i++) printf(i ? " %d" : "%d", ids.v[i]);
@@ -75,7 +59,8 @@ static void each_line(struct tokenizer *t, const struct options *o, const char *
     }
 }
 
-static int tokenize_input(const struct options *o, struct err *e) {
+static int run_tokenize(void *options, struct err *e) {
+    const struct options *o = options;
     struct modelfile *f = NULL;
     struct tokenizer *t = NULL;
     struct strbuf text = {0};
@@ -94,47 +79,25 @@ static int tokenize_input(const struct options *o, struct err *e) {
     return rc;
 }
 
-int cmd_tokenize(int argc, char **argv) {
-    static const struct option longs[] = {{"model", required_argument, NULL, 'm'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"lines", no_argument, NULL, 'l'},
-                                          {"plain", no_argument, NULL, 'p'},
-                                          {"no-special", no_argument, NULL, 'n'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    struct options o = {0};
-    struct err e = {0};
-    for (int c; (c = getopt_long(argc, argv, "m:h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'm':
-            o.model = optarg;
-            break;
-        case 'j':
-            o.json = true;
-            break;
-        case 'l':
-            o.lines = true;
-            break;
-        case 'p':
-            o.plain = true;
-            break;
-        case 'n':
-            o.bare = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            fputs("see `bench tokenize --help`\n", stderr);
-            return 2;
-        }
-    }
-    if (!o.model || optind < argc) {
-        fprintf(stderr, "bench tokenize: %s; see `bench tokenize --help`\n",
-                o.model ? "it takes no arguments, the text comes on standard input" : "--model is missing");
-        return 2;
-    }
-    if (tokenize_input(&o, &e) == 0) return 0;
-    fprintf(stderr, "bench tokenize: %s\n", e.msg);
-    return err_exit_code(&e);
-}
+static const struct option_row tokenize_options[] = {
+    {"model", 'm', AT_TEXT(model), "MODEL",
+     "a name of `bench ls models`, a Hugging Face folder or a .gguf file", .names = NAMES_MODELS,
+     .required = true},
+    {"lines", 0, AT_FLAG(lines), NULL, "every line is a text of its own (without its newline)"},
+    {"plain", 0, AT_FLAG(plain), NULL, "special tokens written in the text are plain text"},
+    {"no-special", 0, AT_FLAG(bare), NULL, "no start or end token is added"},
+    {"json", 0, AT_VALUE(format, TABLE_AS_JSON), NULL,
+     "{\"ids\": [...], \"tokens\": [...]}, one object per text"},
+    {0}};
+
+const struct command cmd_tokenize = {
+    .name = "tokenize",
+    .summary = "text to token ids",
+    .about = "The ids that the model reads for the text on standard input, separated by spaces, with the "
+             "start and end tokens that its tokenizer adds.",
+    .rows = tokenize_options,
+    .size = sizeof(struct options),
+    .examples = "printf 'x  12' | bench tokenize --model smollm2-135m\n"
+                "bench tokenize --model smoke --json --lines < questions.txt\n",
+    .run = run_tokenize,
+};

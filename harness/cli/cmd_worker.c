@@ -2,17 +2,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "harness/cli/cmd.h"
+#include "harness/cli/command.h"
 #include "harness/sched/worker.h"
 
-int cmd_worker(int argc, char **argv) {
-    (void)argv;
-    struct err e = {0};
-    if (argc > 1 || isatty(STDIN_FILENO)) {
-        fprintf(stderr, "bench worker: started by `bench run` alone\n");
-        return 2;
-    }
-    if (worker_serve(STDIN_FILENO, WORKER_REPORT_FD, &e) == 0) return 0;
-    fprintf(stderr, "bench worker: %s\n", e.msg);
-    return err_exit_code(&e);
+static int run_worker(void *options, struct err *e) {
+    (void)options;
+    if (isatty(STDIN_FILENO)) return err_set(e, ERR_USER, "started by `bench run` alone");
+    return worker_serve(STDIN_FILENO, WORKER_REPORT_FD, e);
 }
+
+/* Hidden: it has no summary. */
+const struct command cmd_worker = {
+    .name = "worker", .examples = "", .where = COMMAND_COMPUTES, .run = run_worker};

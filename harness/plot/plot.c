@@ -2,40 +2,34 @@
  * plot.h.
  *
  * A kind is a function from a sweep (plot_data.c) to a figure: variables and a table of numbers
- * (plot_figure.c), which the kind's gnuplot template draws. A new kind is a row here, a plot_<kind>.c and a
- * plots/<kind>.gp. */
+ * (plot_figure.c), which the kind's gnuplot template draws. A new kind is a line in plots.def, a
+ * plot_<kind>.c and a plots/<kind>.gp. */
 #include "harness/plot/plot_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* name, function, whether a sweep's end draws it, what it shows */
-#define KINDS(X)                                                                                             \
-    X(plane, plot_plane, true, "rank against adapted fraction, coloured by the metric, a panel per method")  \
-    X(lr, plot_lr, true, "the metric against the learning rate")                                             \
-    X(memory, plot_memory, true, "bytes by category at the peak")                                            \
-    X(curves, plot_curves, true, "evaluation and training loss against the step")                            \
-    X(pareto, plot_pareto, true, "the metric against saved bytes, peak memory and training time")            \
-    X(time, plot_time, false, "the metric against the seconds of training")                                  \
-    X(ablation, plot_ablation, false, "the metric against each other number that the sweep varies")          \
-    X(forest, plot_forest, false,                                                                            \
-      "differences of methods with intervals: from full fine-tuning, from control arms")                     \
-    X(heatmap, plot_heatmap, false,                                                                          \
-      "the metric over the learning rate and one more number (a second rate, the rank)")
-
 typedef int draw_fn(struct plot_figure *f, const struct plot_set *s, struct err *e);
+#define PLOT(name, at_end, help) {#name, plot_##name, at_end},
 static const struct kind {
     const char *name;
     draw_fn *draw;
     bool at_end;
 } kinds[] = {
-#define KIND(name, fn, at_end, help) {#name, fn, at_end},
-    KINDS(KIND)};
+#include "harness/plot/plots.def"
+};
+#undef PLOT
 
-#define NAME(name, fn, at_end, help) #name,
-const char *const plot_kinds[] = {KINDS(NAME) NULL};
-#define HELP(name, fn, at_end, help) help,
-const char *const plot_kinds_help[] = {KINDS(HELP) NULL};
+#define PLOT(name, at_end, help) #name,
+const char *const plot_kinds[] = {
+#include "harness/plot/plots.def"
+    NULL};
+#undef PLOT
+
+#define PLOT(name, at_end, help) help,
+const char *const plot_kinds_help[] = {
+#include "harness/plot/plots.def"
+    NULL};
 
 static char *default_dir(const struct db *db) {
     char *dir = path_dir(db_path(db)), *plots = path_join(dir, "plots");

@@ -32,7 +32,7 @@ struct plot_paths {
 };
 void plot_paths_release(struct plot_paths *p);
 
-/* "plane", "lr", ... and what each shows; NULL-terminated. */
+/* "plane", "lr", ... and what each shows, as in plots.def; NULL-terminated. */
 extern const char *const plot_kinds[], *const plot_kinds_help[];
 
 /* Draw one kind. ERR_USER: no such kind or sweep, a bad condition. ERR_RESOURCE: nothing to draw (the message

@@ -411,7 +411,7 @@ worker_sleeps() { [ "$(q "select count(*) from runs where state = 'running' and 
 @test "an unknown option is told with the command's name, and doctor sees that a record is none" {
     run "$BENCH" ls --nosuch
     is "$status" 2
-    has "$output" "bench ls: unrecognized option '--nosuch'"
+    has "$output" "bench ls: unknown option '--nosuch'; see \`bench ls --help\`"
     head -c 5000 /dev/urandom >junk.db
     run "$BENCH" doctor --db junk.db
     has "$output" "problem  results        $PWD/junk.db: not a database"

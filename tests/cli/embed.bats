@@ -43,7 +43,7 @@ PYTHON
     [ "$(rows "$T/a.npy" | grep -c 'length 1.000')" -eq 0 ]
     run "$BENCH" embed --model "$M" --pooling median -i "$T/texts.txt" -o "$T/a.npy"
     [ "$status" -eq 2 ]
-    [[ $output == *"pooling 'median' is unknown"* ]]
+    [[ $output == *"--pooling: 'median' is unknown"*"it is one of mean, cls, last, max"* ]]
 }
 
 @test "rows of a table through a template; a prompt in front" {

@@ -111,10 +111,10 @@ below() { python3 -c 'import sys; x, y = map(float, sys.argv[1:]); sys.exit(not 
     has "$output" "matches no layer of this model"
     run "$BENCH" merge 1
     is "$status" 2
-    has "$output" "-o is missing"
+    has "$output" "--output is missing"
     run "$BENCH" merge 1 -o out --type q4
     is "$status" 2
-    has "$output" "--type is f32, f16 or bf16"
+    has "$output" "--type: 'q4' is unknown, it is one of f32, f16, bf16"
     run "$BENCH" merge -o out
     is "$status" 2
     [ ! -e out ]

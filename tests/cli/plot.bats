@@ -55,7 +55,7 @@ PY
 @test "wrong usage ends with 2 and says what is right" {
     run "$BENCH" plot
     [ "$status" -eq 2 ]
-    [[ $output == *"plane|lr|memory|curves"* ]]
+    [[ $output == *"plane, lr, memory, curves"* ]]
     run "$BENCH" plot plane --format gif
     [ "$status" -eq 2 ]
     [[ $output == *"png"* ]]

@@ -152,7 +152,7 @@ YAML
     is "$(q "select min(steps), max(steps) from run where steps > 0")" "2|2"
     run "$BENCH" table tiny --run -j many
     is "$status" 2
-    has "$output" "'many' is not a number from 1 to 1024"
+    has "$output" "--workers: 'many' is not a whole number from 1 to 1024"
 }
 
 @test "--run on a computed table and options without --run are refused" {
