@@ -33,6 +33,7 @@ static const char bash_script[] =
     "        name=${line%%$'\\t'*}\n"
     "        [[ $last == *[=:]* ]] && name=${name#\"${last%[=:]*}\"[=:]}\n"
     "        [[ $name == *= ]] && compopt -o nospace 2>/dev/null\n"
+    "        [[ $name == *[!a-zA-Z0-9_./:=,@%+-]* ]] && printf -v name %q \"$name\"\n"
     "        COMPREPLY+=(\"$name\")\n"
     "    done < <(\"${COMP_WORDS[0]}\" complete -- \"${words[@]}\" 2>/dev/null)\n"
     "}\n"

@@ -10,7 +10,7 @@
 #include "harness/hub/catalog.h"
 #include "harness/cli/command.h"
 #include "harness/cli/keys.h"
-#include "harness/cli/names.h"
+#include "harness/cli/sweep_files.h"
 #include "harness/core/data.h"
 #include "harness/core/method.h"
 #include "harness/table/table.h"
@@ -186,7 +186,7 @@ static int ls_sweeps(const struct options *o, struct err *e) {
     table_column(t, "file", "sweep", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "summary", "", TABLE_TEXT, TABLE_BOTH);
     table_column(t, "path", "path", TABLE_WHOLE, TABLE_DATA);
-    names_sweep_files(add_sweep_file, t);
+    sweep_files_each(add_sweep_file, t);
     return print_table(t, o, NULL);
 }
 
@@ -356,9 +356,10 @@ static const struct option_row ls_options[] = {
 const struct command cmd_ls = {
     .name = "ls",
     .summary = "list methods, models, tasks, data, sweeps, runs or the keys of a sweep file",
-    .usage = "methods | models | tasks | data | sweeps [--json | --csv | --markdown]\n"
-             "runs [--db FILE] [--sweep SWEEP] [--where SQL] [--limit N] [--json | ...]\n"
-             "keys [--task TASK] [--method METHOD] [--search WORD] [--json | ...]",
+    .usage = "methods | models | tasks | data | sweeps | runs | keys\n"
+             " [--json | --csv | --markdown]\n"
+             "runs [--db FILE] [--sweep SWEEP] [--where SQL] [--limit N]\n"
+             "keys [--task TASK] [--method METHOD] [--search WORD]",
     .rows = ls_options,
     .size = sizeof(struct options),
     .examples = "bench ls methods\n"

@@ -330,10 +330,10 @@ static const struct option_row plan_options[] = {
 const struct command cmd_plan = {
     .name = "plan",
     .summary = "what every run of a sweep takes: memory, checkpoint, time",
-    .usage = "SWEEP.yaml [--set KEY=VALUE]... [-j N] [--threads N] [--no-calibrate]\n"
-             " [--db FILE] [--json | --csv | --markdown]\n"
-             "--arch ARCH [--method METHOD]... [--set KEY=VALUE]... [--weights TYPE]\n"
-             " [--json | --csv | --markdown]",
+    .usage = "SWEEP.yaml [--set KEY=VALUE]... [-j N] [--threads N]\n"
+             " [--no-calibrate] [--db FILE] [--json | --csv | --markdown]\n"
+             "--arch ARCH [--method METHOD]... [--set KEY=VALUE]...\n"
+             " [--weights TYPE] [--json | --csv | --markdown]",
     .about =
         "What every run of a sweep takes before it starts: trained parameters, memory, checkpoint, time. "
         "With --arch: what methods take on a known architecture, from its shapes alone.",

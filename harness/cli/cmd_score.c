@@ -192,7 +192,8 @@ static const struct option_row score_options[] = {
 const struct command cmd_score = {
     .name = "score",
     .summary = "generated texts against references: BLEU, NIST, ROUGE-L, CIDEr",
-    .usage = "TEXTS.txt --refs FILE... [--lower] [--json | --csv | --markdown]\n"
+    .usage = "TEXTS.txt --refs FILE... [--lower]\n"
+             " [--json | --csv | --markdown]\n"
              "TEXTS.jsonl [--lower] [--json | --csv | --markdown]",
     .about = "How near generated texts come to references: BLEU, NIST, ROUGE-L and CIDEr of the whole file.",
     .rows = score_options,

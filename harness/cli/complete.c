@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "harness/cli/keys.h"
-#include "harness/cli/names.h"
+#include "harness/cli/sweep_files.h"
 #include "harness/core/data.h"
 #include "harness/core/method.h"
 #include "harness/core/task.h"
@@ -29,8 +29,11 @@ struct ask {
     struct strbuf *out;
 };
 
+/* A name that would break the line is left out: nobody can type it either. */
 static void add_name(const struct ask *a, const char *name, const char *about) {
     if (strncmp(name, a->begun, strlen(a->begun))) return;
+    for (const char *s = name; *s; s++)
+        if (iscntrl((unsigned char)*s)) return;
     strbuf_addf(a->out, "%.*s%s\t", (int)a->nprefix, a->prefix, name);
     for (; about && *about; about++) strbuf_addc(a->out, iscntrl((unsigned char)*about) ? ' ' : *about);
     strbuf_addc(a->out, '\n');
@@ -176,7 +179,7 @@ static void add_names(struct ask *a, enum option_names names) {
         add_json_names(a, data_list());
         return add_files(a);
     case NAMES_SWEEP_FILES:
-        names_sweep_files(tell_sweep_file, a);
+        sweep_files_each(tell_sweep_file, a);
         return add_files(a);
     case NAMES_SWEEPS:
         return add_record(a, true, false);

@@ -1,6 +1,7 @@
 /* manual.c - see manual.h. */
 #include "harness/cli/manual.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { WIDTH = 80, LABELS = 22 }; /* columns of a line; where the text beside an option begins */
@@ -285,11 +286,11 @@ static void markdown_row(const struct option_row *r, struct strbuf *out) {
 
 void manual_markdown(const struct command *c, struct strbuf *out) {
     strbuf_addf(out, "## bench %s\n\n", c->name);
-    strbuf_addf(out, "%s.\n\n```\n", c->summary);
+    strbuf_addf(out, "%c%s.\n\n```\n", toupper((unsigned char)*c->summary), c->summary + 1);
     add_usage(c, out);
     strbuf_adds(out, "\n```\n\n");
     if (c->about) strbuf_addf(out, "%s\n\n", c->about);
-    strbuf_adds(out, "| option | range, default | |\n|---|---|---|\n");
+    strbuf_adds(out, "| option | range, default | meaning |\n|---|---|---|\n");
     each_row(c, markdown_row, out);
     if (c->notes) strbuf_addf(out, "\n%s\n", c->notes);
     strbuf_adds(out, "\nExamples:\n\n```sh\n");

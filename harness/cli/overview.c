@@ -78,7 +78,7 @@ static void markdown_words(const char *title, const struct option_word *w, struc
 
 void overview_markdown(const struct command *const *all, struct strbuf *out) {
     strbuf_adds(out, "<!-- made by `bench help --markdown` from the commands' option rows: change those "
-                     "-->\n\n# Commands\n\n| command | |\n|---|---|\n");
+                     "-->\n\n# Commands\n\n| command | what it does |\n|---|---|\n");
     for (int i = 0; all[i]; i++)
         if (all[i]->summary)
             strbuf_addf(out, "| [`%s`](#bench-%s) | %s |\n", all[i]->name, all[i]->name, all[i]->summary);

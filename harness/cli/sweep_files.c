@@ -1,5 +1,5 @@
-/* names.c - see names.h. */
-#include "harness/cli/names.h"
+/* sweep_files.c - see sweep_files.h. */
+#include "harness/cli/sweep_files.h"
 
 #include <glob.h>
 #include <limits.h>
@@ -50,7 +50,7 @@ static void tell_folder(const char *dir, int folder, sweep_file_fn *tell, void *
     free(pattern);
 }
 
-void names_sweep_files(sweep_file_fn *tell, void *arg) {
+void sweep_files_each(sweep_file_fn *tell, void *arg) {
     char *share = share_dir(), *own = path_join(share, "sweeps");
     tell_folder(".", 0, tell, arg);
     tell_folder("sweeps", 1, tell, arg);

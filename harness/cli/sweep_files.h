@@ -1,12 +1,12 @@
-/* names.h - names that a command's values may take: for `bench ls` and the completion of shells. */
-#ifndef BENCH_CLI_NAMES_H
-#define BENCH_CLI_NAMES_H
+/* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and the completion of shells. */
+#ifndef BENCH_SWEEP_FILES_H
+#define BENCH_SWEEP_FILES_H
 
 #include "harness/base/err.h"
 
 /* A sweep file: the name that `bench run` finds it under, the first comment line ("": none), its path. */
 typedef void sweep_file_fn(void *arg, const char *name, const char *comment, const char *path);
 /* Those of this folder, of sweeps/ here and of the program's own sweeps/. */
-void names_sweep_files(sweep_file_fn *tell, void *arg);
+void sweep_files_each(sweep_file_fn *tell, void *arg);
 
 #endif
