@@ -66,7 +66,7 @@ PARITY_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*.c))
 PERF_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/perf/*.c)))
 SMOKE    := experiments/models/smoke/make_smoke.py
 
-.PHONY: all deps test test-built check fuzz parity mutate perf demo install uninstall clean help tests-bin force need-pkgs
+.PHONY: all docs deps test test-built check fuzz parity mutate perf demo install uninstall clean help tests-bin force need-pkgs
 all: $(BIN) $(if $(wildcard $(SMOKE)),build/share/.made)
 
 $(BIN): $(OBJ)
@@ -241,6 +241,11 @@ uninstall:
 	rm -f $(BINDIR)/bench $(MANDIR)/bench.1 $(COMPLETIONS)
 	rm -rf $(SHAREDIR)
 
+# What is made of the option rows: a test compares them.
+docs: all
+	./$(BIN) help --markdown > docs/commands.md
+	./$(BIN) help sweep --markdown > docs/sweep.md
+
 clean:
 	rm -rf build bench
 
@@ -254,5 +259,6 @@ help:
 	@echo "make parity      every method against PyTorch + PEFT, live    (PARITY_VENV, PARITY_SEED)"
 	@echo "make mutate      break the code in small ways and show that the tests notice each"
 	@echo "make perf        measure"
+	@echo "make docs        write docs/commands.md and docs/sweep.md anew, from the option rows"
 	@echo "make install     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)      make uninstall"
 	@echo "make clean"

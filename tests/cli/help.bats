@@ -59,8 +59,8 @@ options() { "$BENCH" "$1" --help | sed -n 's/^  \(-., \)\?\(--[a-z-]*\).*/\2/p';
 
 @test "docs/commands.md and docs/sweep.md are what the program writes" {
     docs=$BATS_TEST_DIRNAME/../../docs
-    "$BENCH" help --markdown | diff - "$docs/commands.md" || { echo "write it anew: bench help --markdown > docs/commands.md"; return 1; }
-    "$BENCH" help sweep --markdown | diff - "$docs/sweep.md" || { echo "write it anew: bench help sweep --markdown > docs/sweep.md"; return 1; }
+    "$BENCH" help --markdown | diff - "$docs/commands.md" || { echo "write it anew: make docs"; return 1; }
+    "$BENCH" help sweep --markdown | diff - "$docs/sweep.md" || { echo "write it anew: make docs"; return 1; }
     for c in $(names); do
         has "$(cat "$docs/commands.md")" "## bench $c"
         for o in $(options "$c"); do
