@@ -51,7 +51,7 @@ static void patches_bound(void *state, struct net *net) { (void)state, (void)net
 static void patches_facts(const void *state, struct model_facts *f) {
     const struct patches *p = state;
     *f = (struct model_facts){
-        .hidden = p->hidden, .d_in = p->d_in, .layers = 1, .max_positions = 4096, .bos_id = -1, .eos_id = -1};
+        .hidden = p->hidden, .d_in = p->d_in, .layers = 1, .max_positions = 4096, .bos_id = -1};
 }
 
 static void patches_layout(void *state, struct net *net, int np, bool train) {
