@@ -1,8 +1,11 @@
-/* collection.c - see collection.h: ids to rows, judgements to relevances, training pairs joined from both.
+/* collection.c - see collection.h: ids to rows, judgements to relevances, training pairs joined from
+ * both.
  *
- * A judgement with a grade of 0 or less says "not relevant" and is passed over, as is a query without a
- * relevant document. Training rows are a table of their own kind: a place is a judgement, whose cells are the
- * rendered query and document. */
+ * As BEIR reads them: all queries of a judgement file ask, also those of which every grade says "not
+ * relevant" (0 or less); of two judgements of one pair the last counts; a document that is judged and not
+ * in the corpus is relevant and never found; a document may lack its title. Training rows are the
+ * relevant pairs, a table of their own kind: a place is a judgement, whose cells are the rendered query
+ * and document. */
 #include "experiments/data/collection.h"
 
 #include <errno.h>
@@ -41,16 +44,20 @@ static long *id_slot(const struct ids *x, const char *s, size_t n, struct err *e
     }
 }
 
-static int ids_index(struct ids *x, const struct rows *r, struct err *e) {
-    long n = rows_count(r);
-    *x = (struct ids){.rows = r, .column = rows_column(r, "_id"), .slots = 16};
-    if (x->column < 0)
-        return err_set(e, ERR_USER, "%s: has no '_id': each document and each query needs one",
-                       rows_source(r, -1));
-    while (x->slots < 2 * (size_t)n) x->slots *= 2;
+static void ids_init(struct ids *x, const struct rows *r, int column) {
+    *x = (struct ids){.rows = r, .column = column, .slots = 16};
+    while (x->slots < 2 * (size_t)rows_count(r)) x->slots *= 2;
     x->slot = xmalloc(x->slots * sizeof *x->slot);
     for (size_t k = 0; k < x->slots; k++) x->slot[k] = -1;
-    for (long i = 0; i < n; i++) {
+}
+
+static int ids_index(struct ids *x, const struct rows *r, struct err *e) {
+    int column = rows_column(r, "_id");
+    if (column < 0)
+        return err_set(e, ERR_USER, "%s: has no '_id': each document and each query needs one",
+                       rows_source(r, -1));
+    ids_init(x, r, column);
+    for (long i = 0; i < rows_count(r); i++) {
         size_t len;
         const char *id = rows_field(r, i, x->column, &len, e);
         long *at = id ? id_slot(x, id, len, e) : NULL;
@@ -66,25 +73,33 @@ static int ids_index(struct ids *x, const struct rows *r, struct err *e) {
 /* ---- judgements ---------------------------------------------------------------------------------------- */
 
 struct judgement {
-    long query, document;
+    long query;
+    long document; /* below 0: not in the corpus, another number for each such id */
     float grade;
+    long line; /* row of the file */
 };
 
 struct judgements {
     struct judgement *v;
     long n, cap;
+    long missing; /* relevant, and not in the corpus */
 };
 
-static int find_row(const struct ids *x, const struct rows *qrels, long i, int column, const char *what,
-                    long *ret, struct err *e) {
+/* The row of an id, -1 where there is none. */
+static int find_id(const struct ids *x, const struct rows *r, long i, int column, long *ret, struct err *e) {
     size_t n;
-    const char *id = rows_field(qrels, i, column, &n, e);
+    const char *id = rows_field(r, i, column, &n, e);
     long *at = id ? id_slot(x, id, n, e) : NULL;
     if (!at) return ERR_USER;
     *ret = *at;
-    if (*at >= 0) return 0;
-    return rows_error(qrels, i, e, "there is no %s '%.*s' in %s", what, (int)MIN_OF(n, 80), id,
-                      rows_source(x->rows, -1));
+    return 0;
+}
+
+static int unknown_query(const struct rows *qrels, long i, const struct ids *queries, struct err *e) {
+    size_t n;
+    const char *id = rows_field(qrels, i, 0, &n, e);
+    return rows_error(qrels, i, e, "there is no query '%.*s' in %s", (int)MIN_OF(n, 80), id,
+                      rows_source(queries->rows, -1));
 }
 
 static int read_grade(const struct rows *qrels, long i, float *ret, struct err *e) {
@@ -100,8 +115,8 @@ static int read_grade(const struct rows *qrels, long i, float *ret, struct err *
     return 0;
 }
 
-static int read_judgements(struct judgements *j, const struct rows *qrels, const struct ids *queries,
-                           const struct ids *documents, struct err *e) {
+/* Judgements have a header; one in its place would be lost. */
+static int check_columns(const struct rows *qrels, struct err *e) {
     if (rows_columns(qrels) < 3)
         return err_set(e, ERR_USER,
                        "%s: has %d columns where judgements have three: query, document, grade (with a "
@@ -114,17 +129,73 @@ static int read_judgements(struct judgements *j, const struct rows *qrels, const
                        "%s:1: a judgement where the header stands: put the line query-id, corpus-id, score "
                        "(between tabs) in front",
                        rows_source(qrels, -1));
-    for (long i = 0; i < rows_count(qrels); i++) {
+    return 0;
+}
+
+/* `unknown`: the ids that the corpus does not have. */
+static int read_judgement(const struct rows *qrels, long i, const struct ids *queries,
+                          const struct ids *documents, const struct ids *unknown, struct judgement *x,
+                          struct err *e) {
+    size_t n;
+    *x = (struct judgement){.line = i};
+    if (find_id(queries, qrels, i, 0, &x->query, e)) return ERR_USER;
+    if (x->query < 0) return unknown_query(qrels, i, queries, e);
+    if (find_id(documents, qrels, i, 1, &x->document, e)) return ERR_USER;
+    if (x->document < 0) {
+        const char *id = rows_field(qrels, i, 1, &n, e);
+        long *at = id_slot(unknown, id, n, e);
+        if (*at < 0) *at = i;
+        x->document = -1 - *at;
+    }
+    return read_grade(qrels, i, &x->grade, e);
+}
+
+static int by_pair(const void *a, const void *b) {
+    const struct judgement *x = a, *y = b;
+    if (x->query != y->query) return (x->query > y->query) - (x->query < y->query);
+    if (x->document != y->document) return (x->document > y->document) - (x->document < y->document);
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+static int by_line(const void *a, const void *b) {
+    const struct judgement *x = a, *y = b;
+    return (x->line > y->line) - (x->line < y->line);
+}
+
+/* Sorted by pair; of several judgements of a pair the last stays. */
+static void settle_pairs(struct judgements *j) {
+    long n = 0;
+    if (j->n) qsort(j->v, (size_t)j->n, sizeof *j->v, by_pair);
+    for (long i = 0; i < j->n; i++) {
+        const struct judgement *x = &j->v[i], *next = x + 1;
+        if (i + 1 < j->n && next->query == x->query && next->document == x->document) continue;
+        j->v[n++] = *x;
+    }
+    j->n = n;
+}
+
+static int read_judgements(struct judgements *j, const struct rows *qrels, const struct ids *queries,
+                           const struct ids *documents, struct err *e) {
+    if (check_columns(qrels, e)) return ERR_USER;
+    struct ids unknown;
+    long found = 0;
+    int rc = 0;
+    ids_init(&unknown, qrels, 1);
+    for (long i = 0; i < rows_count(qrels) && !rc; i++) {
         struct judgement x;
-        if (find_row(queries, qrels, i, 0, "query", &x.query, e)) return ERR_USER;
-        if (find_row(documents, qrels, i, 1, "document", &x.document, e)) return ERR_USER;
-        if (read_grade(qrels, i, &x.grade, e)) return ERR_USER;
-        if (!(x.grade > 0)) continue;
+        rc = read_judgement(qrels, i, queries, documents, &unknown, &x, e);
         GROW(j->v, j->n, j->cap);
         j->v[j->n++] = x;
     }
-    return j->n ? 0
-                : err_set(e, ERR_USER, "%s: no document is relevant to any query", rows_source(qrels, -1));
+    free(unknown.slot);
+    settle_pairs(j);
+    for (long i = 0; i < j->n; i++) {
+        found += j->v[i].grade > 0 && j->v[i].document >= 0;
+        j->missing += j->v[i].grade > 0 && j->v[i].document < 0;
+    }
+    if (rc || found) return rc;
+    return err_set(e, ERR_USER, "%s: no document of the corpus is relevant to any query",
+                   rows_source(qrels, -1));
 }
 
 /* ---- training pairs ------------------------------------------------------------------------------------ */
@@ -146,9 +217,11 @@ static void joined_release(struct rows *r) {
     free(x);
 }
 
-static int joined_cell(struct rows *r, const struct template *t, long i, struct cell *ret, struct err *e) {
+static int joined_cell(struct rows *r, const struct template *t, long i, bool trim, struct cell *ret,
+                       struct err *e) {
     struct strbuf b = {0};
     int rc = template_render(t, i, &b, e);
+    if (trim) strbuf_trim(&b);
     if (!rc) *ret = (struct cell){pool_keep(&r->pool, b.s ? b.s : "", b.len), (uint32_t)b.len, CELL_TEXT};
     strbuf_release(&b);
     return rc;
@@ -159,8 +232,8 @@ static int joined_parse(struct rows *r, long i, struct row **ret, struct err *e)
     const struct judgement *j = &x->v[r->at[i]];
     struct row *row = pool_alloc(&r->pool, sizeof *row + 2 * sizeof row->cell[0]);
     row->n = 2;
-    int rc = joined_cell(r, x->query, j->query, &row->cell[0], e);
-    if (!rc) rc = joined_cell(r, x->document, j->document, &row->cell[1], e);
+    int rc = joined_cell(r, x->query, j->query, false, &row->cell[0], e);
+    if (!rc) rc = joined_cell(r, x->document, j->document, true, &row->cell[1], e);
     *ret = rc ? NULL : row;
     return rc;
 }
@@ -177,10 +250,20 @@ static long joined_line(const struct rows *r, long i) {
 
 static const struct rows_ops joined_ops = {joined_parse, joined_source, joined_line, joined_release};
 
+/* The relevant pairs of documents that are there, in the order of the file. */
+static void keep_relevant(struct judgements *j) {
+    long n = 0;
+    for (long i = 0; i < j->n; i++)
+        if (j->v[i].grade > 0 && j->v[i].document >= 0) j->v[n++] = j->v[i];
+    j->n = n;
+    qsort(j->v, (size_t)n, sizeof *j->v, by_line);
+}
+
 /* Takes queries, qrels and the judgements, also on error. */
 static int join_ids(struct dataset *d, struct rows *queries, struct rows *qrels, struct judgements *j,
                     struct err *e) {
     struct joined *x = xcalloc(1, sizeof *x);
+    keep_relevant(j);
     uint64_t *at = xmalloc((size_t)j->n * sizeof *at);
     for (long i = 0; i < j->n; i++) at[i] = (uint64_t)i;
     *x = (struct joined){.v = j->v, .queries = queries, .qrels = qrels, .corpus = d->corpus};
@@ -195,32 +278,29 @@ static int join_ids(struct dataset *d, struct rows *queries, struct rows *qrels,
 
 /* ---- searches ------------------------------------------------------------------------------------------ */
 
-static int by_pair(const void *a, const void *b) {
-    const struct judgement *x = a, *y = b;
-    if (x->query != y->query) return (x->query > y->query) - (x->query < y->query);
-    if (x->document != y->document) return (x->document > y->document) - (x->document < y->document);
-    return (x->grade > y->grade) - (x->grade < y->grade);
-}
-
-/* Queries that have relevant documents stay, in their order. */
-static void keep_judged(struct rows *queries, struct judgements *j, struct relevance *ret) {
+/* Queries that are judged stay, in their order. j: sorted by pair. */
+static int keep_judged(struct rows *queries, const struct judgements *j, const struct ids *documents,
+                       struct relevance *ret, struct err *e) {
     bool *keep = xcalloc((size_t)rows_count(queries), sizeof *keep);
     for (long i = 0; i < j->n; i++) keep[j->v[i].query] = true;
     rows_keep(queries, keep);
     free(keep);
-    qsort(j->v, (size_t)j->n, sizeof *j->v, by_pair);
     ret->from = xcalloc((size_t)rows_count(queries) + 1, sizeof *ret->from);
+    ret->self = xcalloc((size_t)rows_count(queries) + 1, sizeof *ret->self);
     ret->document = xcalloc((size_t)j->n, sizeof *ret->document);
     ret->grade = xcalloc((size_t)j->n, sizeof *ret->grade);
     long query = -1, n = 0;
     for (long i = 0; i < j->n; i++) {
-        bool same = i && j->v[i].query == j->v[i - 1].query;
-        if (!same) ret->from[++query] = n;
-        if (same && j->v[i].document == j->v[i - 1].document) n--; /* judged twice: the higher grade */
-        ret->document[n] = j->v[i].document;
-        ret->grade[n++] = j->v[i].grade;
+        const struct judgement *x = &j->v[i];
+        if (!i || x->query != x[-1].query) ret->from[++query] = n;
+        if (!(x->grade > 0)) continue;
+        ret->document[n] = MAX_OF(x->document, -1);
+        ret->grade[n++] = x->grade;
     }
     ret->from[query + 1] = n;
+    int column = rows_column(queries, "_id"), rc = 0;
+    for (long i = 0; i <= query && !rc; i++) rc = find_id(documents, queries, i, column, &ret->self[i], e);
+    return rc;
 }
 
 static int open_split(struct dataset *d, const json_t *cfg, int split, const char *path,
@@ -234,9 +314,10 @@ static int open_split(struct dataset *d, const json_t *cfg, int split, const cha
     if (!rc) rc = ids_index(&ids, queries, e);
     if (!rc) rc = read_judgements(&j, qrels, &ids, documents, e);
     free(ids.slot);
+    d->relevance[split].missing = j.missing;
     if (!rc && split == 0) return join_ids(d, queries, qrels, &j, e);
+    if (!rc) rc = keep_judged(queries, &j, documents, &d->relevance[split], e);
     if (!rc) {
-        keep_judged(queries, &j, &d->relevance[split]);
         *into[split] = queries;
         queries = NULL;
     }
@@ -270,7 +351,8 @@ int collection_open(struct dataset *d, const json_t *cfg, struct err *e) {
     rc = rows_open(&d->corpus, corpus, NULL, e);
     if (!rc) rc = ids_index(&documents, d->corpus, e);
     if (!rc) {
-        set_default(d, "document", rows_column(d->corpus, "title") >= 0 ? "{title} {text}" : "{text}");
+        d->corpus->optional = rows_column(d->corpus, "title");
+        set_default(d, "document", d->corpus->optional >= 0 ? "{title} {text}" : "{text}");
         set_default(d, "query", "{text}");
         set_default(d, "anchor", "{anchor}");
         set_default(d, "positive", "{positive}");
@@ -292,6 +374,7 @@ int collection_open(struct dataset *d, const json_t *cfg, struct err *e) {
 void collection_release(struct dataset *d) {
     for (int s = 0; s < 3; s++) {
         free(d->relevance[s].from);
+        free(d->relevance[s].self);
         free(d->relevance[s].document);
         free(d->relevance[s].grade);
     }

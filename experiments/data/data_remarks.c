@@ -194,6 +194,17 @@ static void say_rows(const struct dataset *d, const struct sides *s, const struc
     }
 }
 
+/* Judged and not there: as BEIR counts them. */
+static void say_missing(const struct dataset *d, remark_fn *say, void *arg) {
+    static const char *const does[] = {"nothing is learned of them", "they count as relevant and never found",
+                                       "they count as relevant and never found"};
+    static const char *const name[] = {"train", "eval", "test"};
+    for (int s = 0; s < 3; s++)
+        remark_count(say, arg, "data", d->relevance[s].missing,
+                     "%ld relevant documents of data.qrels.%s are not in data.corpus: %s",
+                     d->relevance[s].missing, name[s], does[s]);
+}
+
 void data_remarks(const struct dataset *d, bool rows, remark_fn *say, void *arg) {
     const struct rows *split[] = {d->train, d->eval, d->test};
     const struct sides *s = find_sides(d);
@@ -205,6 +216,7 @@ void data_remarks(const struct dataset *d, bool rows, remark_fn *say, void *arg)
         if (!told) say_templates(d, s, &v[i], say, arg);
         told = true;
     }
+    say_missing(d, say, arg);
     if (s && rows) say_rows(d, s, v, say, arg);
     for (int i = 0; i < 3; i++) view_release(&v[i]);
 }

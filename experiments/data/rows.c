@@ -67,6 +67,7 @@ struct rows *rows_new(const struct rows_ops *ops, void *impl, uint64_t *at, long
     r->impl = impl;
     r->at = at;
     r->n = n;
+    r->optional = -1;
     r->row = xcalloc((size_t)n, sizeof(struct row *));
     return r;
 }
@@ -175,6 +176,10 @@ const char *rows_field(const struct rows *r, long i, int column, size_t *len, st
     const struct row *row = row_get(r, i, e);
     if (!row) return NULL;
     const struct cell *cell = column < row->n ? &row->cell[column] : NULL;
+    if ((!cell || cell->kind == CELL_MISSING) && column == r->optional) {
+        *len = 0;
+        return "";
+    }
     if (!cell || cell->kind == CELL_MISSING) {
         rows_error(r, i, e, "this row has no '%.100s' (column %d)", r->column[column], column + 1);
         return NULL;

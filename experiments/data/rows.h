@@ -50,6 +50,7 @@ struct rows {
     char **column;    /* names */
     int columns, columns_cap;
     bool open_ended; /* rows not yet parsed may bring more columns (JSONL) */
+    int optional;    /* the column that a row may lack: it is empty then; -1: none */
     struct pool pool;
 };
 

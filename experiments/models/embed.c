@@ -22,6 +22,7 @@ struct embedder {
     int dim, vocab, max_length, types;
     bool pairs; /* texts are counted to their end */
     enum pooling pooling;
+    const char *similarity; /* of sentence_similarities */
     bool normalize;
     struct strbuf text; /* of the text at work */
     struct token_ids ids;
@@ -55,6 +56,8 @@ static int choose_pooling(struct embedder *E, const char *path, const struct mod
     if (o->pooling && !pooling_find(o->pooling, &E->pooling))
         return err_set(e, ERR_USER, "the pooling '%.40s' is unknown: mean, cls, last and max are implemented",
                        o->pooling);
+    E->similarity = sentence_similarity(o->similarity ? o->similarity : E->s.similarity);
+    BUG_ON(!E->similarity, "similarity %s", o->similarity);
     E->normalize = o->normalize < 0 ? E->s.normalize : o->normalize > 0;
     if (E->s.dim && E->s.dim != facts->hidden)
         return err_set(e, ERR_USER,
@@ -87,6 +90,7 @@ void embedder_close(struct embedder *E) {
 int embedder_dim(const struct embedder *E) { return E->dim; }
 int embedder_max_length(const struct embedder *E) { return E->max_length; }
 const char *embedder_pooling(const struct embedder *E) { return pooling_name(E->pooling); }
+const char *embedder_similarity(const struct embedder *E) { return E->similarity; }
 bool embedder_normalizes(const struct embedder *E) { return E->normalize; }
 
 static const char *find_prompt(const struct embedder *E, const char *name) {

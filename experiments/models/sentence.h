@@ -1,10 +1,11 @@
 /* sentence.h - what a sentence-transformers folder says about making vectors of texts.
  *
  * Read: modules.json (Transformer, Pooling, Normalize, in that order), the Pooling module's config in its
- * older form (pooling_mode_* flags) and its newer (pooling_mode), sentence_bert_config.json,
- * config_sentence_transformers.json (prompts), and from tokenizer_config.json the length limit. A folder
- * without modules.json is a plain model: only the limit is read. Whatever else would change the vectors is
- * refused by name. */
+ * older form (pooling_mode_* flags) and its newer (pooling_mode), sentence_bert_config.json (or its older
+ * names, sentence_roberta_config.json, ...), config_sentence_transformers.json (prompts, similarity), and
+ * from tokenizer_config.json the length limit. A folder without modules.json is a plain model: only the
+ * limit is read. Every field is read, known to change nothing, or refused by name (the tables in
+ * sentence.c). */
 #ifndef BENCH_MODELS_SENTENCE_H
 #define BENCH_MODELS_SENTENCE_H
 
@@ -23,7 +24,12 @@ struct sentence {
     int max_length;             /* tokens, 0: no limit told */
     json_t *prompts;            /* {name: text}, or NULL */
     const char *default_prompt; /* its text, in prompts; or NULL */
+    const char *similarity;     /* of sentence_similarity; NULL: not told */
 };
+
+/* The name itself (constant) of a similarity function that there is: cosine (also for NULL), dot, euclidean,
+ * manhattan; NULL: there is no such one. */
+const char *sentence_similarity(const char *name);
 
 /* "mean", "cls", "last", "max" */
 const char *pooling_name(enum pooling p);

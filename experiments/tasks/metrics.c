@@ -23,7 +23,8 @@ static int count_hits(const struct ranking *r, int k) {
 }
 
 double rank_ndcg(const struct ranking *r, int k) {
-    return dcg(r->rel, MIN_OF(k, r->n)) / dcg(r->ideal, MIN_OF(k, r->relevant));
+    double best = dcg(r->ideal, MIN_OF(k, r->relevant));
+    return best > 0 ? dcg(r->rel, MIN_OF(k, r->n)) / best : 0;
 }
 
 double rank_mrr(const struct ranking *r, int k) {
@@ -37,10 +38,13 @@ double rank_ap(const struct ranking *r, int k) {
     int found = 0;
     for (int i = 0; i < r->n && i < k; i++)
         if (r->rel[i] > 0) sum += ++found / (i + 1.0);
-    return sum / MIN_OF(k, r->relevant);
+    int most = r->all ? r->relevant : MIN_OF(k, r->relevant);
+    return most ? sum / most : 0;
 }
 
-double rank_recall(const struct ranking *r, int k) { return (double)count_hits(r, k) / r->relevant; }
+double rank_recall(const struct ranking *r, int k) {
+    return r->relevant ? (double)count_hits(r, k) / r->relevant : 0;
+}
 double rank_precision(const struct ranking *r, int k) { return (double)count_hits(r, k) / k; }
 double rank_accuracy(const struct ranking *r, int k) { return count_hits(r, k) > 0; }
 

@@ -1,11 +1,11 @@
 /* metrics.h - what predictions are scored by: rankings, similarities, classes. Pure functions of numbers.
  *
  * Rankings. A query has a list of documents, best first, and the relevances of all documents that are
- * relevant to it. Documents of equal score stand in the order of the corpus (sentence-transformers: of their
- * ids; trec_eval: against it). A relevance is 0 or less for an irrelevant document; grades count in nDCG
- * alone (gain = grade, discount log2(rank + 1), as trec_eval's ndcg_cut; with grades of 0 and 1 that is
- * sentence-transformers' nDCG). AP at k divides by min(k, relevant documents), as sentence-transformers does;
- * trec_eval's map_cut divides by the relevant documents.
+ * relevant to it. Documents of equal score stand in the order in which they are offered. A relevance is 0 or
+ * less for an irrelevant document; grades count in nDCG alone (gain = grade, discount log2(rank + 1), as
+ * trec_eval's ndcg_cut; with grades of 0 and 1 that is sentence-transformers' nDCG). AP at k divides by
+ * min(k, relevant documents), as sentence-transformers does, or by the relevant documents, as trec_eval's
+ * map_cut (and so BEIR).
  *
  * Classes. F1 of a class is 2 tp / (2 tp + fp + fn), 0 when that is 0/0; macro: the mean over the classes
  * that occur among truth or predictions, as scikit-learn does. Matthews' coefficient is Gorodkin's of the
@@ -13,6 +13,7 @@
 #ifndef BENCH_TASKS_METRICS_H
 #define BENCH_TASKS_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* ---- rankings ------------------------------------------------------------------------------------------ */
@@ -21,9 +22,9 @@
 struct ranking {
     const float *rel; /* [n]: their relevances */
     int n;
-    const float
-        *ideal; /* [relevant]: the relevances of all relevant documents, largest first; relevant >= 1 */
-    int relevant;
+    const float *ideal; /* [relevant]: the relevances of all relevant documents, largest first */
+    int relevant;       /* 0: nothing is relevant, and every score is 0 */
+    bool all;           /* AP divides by all relevant documents (trec_eval), not by the k that can be found */
 };
 double rank_ndcg(const struct ranking *r, int k);
 double rank_mrr(const struct ranking *r,

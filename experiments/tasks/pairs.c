@@ -35,11 +35,15 @@ static const struct opt pairs_opts[] = {
      "the same, of the queries that are scored once at the end"},
     {"data.document", OPT_STR, NULL, 0, 0, NULL, "template of a document (default: \"{title} {text}\")"},
     {"data.query", OPT_STR, NULL, 0, 0, NULL, "template of a query (default: \"{text}\")"},
-    {"data.relevance", OPT_ENUM, "binary", 0, 0, "binary|graded", "do grades count in nDCG?"},
+    {"data.relevance", OPT_ENUM, "auto", 0, 0, "auto|binary|graded",
+     "do grades count in nDCG? auto: those of a retrieval collection do, as BEIR has it"},
     {"embedding.pooling", OPT_ENUM, NULL, 0, 0, "mean|cls|last|max",
      "hidden states of a text to one vector (default: the model's own)"},
     {"embedding.normalize", OPT_BOOL, NULL, 0, 0, NULL,
      "bring vectors to length 1 (default: the model's own)"},
+    {"embedding.similarity", OPT_ENUM, NULL, 0, 0, "cosine|dot|euclidean|manhattan",
+     "how near two vectors are, in scores (default: the model's own; else the cosine). Losses keep the "
+     "cosine"},
     {"matryoshka.dims", OPT_ANY, NULL, 0, 0, NULL,
      "list of sizes: train the leading features too, and score them"},
     {"matryoshka.weights", OPT_ANY, NULL, 0, 0, NULL, "list of their weights (default: 1 each)"},
@@ -60,7 +64,7 @@ static const struct opt pairs_opts[] = {
 static void pairs_free(void *state) {
     struct pairs *p = state;
     if (!p) return;
-    pairs_score_release(p);
+    if (p->E) pairs_score_release(p); /* else it was not opened, and has no score */
     for (int s = 0; s < SPLIT_COUNT; s++) {
         texts_release(&p->split[s]);
         template_free(p->gold[s]);
@@ -187,8 +191,30 @@ static int open_splits(struct pairs *p, struct err *e) {
     for (int s = 0; s < SPLIT_COUNT && !rc; s++) rc = open_split(p, (enum split)s, rows[s], e);
     if (rc || !p->data->corpus) return rc;
     texts_init(&p->documents, p->E, p->data->corpus, p->data->special_tokens);
+    p->documents.trim = true;
     return texts_add(&p->documents, "document", data_template(p->data, "document", 0),
                      embedder_prompt(p->E, "document"), e);
+}
+
+static enum pairs_similarity find_similarity(const char *name) {
+    return !strcmp(name, "dot")         ? BY_DOT
+           : !strcmp(name, "euclidean") ? BY_EUCLIDEAN
+           : !strcmp(name, "manhattan") ? BY_MANHATTAN
+                                        : BY_COSINE;
+}
+
+/* "binary" or "graded" */
+static const char *read_relevance(const json_t *config) {
+    const char *word = cfg_str(config, "data.relevance");
+    return strcmp(word, "auto") != 0 ? word : cfg_str(config, "data.corpus") ? "graded" : "binary";
+}
+
+/* Rows of pairs were always judged as binary. Collections were judged otherwise at first: "judged" makes the
+ * runs that are recorded without it others. */
+static void pairs_identity(const json_t *config, json_t *hashed) {
+    if (!cfg_str(config, "data.relevance")) return;
+    cfg_set(hashed, "data.relevance", json_string(read_relevance(config)));
+    if (cfg_str(config, "data.corpus")) cfg_set(hashed, "data.judged", json_string("beir"));
 }
 
 static int pairs_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
@@ -196,12 +222,14 @@ static int pairs_open(void **ret, const json_t *config, struct mem *mem, struct 
     struct pairs *p = xcalloc(1, sizeof *p);
     const json_t *normalize = cfg_get(config, "embedding.normalize");
     struct embed_options o = {.pooling = cfg_str(config, "embedding.pooling"),
+                              .similarity = cfg_str(config, "embedding.similarity"),
                               .normalize = json_is_boolean(normalize) ? json_is_true(normalize) : -1,
                               .max_length = (int)cfg_int(config, "train.max_length")};
     p->mem = mem;
-    p->graded = !strcmp(cfg_str(config, "data.relevance"), "graded");
+    p->graded = !strcmp(read_relevance(config), "graded");
     p->mini_batch = (int)cfg_int(config, "train.mini_batch_size");
     int rc = embedder_open(&p->E, cfg_str(config, "model_path"), tok, facts, &o, mem, e);
+    if (!rc) p->similar_by = find_similarity(embedder_similarity(p->E));
     if (!rc) rc = data_open(&p->data, cfg_get(config, "data"), e);
     if (!rc) rc = read_data(p, e);
     if (!rc) rc = read_loss(p, config, e);
@@ -235,6 +263,7 @@ const struct task task_pairs = {
     .task_type = "FEATURE_EXTRACTION",
     .texts = true,
     .opts = pairs_opts,
+    .identity = pairs_identity,
     .default_metric = "eval/ndcg@10",
     .default_goal = "maximize",
     .other_key = "data.score",

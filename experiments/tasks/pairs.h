@@ -21,6 +21,7 @@ struct pairs_score {
     long refs_cap;
     long *item; /* by query, or by row of a similarity: its row in the split */
     long queries;
+    long *self; /* by query: the document that it may not find, -1: none; NULL: no query has one */
     struct relevance relevant; /* by query */
     long relevances;
     double *gold;               /* similarity: the given scores, by row */
@@ -35,6 +36,9 @@ enum {
     PAIRS_BLOCK = 512 /* documents at a time */
 };
 
+/* How near two vectors are, larger is nearer: sentence-transformers' similarity functions. */
+enum pairs_similarity { BY_COSINE, BY_DOT, BY_EUCLIDEAN, BY_MANHATTAN };
+
 struct pairs {
     struct mem *mem;
     struct embedder *E;
@@ -42,6 +46,7 @@ struct pairs {
     struct loss_spec loss;
     bool similarity; /* sentence1, sentence2, score: else anchor, positive, negatives */
     bool graded;
+    enum pairs_similarity similar_by;
     int mini_batch;                  /* pairs that are embedded at once; 0: all */
     double score_min, score_max;     /* NaN: no range */
     struct texts split[SPLIT_COUNT]; /* a collection's eval and test: queries */

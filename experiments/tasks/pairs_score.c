@@ -1,9 +1,10 @@
-/* pairs_score.c - scores of embeddings: search of every query over every document by cosine, or correlation
- * of cosines with given scores; for the whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").
+/* pairs_score.c - scores of embeddings: search of every query over every document by similarity (the
+ * cosine, unless the model says otherwise), or correlation of similarities with given scores; for the
+ * whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").
  *
- * All texts of a score are embedded first and kept (as data); the search then goes over blocks of documents
- * and of queries, each query keeping its best PAIRS_TOP. Ties: see topk.h. An embedding that is not finite
- * makes every metric NaN. */
+ * All texts of a score are embedded first and kept (as data); the search then goes over blocks of
+ * documents and of queries, each query keeping its best PAIRS_TOP. Ties: see topk.h. An embedding that
+ * is not finite makes every metric NaN. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,7 @@ void pairs_score_release(struct pairs *p) {
     free(x->ref);
     free(x->item);
     free(x->gold);
+    free(x->self);
     free(x->relevant.from);
     free(x->relevant.document);
     free(x->relevant.grade);
@@ -186,20 +188,72 @@ void pairs_score_add(struct pairs *p, const struct pairs_batch *b, const float *
 
 /* ---- end ----------------------------------------------------------------------------------------------- */
 
+/* The leading d features of n embeddings, [n][d]; at length 1 where cosines are asked. */
+static void leading_rows(const struct pairs *p, float *hat, long from, long n, int d) {
+    size_t D = (size_t)embedder_dim(p->E);
+    const float *rows = p->score.emb + (size_t)from * D;
+    if (p->similar_by == BY_COSINE) return rows_unit(hat, rows, D, n, d);
+    for (long i = 0; i < n; i++) memcpy(hat + i * d, rows + (size_t)i * D, (size_t)d * sizeof *hat);
+}
+
+/* The same of documents by feature, [d][n]: what distances run over. */
+static void leading_columns(const struct pairs *p, float *hat, long from, long n, int d) {
+    size_t D = (size_t)embedder_dim(p->E);
+    for (long i = 0; i < n; i++)
+        for (int f = 0; f < d; f++)
+            hat[(size_t)f * (size_t)n + (size_t)i] = p->score.emb[(size_t)(from + i) * D + (size_t)f];
+}
+
+/* score[n]: minus the distances of a query to the documents of a block. */
+static void score_distances(const struct pairs *p, float *score, const float *query, const float *columns,
+                            int n, int d) {
+    bool squares = p->similar_by == BY_EUCLIDEAN;
+    for (int i = 0; i < n; i++) score[i] = 0;
+    for (int f = 0; f < d; f++) {
+        const float *y = columns + (size_t)f * (size_t)n, q = query[f];
+        for (int i = 0; i < n; i++) {
+            float by = y[i] - q;
+            score[i] += squares ? by * by : fabsf(by);
+        }
+    }
+    for (int i = 0; i < n; i++) score[i] = squares ? -sqrtf(score[i]) : -score[i];
+}
+
 /* A text without tokens has no embedding: it is never found. */
 static bool is_empty_text(struct pairs *p, long item) { return item_text(p, item, NULL)->n == 0; }
+
+static bool by_distance(const struct pairs *p) {
+    return p->similar_by == BY_EUCLIDEAN || p->similar_by == BY_MANHATTAN;
+}
+
+/* The queries q .. q + count - 1 against a block of documents, by distance. */
+static void search_distances(struct pairs *p, struct topk *top, long q, int count, long first, int n, int d,
+                             const bool *empty) {
+    struct pairs_score *x = &p->score;
+    float score[PAIRS_BLOCK];
+    for (int j = 0; j < count; j++) {
+        long self = x->self ? x->self[q + j] : -1;
+        score_distances(p, score, x->query + (size_t)j * (size_t)d, x->hat, n, d);
+        for (int i = 0; i < n; i++)
+            if (empty[i] || first + i == self) score[i] = -INFINITY;
+        topk_add(&top[q + j], score, n, (int32_t)first);
+    }
+}
 
 /* Documents [first, first + n) against every query, by their leading d features. */
 static void search_block(struct pairs *p, struct team *team, struct topk *top, long first, int n, int d) {
     struct pairs_score *x = &p->score;
-    size_t D = (size_t)embedder_dim(p->E);
     bool empty[PAIRS_BLOCK];
     for (int i = 0; i < n; i++) empty[i] = is_empty_text(p, first + i);
-    rows_unit(x->hat, x->emb + (size_t)first * D, D, n, d);
+    (by_distance(p) ? leading_columns : leading_rows)(p, x->hat, first, n, d);
     for (long q = 0; q < x->queries; q += QUERIES) {
         int count = (int)MIN_OF(QUERIES, x->queries - q);
-        rows_unit(x->query, x->emb + (size_t)(x->documents + q) * D, D, count, d);
-        topk_products(team, top + q, x->query, count, x->hat, n, d, (int32_t)first, empty, x->x, x->s);
+        leading_rows(p, x->query, x->documents + q, count, d);
+        if (by_distance(p))
+            search_distances(p, top, q, count, first, n, d, empty);
+        else
+            topk_products(team, top + q, x->query, count, x->hat, n, d, (int32_t)first, empty,
+                          x->self ? x->self + q : NULL, x->x, x->s);
     }
 }
 
@@ -212,7 +266,7 @@ static int by_larger(const void *a, const void *b) {
 static void score_query(const struct pairs *p, long q, const struct topk *top, double out[METRICS]) {
     const struct relevance *r = &p->score.relevant;
     long from = r->from[q], n = r->from[q + 1] - from;
-    float rel[PAIRS_TOP], *ideal = xmalloc((size_t)n * sizeof *ideal);
+    float rel[PAIRS_TOP], *ideal = xcalloc((size_t)n + 1, sizeof *ideal);
     memcpy(ideal, r->grade + from, (size_t)n * sizeof *ideal);
     qsort(ideal, (size_t)n, sizeof *ideal, by_larger);
     for (int i = 0; i < top->n; i++) {
@@ -220,7 +274,8 @@ static void score_query(const struct pairs *p, long q, const struct topk *top, d
         for (long k = from; k < from + n && !isinf(top->score[i]); k++)
             if (r->document[k] == top->id[i]) rel[i] = r->grade[k];
     }
-    struct ranking found = {.rel = rel, .n = top->n, .ideal = ideal, .relevant = (int)n};
+    struct ranking found = {
+        .rel = rel, .n = top->n, .ideal = ideal, .relevant = (int)n, .all = p->data->corpus != NULL};
     for (int m = 0; m < METRICS; m++) out[m] = search_metric[m].of(&found, search_metric[m].k);
     free(ideal);
 }
@@ -258,31 +313,43 @@ static void tell_search(struct pairs *p, struct team *team, const struct task_te
     free(top);
 }
 
-static double row_cosine(const float *a, const float *b, int d) {
-    double ab = 0, aa = 0, bb = 0;
+static double row_similarity(enum pairs_similarity by, const float *a, const float *b, int d) {
+    double ab = 0, aa = 0, bb = 0, squares = 0, sum = 0;
     for (int f = 0; f < d; f++) {
+        double off = (double)a[f] - (double)b[f];
         ab += (double)a[f] * (double)b[f];
         aa += (double)a[f] * (double)a[f];
         bb += (double)b[f] * (double)b[f];
+        squares += off * off;
+        sum += fabs(off);
     }
-    return ab / (fmax(sqrt(aa), 1e-12) * fmax(sqrt(bb), 1e-12));
+    switch (by) {
+    case BY_DOT:
+        return ab;
+    case BY_EUCLIDEAN:
+        return -sqrt(squares);
+    case BY_MANHATTAN:
+        return -sum;
+    default:
+        return ab / (fmax(sqrt(aa), 1e-12) * fmax(sqrt(bb), 1e-12));
+    }
 }
 
 static void tell_similarity(struct pairs *p, const struct task_tell *tell, int size) {
     struct pairs_score *x = &p->score;
     int D = embedder_dim(p->E), n = (int)x->queries;
-    double *cos = xcalloc((size_t)n, sizeof *cos);
+    double *near = xcalloc((size_t)n, sizeof *near);
     char buf[48];
     for (int i = 0; i < n; i++) {
         const float *a = x->emb + 2 * (size_t)i * (size_t)D;
-        cos[i] = row_cosine(a, a + D, size ? size : D);
-        if (!size) tell->item(tell->arg, "cosine", x->item[i], cos[i], 1);
+        near[i] = row_similarity(p->similar_by, a, a + D, size ? size : D);
+        if (!size) tell->item(tell->arg, embedder_similarity(p->E), x->item[i], near[i], 1);
     }
     tell->metric(tell->arg, named_metric(buf, "spearman", size),
-                 x->finite ? metric_spearman(cos, x->gold, n) : NAN);
+                 x->finite ? metric_spearman(near, x->gold, n) : NAN);
     tell->metric(tell->arg, named_metric(buf, "pearson", size),
-                 x->finite ? metric_pearson(cos, x->gold, n) : NAN);
-    free(cos);
+                 x->finite ? metric_pearson(near, x->gold, n) : NAN);
+    free(near);
 }
 
 int pairs_score_end(void *state, struct task_net *tn, const struct task_tell *tell, struct err *e) {

@@ -1,7 +1,9 @@
 /* pairs_search.c - what a search is made of: which texts are documents, which are queries, and what is
  * relevant to whom.
  *
- * A collection brings all three; its documents are all of the corpus. Rows of pairs are a collection too: the
+ * A collection brings all three; its documents are all of the corpus, and it is judged as BEIR does: all
+ * judged queries ask, blank ones too; no query finds the document that has its own id; documents of equal
+ * score stand against the order of their ids (trec_eval). Rows of pairs are a collection too: the
  * documents are the different positives and negatives of the whole split (as token ids), the queries the
  * different anchors of its first rows, and relevant to a query are the positives of all rows with that
  * anchor. */
@@ -17,30 +19,75 @@ static void add_ref(struct pairs_score *x, struct texts *t, long row, int column
 
 /* ---- collections --------------------------------------------------------------------------------------- */
 
+struct placed {
+    const char *id;
+    size_t len;
+    long row;
+};
+
+/* The larger id first. */
+static int against_ids(const void *a, const void *b) {
+    const struct placed *x = a, *y = b;
+    int c = memcmp(x->id, y->id, MIN_OF(x->len, y->len));
+    return c ? -c : (x->len < y->len) - (x->len > y->len);
+}
+
+/* The documents as items; (*place)[row]: which of them. Caller frees. */
+static int add_documents(struct pairs *p, long **place, struct err *e) {
+    const struct rows *corpus = p->data->corpus;
+    long n = rows_count(corpus);
+    int column = rows_column(corpus, "_id"), rc = 0;
+    struct placed *v = xcalloc((size_t)n, sizeof *v);
+    *place = xcalloc((size_t)n, sizeof **place);
+    for (long i = 0; i < n && !rc; i++) {
+        v[i].row = i;
+        v[i].id = rows_field(corpus, i, column, &v[i].len, e);
+        rc = v[i].id ? 0 : ERR_USER;
+    }
+    if (!rc) qsort(v, (size_t)n, sizeof *v, against_ids);
+    for (long k = 0; k < n && !rc; k++) {
+        (*place)[v[k].row] = k;
+        add_ref(&p->score, &p->documents, v[k].row, 0);
+    }
+    p->score.documents = p->score.items;
+    free(v);
+    return rc;
+}
+
+/* A query and what is relevant to it. A text without any token has no embedding and cannot ask. */
+static int add_query(struct pairs *p, enum split s, long i, const long *place, struct err *e) {
+    struct pairs_score *x = &p->score;
+    const struct relevance *all = &p->data->relevance[s];
+    const struct embed_text *t = texts_get(&p->split[s], i, 0, e);
+    if (!t) return ERR_USER;
+    if (!t->n) {
+        texts_row(&p->split[s], i, e); /* counts it as left out */
+        return 0;
+    }
+    add_ref(x, &p->split[s], i, 0);
+    x->item[x->queries] = i;
+    x->self[x->queries++] = all->self[i] < 0 ? -1 : place[all->self[i]];
+    for (long k = all->from[i]; k < all->from[i + 1]; k++) {
+        x->relevant.document[x->relevances] = all->document[k] < 0 ? -1 : place[all->document[k]];
+        x->relevant.grade[x->relevances++] = p->graded ? all->grade[k] : 1;
+    }
+    x->relevant.from[x->queries] = x->relevances;
+    return 0;
+}
+
 int pairs_search_collection(struct pairs *p, enum split s, long rows, struct err *e) {
     struct pairs_score *x = &p->score;
     const struct relevance *all = &p->data->relevance[s];
-    struct texts *queries = &p->split[s];
-    long n = rows > 0 && rows < texts_rows(queries) ? rows : texts_rows(queries);
-    for (long i = 0; i < texts_rows(&p->documents); i++) add_ref(x, &p->documents, i, 0);
-    x->documents = x->items;
+    long n = rows > 0 && rows < texts_rows(&p->split[s]) ? rows : texts_rows(&p->split[s]), *place;
+    int rc = add_documents(p, &place, e);
     x->item = xcalloc((size_t)n + 1, sizeof *x->item);
+    x->self = xcalloc((size_t)n + 1, sizeof *x->self);
     x->relevant.from = xcalloc((size_t)n + 1, sizeof *x->relevant.from);
     x->relevant.document = xcalloc((size_t)all->from[n] + 1, sizeof *x->relevant.document);
     x->relevant.grade = xcalloc((size_t)all->from[n] + 1, sizeof *x->relevant.grade);
-    for (long i = 0; i < n; i++) {
-        int full = texts_row(queries, i, e);
-        if (full < 0) return ERR_USER;
-        if (!full) continue;
-        add_ref(x, queries, i, 0);
-        x->item[x->queries++] = i;
-        for (long k = all->from[i]; k < all->from[i + 1]; k++) {
-            x->relevant.document[x->relevances] = all->document[k];
-            x->relevant.grade[x->relevances++] = p->graded ? all->grade[k] : 1;
-        }
-        x->relevant.from[x->queries] = x->relevances;
-    }
-    return 0;
+    for (long i = 0; i < n && !rc; i++) rc = add_query(p, s, i, place, e);
+    free(place);
+    return rc;
 }
 
 /* ---- rows of pairs ------------------------------------------------------------------------------------- */

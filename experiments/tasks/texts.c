@@ -49,8 +49,9 @@ const struct embed_text *texts_get(struct texts *x, long row, int column, struct
     if (x->text[at]) return x->text[at];
     struct strbuf b = {0};
     struct embed_text *t = NULL;
-    if (!template_render(x->template[column], row, &b, e))
-        t = embedder_text_new(x->E, x->prompt[column], b.s ? b.s : "", b.len, x->special, e);
+    int rc = template_render(x->template[column], row, &b, e);
+    if (!rc && x->trim) strbuf_trim(&b);
+    if (!rc) t = embedder_text_new(x->E, x->prompt[column], b.s ? b.s : "", b.len, x->special, e);
     if (t) {
         x->text[at] = t;
         x->blank[at] = is_blank(b.s, b.len);

@@ -15,6 +15,7 @@ struct texts {
     struct embedder *E;
     const struct rows *rows; /* NULL: closed, or never opened */
     bool special;
+    bool trim; /* white space at both ends of a text goes, as BEIR has it of documents */
     int columns;
     struct template *template[TEXTS_COLUMNS];
     const char *prompt[TEXTS_COLUMNS];

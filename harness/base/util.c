@@ -7,6 +7,7 @@
  */
 #include "harness/base/util.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -104,6 +105,16 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...) {
 void strbuf_reset(struct strbuf *b) {
     b->len = 0;
     if (b->s) b->s[0] = '\0';
+}
+
+void strbuf_trim(struct strbuf *b) {
+    size_t from = 0;
+    if (!b->len) return;
+    while (b->len && isspace((unsigned char)b->s[b->len - 1])) b->len--;
+    while (from < b->len && isspace((unsigned char)b->s[from])) from++;
+    memmove(b->s, b->s + from, b->len - from);
+    b->len -= from;
+    b->s[b->len] = '\0';
 }
 
 void strbuf_release(struct strbuf *b) {

@@ -31,6 +31,7 @@ void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_reset(struct strbuf *b); /* length 0, memory kept */
+void strbuf_trim(struct strbuf *b);  /* without white space (ASCII) at both ends */
 void strbuf_release(struct strbuf *b);
 char *strbuf_detach(struct strbuf *b); /* the string ("" if empty), owned by the caller; b is empty after */
 

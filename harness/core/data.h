@@ -105,10 +105,13 @@ int template_file(const struct template *t, long i, struct map *ret, struct err 
 /* ---- data sets ----------------------------------------------------------------------------------------- */
 
 /* Of a retrieval split: which documents (rows of the corpus) are relevant to query i (row i of the split):
- * document[k] by grade[k] > 0, k from from[i] to from[i + 1], at least one. */
+ * document[k] by grade[k] > 0, k from from[i] to from[i + 1]. None: the query is judged, and nothing answers
+ * it. A document of -1 is relevant and not in the corpus. */
 struct relevance {
     long *from, *document;
     float *grade;
+    long *self;   /* [queries] the document that has the query's id, -1: none; it is no answer to itself */
+    long missing; /* judgements of documents that the corpus does not have */
 };
 
 struct dataset {

@@ -27,7 +27,9 @@ struct embedder;
 /* What overrides the folder. Zeroed but for normalize = -1: nothing. */
 struct embed_options {
     const char *pooling; /* "mean", "cls" (the first token), "last", "max"; NULL: the folder's */
-    int normalize;       /* 1: to length 1, 0: not; -1: the folder's */
+    const char
+        *similarity; /* "cosine", "dot", "euclidean", "manhattan"; NULL: the folder's, else the cosine */
+    int normalize;   /* 1: to length 1, 0: not; -1: the folder's */
     /* tokens of a text, those that the tokenizer adds included; 0: the folder's. The smallest of this, the
      * folder's and the model's positions holds */
     int max_length;
@@ -44,6 +46,9 @@ void embedder_close(struct embedder *E); /* accepts NULL */
 int embedder_dim(const struct embedder *E);             /* numbers per text: the model's hidden size */
 int embedder_max_length(const struct embedder *E);      /* the limit that holds */
 const char *embedder_pooling(const struct embedder *E); /* "mean", "cls", "last" or "max" */
+/* How near two of its vectors are: "cosine", "dot", "euclidean" or "manhattan" (sentence-transformers'
+ * similarity_fn_name; the distances count negative). */
+const char *embedder_similarity(const struct embedder *E);
 bool embedder_normalizes(const struct embedder *E);
 /* The folder's prompt of a name: "query", or "document" (for which "passage" and "corpus" stand in); NULL:
  * its default prompt. "" where it has none. What is put in front of each text. Borrowed. */

@@ -37,9 +37,13 @@ struct task_tell {
 
 struct task {
     const char *name, *summary;
-    const char *task_type;      /* PEFT's: "CAUSAL_LM", "FEATURE_EXTRACTION", "SEQ_CLS" */
-    bool texts;                 /* its model reads texts: one with a tokenizer; else open is given none */
-    const struct opt *opts;     /* its keys: data.*, ... */
+    const char *task_type;  /* PEFT's: "CAUSAL_LM", "FEATURE_EXTRACTION", "SEQ_CLS" */
+    bool texts;             /* its model reads texts: one with a tokenizer; else open is given none */
+    const struct opt *opts; /* its keys: data.*, ... */
+    /* What of its configuration counts otherwise in a run's identity than it is written: `hashed` is a
+     * copy of `config` to be changed, so that equal identities have equal results also among records that
+     * an older bench made. NULL: nothing. */
+    void (*identity)(const json_t *config, json_t *hashed);
     const char *default_metric; /* "eval/loss" */
     const char *default_goal;   /* "minimize" */
     /* where this key is given, this is the metric instead; NULL: none */

@@ -56,9 +56,13 @@ static void drop_nulls(json_t *o) {
     }
 }
 
-static const struct opt *task_opts(const json_t *config) {
+static const struct task *find_task(const json_t *config) {
     const char *name = cfg_str(config, "task");
-    const struct task *t = name ? task_find(name) : NULL;
+    return name ? task_find(name) : NULL;
+}
+
+static const struct opt *task_opts(const json_t *config) {
+    const struct task *t = find_task(config);
     return t ? t->opts : NULL;
 }
 
@@ -97,7 +101,9 @@ char *identity_text(const json_t *config) {
     static const char *const aside[] = {"threads", "weights", "model", "model_path", "init", "init_path"};
     const char *name = cfg_str(config, "method");
     const struct method *m = name ? method_find(name) : NULL;
+    const struct task *t = find_task(config);
     json_t *c = json_deep_copy(config);
+    if (t && t->identity) t->identity(config, c);
     for (size_t i = 0; i < ARRAY_LEN(aside); i++) cfg_delete(c, aside[i]);
     for (int i = 0; data_path_key(i); i++) cfg_delete(c, data_path_key(i));
     if (m && method_is_base(m)) drop_ignored(c, opt_core), drop_ignored(c, task_opts(config));

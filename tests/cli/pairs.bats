@@ -169,8 +169,8 @@ refused() { # what, command...
 
 @test "bad judgements are refused before anything runs" {
     files
-    printf 'a\t9\t1\n' >>set/qrels/test.tsv
-    refused "test.tsv:5: there is no document '9'" "$BENCH" eval --model smoke --task pairs --data set
+    printf 'c\t1\t1\n' >>set/qrels/test.tsv
+    refused "test.tsv:5: there is no query 'c'" "$BENCH" eval --model smoke --task pairs --data set
     files
     printf '{"_id":"1","text":"again"}\n' >>set/queries.jsonl
     printf '{"_id":"1","text":"again"}\n' >>set/queries.jsonl

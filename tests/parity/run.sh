@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/parity/run.sh - every method live in PyTorch + PEFT and here, on models with fresh seeds and on SmolLM2 where it was pulled; then
-# adapters in both directions (interchange.py), and in llama.cpp where that environment has it (llamacpp.py). Called by `make parity`, which builds the driver.
+# adapters in both directions (interchange.py), and in llama.cpp where that environment has it (llamacpp.py); searches and similarities as BEIR and sentence-transformers score them (search.py). Called by `make parity`, which builds the driver.
 #
 # PARITY_VENV: the Python environment of the reference implementations, outside the tree; made when missing (network, some GB).
 # PARITY_SEED: repeats a run. BENCH: the program. Exit code 1: something differs; the files are then kept.
@@ -39,6 +39,9 @@ failed=0
 "$BUILD/tests/parity/parity" "${dirs[@]}" || failed=1
 if [ -f tests/parity/interchange.py ]; then
     mkdir "$work/interchange" && "$venv/bin/python" tests/parity/interchange.py "$BENCH" "$work/interchange" || failed=1
+fi
+if "$venv/bin/python" -c 'import beir, sentence_transformers' 2>/dev/null; then
+    mkdir "$work/search" && "$venv/bin/python" tests/parity/search.py "$BENCH" "$work/search" "$seed" || failed=1
 fi
 if [ -f tests/parity/llamacpp.py ] && "$venv/bin/python" -c 'import llama_cpp' 2>/dev/null; then
     mkdir "$work/llamacpp" && "$venv/bin/python" tests/parity/llamacpp.py "$BENCH" "$work/llamacpp" || failed=1

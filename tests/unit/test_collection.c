@@ -112,18 +112,47 @@ static void a_collection_is_pairs_to_train_on_and_queries_to_search_with(void **
     assert_int_equal(rows_count(d->corpus), 3);
     assert_int_equal(rows_count(d->train), 3); /* a grade of 0 is no pair */
     text_is(d, "anchor", d->train, 0, "last?");
-    text_is(d, "positive", d->train, 0, " third");
+    text_is(d, "positive", d->train, 0, "third"); /* its title is empty */
     text_is(d, "anchor", d->train, 2, "which is first?");
     text_is(d, "positive", d->train, 2, "Two second");
     text_is(d, "document", d->corpus, 0, "One first");
-    assert_int_equal(rows_count(d->test), 2); /* q2 has no relevant document */
-    text_is(d, "query", d->test, 1, "last?");
+    assert_int_equal(rows_count(d->test), 3); /* nothing is relevant to q2, but it is judged */
+    text_is(d, "query", d->test, 2, "last?");
     const struct relevance *r = &d->relevance[2];
-    const long from[] = {0, 2, 3}, document[] = {0, 1, 2};
-    const float grade[] = {3, 2, 2}; /* judged twice: the higher grade */
+    const long from[] = {0, 2, 2, 3}, document[] = {0, 1, 2}, self[] = {-1, -1, -1};
+    const float grade[] = {3, 2, 2}; /* judged twice: the last counts */
     assert_memory_equal(r->from, from, sizeof from);
     assert_memory_equal(r->document, document, sizeof document);
     assert_memory_equal(r->grade, grade, sizeof grade);
+    assert_memory_equal(r->self, self, sizeof self);
+    assert_int_equal(r->missing, 0);
+    data_free(d);
+}
+
+/* What BEIR's loader and trec_eval make of a folder's corners. */
+static void corners_of_a_collection_are_beirs(void **state) {
+    (void)state;
+    put_collection();
+    put("set/queries.jsonl", QUERIES "{\"_id\":\"d2\",\"text\":\"Two second\"}\n");
+    put("set/corpus.jsonl", CORPUS "{\"_id\":\"d4\",\"text\":\"no title\"}\n");
+    /* judged down by the last line; not in the corpus, twice one id and once another; below 0 */
+    put("set/qrels/test.tsv",
+        HEAD "q1\td1\t3\nd2\td4\t1\nq1\tx\t1\nq1\ty\t2\nq1\tx\t2\nq1\td1\t0\nq3\td1\t-1\n");
+    put("set/qrels/train.tsv", HEAD "q1\td4\t1\nq1\tx\t1\nq3\td1\t1\nq3\td1\t0\n");
+    struct dataset *d = open_ok(collection());
+    struct err e = {0};
+    assert_int_equal(data_check(d, &e), 0);
+    assert_int_equal(rows_count(d->test), 3); /* q1, q3, d2 */
+    const struct relevance *r = &d->relevance[2];
+    const long from[] = {0, 2, 2, 3}, document[] = {-1, -1, 3}, self[] = {-1, -1, 1};
+    assert_memory_equal(r->from, from, sizeof from);
+    assert_memory_equal(r->document, document, sizeof document);
+    assert_memory_equal(r->self, self, sizeof self);
+    assert_true(r->grade[0] == 2 && r->grade[1] == 2 && r->grade[2] == 1);
+    assert_int_equal(r->missing, 2);
+    assert_int_equal(rows_count(d->train), 1);
+    text_is(d, "positive", d->train, 0, "no title");
+    assert_int_equal(d->relevance[0].missing, 1);
     data_free(d);
 }
 
@@ -145,8 +174,8 @@ static void templates_of_documents_and_queries_can_be_given(void **state) {
 static void mistakes_of_a_collection_name_file_and_line(void **state) {
     (void)state;
     put_collection();
-    put("set/qrels/test.tsv", HEAD "q1\td1\t1\nq1\td9\t1\n");
-    refused(collection(), "test.tsv:3: there is no document 'd9' in ");
+    put("set/qrels/test.tsv", HEAD "q1\td9\t1\n");
+    refused(collection(), "no document of the corpus is relevant to any query");
     put("set/qrels/test.tsv", HEAD "q9\td1\t1\n");
     refused(collection(), "test.tsv:2: there is no query 'q9' in ");
     put("set/qrels/test.tsv", HEAD "q1\td1\tyes\n");
@@ -154,7 +183,7 @@ static void mistakes_of_a_collection_name_file_and_line(void **state) {
     put("set/qrels/test.tsv", HEAD "q1\td1\tnan\n");
     refused(collection(), "test.tsv:2: the grade 'nan' is not a number");
     put("set/qrels/test.tsv", HEAD "q1\td1\t0\n");
-    refused(collection(), "no document is relevant to any query");
+    refused(collection(), "no document of the corpus is relevant to any query");
     put("set/qrels/test.tsv", "q1 d1 1\nq1 d2 1\n");
     refused(collection(), "has 1 columns where judgements have three");
     put_collection();
@@ -207,6 +236,7 @@ static void a_template_may_be_a_list(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_collection_is_pairs_to_train_on_and_queries_to_search_with),
+        cmocka_unit_test(corners_of_a_collection_are_beirs),
         cmocka_unit_test(templates_of_documents_and_queries_can_be_given),
         cmocka_unit_test(mistakes_of_a_collection_name_file_and_line),
         cmocka_unit_test(where_keeps_the_rows_that_have_a_value),

@@ -160,9 +160,30 @@ static void what_a_folder_says_and_is_not_implemented_is_refused_by_name(void **
         {"sentence_bert_config.json", "{\"max_seq_length\": 2}", "leaves no room for words"},
         {"sentence_bert_config.json", "{\"transformer_task\": \"fill-mask\"}", "'fill-mask'"},
         {"sentence_bert_config.json", "{\"do_lower_case\": \"no\"}", "'do_lower_case'"},
+        {"1_Pooling/config.json", "{\"pooling_mode\": \"mean\", \"weights\": 1}",
+         "the unknown field 'weights'"},
+        {"2_Normalize/config.json", "{\"module_input_name\": \"token_embeddings\"}", "'token_embeddings'"},
+        {"2_Normalize/config.json", "{\"p\": 1}", "the unknown field 'p'"},
+        {"modules.json", "[{\"path\": \"\", \"type\": \"x.Transformer\", \"when\": 1}]",
+         "the unknown field 'when'"},
+        {"sentence_bert_config.json", "{\"query_length\": 8}", "the field 'query_length'"},
+        {"sentence_bert_config.json", "{\"tokenizer_args\": {\"padding_side\": \"left\"}}",
+         "'tokenizer_args'"},
+        {"sentence_bert_config.json", "{\"window\": 8}", "the unknown field 'window'"},
+        {"sentence_bert_config.json",
+         "{\"modality_config\": {\"text\": {\"method\": \"forward\", \"method_output_name\": "
+         "\"pooler_output\"}}}",
+         "'method_output_name'"},
+        {"config_sentence_transformers.json", "{\"similarity_fn_name\": \"maxsim\"}", "'maxsim'"},
+        {"config_sentence_transformers.json", "{\"truncate_dim\": 8}", "the field 'truncate_dim'"},
+        {"config_sentence_transformers.json", "{\"model_type\": \"SparseEncoder\"}", "'SparseEncoder'"},
+        {"config_sentence_transformers.json", "{\"scale\": 2}", "the unknown field 'scale'"},
         {"config_sentence_transformers.json", "{\"prompts\": {\"query\": 1}}", "'query'"},
         {"config_sentence_transformers.json", "{\"prompts\": {}, \"default_prompt_name\": \"q\"}", "'q'"},
     };
+    char *normalize = path_join(dir, "2_Normalize");
+    mkdir(normalize, 0777);
+    free(normalize);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct engine g;
         struct tokenizer *tok;
@@ -178,7 +199,43 @@ static void what_a_folder_says_and_is_not_implemented_is_refused_by_name(void **
         if (!strstr(e.msg, cases[i].says) || !strstr(e.msg, dir)) fail_msg("%s: %s", cases[i].text, e.msg);
         tokenizer_free(tok);
         engine_close(&g);
+        encoder_put(dir, "2_Normalize/config.json", NULL);
     }
+}
+
+/* As sentence-transformers 6 writes a folder; and a length limit under an older name. */
+static void newer_and_older_folders_are_read(void **state) {
+    (void)state;
+    struct setup s;
+    encoder_folder(dir);
+    encoder_put(dir, "1_Pooling/config.json",
+                "{\"embedding_dimension\": 24, \"pooling_mode\": \"mean\", \"include_prompt\": true}");
+    char *normalize = path_join(dir, "2_Normalize");
+    mkdir(normalize, 0777);
+    encoder_put(normalize, "config.json",
+                "{\"module_input_name\": \"sentence_embedding\", \"module_output_name\": "
+                "\"sentence_embedding\"}");
+    encoder_put(dir, "sentence_bert_config.json",
+                "{\"transformer_task\": \"feature-extraction\", \"modality_config\": {\"text\": {\"method\": "
+                "\"forward\", \"method_output_name\": \"last_hidden_state\"}}, \"module_output_name\": "
+                "\"token_embeddings\", \"query_length\": null, \"processing_kwargs\": {}}");
+    encoder_put(dir, "config_sentence_transformers.json",
+                "{\"__version__\": {}, \"default_prompt_name\": null, \"model_type\": "
+                "\"SentenceTransformer\", \"prompts\": {\"query\": \"\"}, \"similarity_fn_name\": \"dot\"}");
+    open_setup(&s, "none", NULL, NULL, false);
+    assert_string_equal(embedder_similarity(s.E), "dot");
+    assert_int_equal(embedder_max_length(s.E), 64);
+    close_setup(&s);
+    encoder_put(dir, "sentence_bert_config.json", NULL);
+    encoder_put(dir, "sentence_roberta_config.json", "{\"max_seq_length\": 9}");
+    encoder_put(dir, "config_sentence_transformers.json", "{\"similarity_fn_name\": null}");
+    open_setup(&s, "none", NULL, NULL, false);
+    assert_string_equal(embedder_similarity(s.E), "cosine");
+    assert_int_equal(embedder_max_length(s.E), 9);
+    close_setup(&s);
+    encoder_put(dir, "sentence_roberta_config.json", NULL);
+    encoder_put(normalize, "config.json", NULL);
+    free(normalize);
 }
 
 /* ---- texts --------------------------------------------------------------------------------------------- */
@@ -355,6 +412,7 @@ int main(void) {
         cmocka_unit_test(a_folder_says_how_texts_become_vectors),
         cmocka_unit_test(a_plain_encoder_pools_by_the_mean),
         cmocka_unit_test(what_a_folder_says_and_is_not_implemented_is_refused_by_name),
+        cmocka_unit_test(newer_and_older_folders_are_read),
         cmocka_unit_test(texts_get_their_tokens_and_are_cut_at_the_limit),
         cmocka_unit_test(do_lower_case_lowers_before_a_tokenizer_that_keeps_case),
         cmocka_unit_test(vectors_are_pooled_hidden_states_whatever_shares_the_batch),

@@ -42,7 +42,7 @@ static void search_all(struct search *x, int block, int threads) {
     for (int q = 0; q < QUERIES; q++) top[q] = (struct topk){.k = K, .score = x->score[q], .id = x->id[q]};
     for (int d = 0; d < DOCUMENTS; d += block)
         topk_products(t, top, x->query, QUERIES, x->document + d * D, MIN_OF(block, DOCUMENTS - d), D, d,
-                      x->skip + d, panels_of_queries, scores);
+                      x->skip + d, NULL, panels_of_queries, scores);
     for (int q = 0; q < QUERIES; q++) assert_int_equal(top[q].n, K);
     team_free(t);
     free(panels_of_queries), free(scores);

@@ -327,7 +327,13 @@ int modelfile_digest(const struct modelfile *f, char out[65], struct err *e) {
                                          "modules.json",
                                          "1_Pooling/config.json",
                                          "sentence_bert_config.json",
-                                         "config_sentence_transformers.json"};
+                                         "config_sentence_transformers.json",
+                                         "sentence_roberta_config.json",
+                                         "sentence_distilbert_config.json",
+                                         "sentence_camembert_config.json",
+                                         "sentence_albert_config.json",
+                                         "sentence_xlm-roberta_config.json",
+                                         "sentence_xlnet_config.json"};
     struct strbuf b = {0};
     int code = 0;
     for (size_t i = 0; f->folder && i < ARRAY_LEN(beside) && !code; i++) {

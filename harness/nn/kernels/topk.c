@@ -33,14 +33,15 @@ void rows_unit(float *hat, const float *rows, size_t ld, long n, int d) {
 }
 
 void topk_products(struct team *t, struct topk *top, const float *query, int queries, const float *document,
-                   int n, int d, int32_t first, const bool *skip, float *x, float *s) {
+                   int n, int d, int32_t first, const bool *skip, const long *self, float *x, float *s) {
     struct weight C = weight_f32(document, n, d, d);
     panel_from_rows(t, x, d, query, d, queries);
     panel_mm(t, s, n, n, panels(queries), &(struct term){.w = &C, .x = x, .ldx = d}, 1, NULL, false);
     for (int j = 0; j < queries; j++) {
         const float *lane = s + (size_t)(j / PANEL) * (size_t)n * PANEL + j % PANEL;
         for (int i = 0; i < n; i++) {
-            float score = skip && skip[i] ? -INFINITY : lane[(size_t)i * PANEL];
+            bool hidden = (skip && skip[i]) || (self && self[j] == first + i);
+            float score = hidden ? -INFINITY : lane[(size_t)i * PANEL];
             topk_add(&top[j], &score, 1, first + i);
         }
     }

@@ -22,9 +22,10 @@ void topk_add(struct topk *t, const float *score, int n, int32_t first);
 void rows_unit(float *hat, const float *rows, size_t ld, long n, int d);
 
 /* Offer to top[j] the products of query j [d] with the documents first .. first + n - 1 (rows [n, d]), j <
- * queries. skip[i]: document first + i stands at minus infinity; NULL: none does. x, s: scratch of
- * panels(queries) panels of d and of n features. */
+ * queries. At minus infinity stand the documents first + i of which skip[i] is true, and for query j document
+ * self[j] (-1: none); either NULL: none does. x, s: scratch of panels(queries) panels of d and of n
+ * features. */
 void topk_products(struct team *t, struct topk *top, const float *query, int queries, const float *document,
-                   int n, int d, int32_t first, const bool *skip, float *x, float *s);
+                   int n, int d, int32_t first, const bool *skip, const long *self, float *x, float *s);
 
 #endif
