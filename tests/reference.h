@@ -15,6 +15,7 @@ struct ref {
     double **w; /* by place in net.params: the base's tensors, adapters merged in; NULL: an adapter's */
     int D, L, heads, kv, hd, ff;
     double eps, theta;
+    int first_position; /* row of the table that position 0 reads */
     enum { REF_LLAMA, REF_GPT2, REF_BERT } type;
 };
 
@@ -45,7 +46,10 @@ static inline void ref_open(struct ref *r, struct engine *g) {
     const char *type = json_string_value(json_object_get(c, "model_type"));
     memset(r, 0, sizeof *r);
     r->g = g;
+    bool roberta = !strcmp(type, "roberta");
     r->type = !strcmp(type, "llama") ? REF_LLAMA : !strcmp(type, "gpt2") ? REF_GPT2 : REF_BERT;
+    if (r->type == REF_BERT && !roberta && strcmp(type, "bert") != 0)
+        fail_msg("%s has no reference in double precision yet: add its layer to tests/reference.h", type);
     bool gpt2 = r->type == REF_GPT2;
 #define NUMBER(key) json_number_value(json_object_get(c, key))
     r->D = (int)NUMBER(gpt2 ? "n_embd" : "hidden_size");
@@ -56,6 +60,7 @@ static inline void ref_open(struct ref *r, struct engine *g) {
     r->ff = gpt2 ? 4 * r->D : (int)NUMBER("intermediate_size");
     r->eps = NUMBER(r->type == REF_LLAMA ? "rms_norm_eps" : gpt2 ? "layer_norm_epsilon" : "layer_norm_eps");
     r->theta = 10000;
+    r->first_position = roberta ? (int)NUMBER("pad_token_id") + 1 : 0;
 #undef NUMBER
     r->w = calloc((size_t)g->net.nparams, sizeof *r->w);
 }
@@ -246,7 +251,7 @@ static inline void ref_embed(const struct ref *r, struct ref_room *m, const int3
         const double *E = names[r->type][k] ? ref_find(r, NULL, names[r->type][k], 0, ".weight") : NULL;
         for (int t = 0; t < n && E; t++)
             for (int j = 0; j < r->D; j++)
-                m->x[t * r->D + j] += E[(k == 0 ? ids[t] : k == 1 ? t : 0) * r->D + j];
+                m->x[t * r->D + j] += E[(k == 0 ? ids[t] : k == 1 ? t + r->first_position : 0) * r->D + j];
     }
     if (r->type != REF_BERT) return;
     memcpy(m->a, m->x, (size_t)(n * r->D) * sizeof *m->a);

@@ -192,12 +192,20 @@ static int bert_build(struct net *net, const struct modelfile *f, void **ret, st
     return bert_build_kind(net, f, ret, e, &kind);
 }
 
+static const char *const bert_tiny[] = {
+    "{\"model_type\": \"bert\", \"num_hidden_layers\": 2, \"hidden_size\": 24, \"num_attention_heads\": 3,"
+    " \"intermediate_size\": 40, \"vocab_size\": 288, \"max_position_embeddings\": 512, \"hidden_act\": "
+    "\"gelu\","
+    " \"layer_norm_eps\": 1e-12}",
+    NULL};
+
 /* No kv hooks: an encoder sees the whole sequence at once and generates nothing. */
 const struct model model_bert = {
     .name = "bert",
     .summary =
         "BERT-type encoders (MiniLM, ...): LayerNorm after each sum, learned positions, token types, GELU",
     .match = bert_match,
+    .tiny = bert_tiny,
     .build = bert_build,
     .free = transformer_free,
     .facts = transformer_facts,

@@ -216,10 +216,17 @@ static json_t *gpt2_hf_config(const void *state) {
 
 static bool gpt2_match(const struct modelfile *f) { return reader_is(f, "gpt2"); }
 
+static const char *const gpt2_tiny[] = {
+    "{\"model_type\": \"gpt2\", \"n_layer\": 2, \"n_embd\": 20, \"n_head\": 2, \"n_positions\": 512,"
+    " \"vocab_size\": 288, \"layer_norm_epsilon\": 1e-05, \"activation_function\": \"gelu_new\","
+    " \"bos_token_id\": 1, \"eos_token_id\": 2}",
+    NULL};
+
 const struct model model_gpt2 = {
     .name = "gpt2",
     .summary = "GPT-2: LayerNorm, learned positions, biases, GELU",
     .match = gpt2_match,
+    .tiny = gpt2_tiny,
     .build = gpt2_build,
     .free = transformer_free,
     .facts = transformer_facts,

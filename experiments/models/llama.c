@@ -299,10 +299,20 @@ static int llama_gguf_meta(const void *state, struct gguf_out *o, struct err *e)
 
 static bool llama_match(const struct modelfile *f) { return reader_is(f, "llama"); }
 
+/* Tied and untied. */
+#define TINY(TIED)                                                                                           \
+    "{\"model_type\": \"llama\", \"num_hidden_layers\": 2, \"hidden_size\": 24, \"num_attention_heads\": 3," \
+    " \"num_key_value_heads\": 1, \"intermediate_size\": 40, \"vocab_size\": 288,"                           \
+    " \"max_position_embeddings\": 512, \"rms_norm_eps\": 1e-05, \"hidden_act\": \"silu\", "                 \
+    "\"bos_token_id\": 1,"                                                                                   \
+    " \"eos_token_id\": 2, \"tie_word_embeddings\": " TIED "}"
+static const char *const llama_tiny[] = {TINY("true"), TINY("false"), NULL};
+
 const struct model model_llama = {
     .name = "llama",
     .summary = "Llama-type decoders: RMSNorm, rotary positions, grouped-query attention, gated SiLU",
     .match = llama_match,
+    .tiny = llama_tiny,
     .build = llama_build,
     .free = transformer_free,
     .facts = transformer_facts,

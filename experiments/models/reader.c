@@ -116,12 +116,23 @@ bool reader_has(const struct reader *r, const char *key) {
     return v && !json_is_false(v);
 }
 
+/* Of a folder that is yet to be written: what is asked for will be there. */
+static const struct tensor *draft_tensor(const struct modelfile *f, const struct reader_tensor *want) {
+    int64_t shape[] = {want->rows, want->cols}, turned[] = {want->cols, want->rows},
+            vector[] = {want->cols, 0};
+    return modelfile_draft_add((struct modelfile *)(uintptr_t)f, want->file, want->rows ? 2 : 1,
+                               !want->rows        ? vector
+                               : want->transposed ? turned
+                                                  : shape);
+}
+
 struct param *reader_param(struct reader *r, struct net *net, const struct reader_tensor *want) {
     const struct tensor *own = modelfile_find(r->f, want->file),
                         *copy = modelfile_replaced(r->f, want->name, net->backbone), *t = copy ? copy : own;
     bool transposed = copy ? want->conv1d : want->transposed;
     struct weight w;
     if (own) modelfile_take(own);
+    if (!t && modelfile_is_draft(r->f)) t = draft_tensor(r->f, want);
     if (!t) {
         reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", want->file);
         return NULL;

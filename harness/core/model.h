@@ -43,6 +43,10 @@ struct model_facts {
 struct model {
     const char *name, *summary;
     bool (*match)(const struct modelfile *f);
+    /* config.json of tiny instances, up to NULL: one for each way in which this architecture is built (tied
+     * and untied heads, ...), of two layers and TINY_VOCAB tokens. The batteries of tests/methods run on each
+     * (experiments/models/tiny.h). */
+    const char *const *tiny;
     /* Declare parameters and sites in net: called by net_add_model. *ret: the architecture's state, freed by
      * `free`; on error nothing is left of it. A config field that changes the computation and is not
      * implemented is refused by name. */

@@ -1,30 +1,73 @@
-/* battery.h - the one list that the batteries run over: every method of the registry (a new one by being in
- * methods.def), some with an option of theirs, on every architecture. BATTERY_METHOD=name: that method alone.
+/* battery.h - the two lists that the batteries run over: every method of the registry (a new one by being in
+ * methods.def), some with an option of theirs, on every architecture of models.def, in each of its tiny
+ * instances. BATTERY_METHOD=name: that method alone. BATTERY_MODEL=name: that architecture alone.
  */
 #ifndef BENCH_TESTS_BATTERY_H
 #define BENCH_TESTS_BATTERY_H
 
 #include <unistd.h>
 
+#include "experiments/models/tiny.h"
+#include "harness/core/task.h"
 #include "tests/engine.h"
 
 /* ---- architectures ------------------------------------------------------------------------------------- */
 
 struct arch {
-    const char *name, *golden; /* a tiny model: vocabulary 97, two layers, no tokenizer */
+    const struct model *model; /* NULL: behind the last */
+    char name[32];             /* "llama 2": its second instance */
+    char *folder;              /* a tiny model with a tokenizer */
     const char *task;          /* of whole runs */
-    const char *task_type;     /* PEFT's */
-    char *folder;              /* for whole runs: one with the smoke model's tokenizer */
 };
-#define SMOKE "build/share/models/smoke"
-static char made_untied[] = "/tmp/bench-battery-XXXXXX", made_gpt2[] = "/tmp/bench-battery-XXXXXX",
-            made_bert[] = "/tmp/bench-battery-XXXXXX", smoke[] = SMOKE;
-static const struct arch archs[] = {
-    {"llama", "tests/golden/llama_tied", "lm", "CAUSAL_LM", smoke},
-    {"untied llama", "tests/golden/llama_untied", "lm", "CAUSAL_LM", made_untied},
-    {"gpt2", "tests/golden/gpt2_tiny", "lm", "CAUSAL_LM", made_gpt2},
-    {"bert", "tests/golden/bert_tiny", "classify", "FEATURE_EXTRACTION", made_bert}};
-static const struct arch *arch = archs; /* the one at work */
+enum { ARCHS = 64 };
+static struct arch arch_made[ARCHS + 1];
+static const struct arch *arch; /* the one at work */
+static char arch_dir[] = "/tmp/bench-battery-XXXXXX";
+
+static void remove_archs(void) {
+    char cmd[64];
+    snprintf(cmd, sizeof cmd, "rm -r %s", arch_dir);
+    if (system(cmd)) fprintf(stderr, "%s failed\n", cmd);
+    for (struct arch *a = arch_made; a->model; a++) free(a->folder);
+}
+
+/* The task that a tiny model is for: language where it has a head for that. */
+static const char *task_of(const char *folder) {
+    struct engine g;
+    engine_open(&g, folder, method_base()->name, NULL, 1, 7, true);
+    const char *task = g.facts.head ? "lm" : "classify";
+    engine_close(&g);
+    return task;
+}
+
+static inline const struct arch *arch_list(void) {
+    const char *only = getenv("BATTERY_MODEL");
+    struct err e = {0};
+    int n = 0;
+    if (arch_made[0].model) return arch_made;
+    if (!mkdtemp(arch_dir)) fail_msg("%s", arch_dir);
+    atexit(remove_archs);
+    for (const struct model *const *m = model_list; *m; m++) {
+        if (!(*m)->tiny || !(*m)->tiny[0]) fail_msg("model %s has no tiny instance", (*m)->name);
+        for (int k = 0; (*m)->tiny[k] && (!only || !strcmp(only, (*m)->name)); k++) {
+            struct arch *a = &arch_made[n++];
+            assert_true(n <= ARCHS);
+            a->model = *m;
+            snprintf(a->name, sizeof a->name, k ? "%s %d" : "%s", (*m)->name, k + 1);
+            a->folder = xasprintf("%s/%s.%d", arch_dir, (*m)->name, k);
+            if (tiny_write(*m, k, a->folder, &e)) fail_msg("%s: %s", a->name, e.msg);
+            a->task = task_of(a->folder);
+        }
+    }
+    if (!n) fail_msg("no model %s", only);
+    return arch_made;
+}
+
+/* Some methods or architectures alone: what only others have need not be met. */
+static inline bool is_part(void) { return getenv("BATTERY_METHOD") || getenv("BATTERY_MODEL"); }
+
+/* On each of them. */
+#define EACH_ARCH for (arch = arch_list(); arch->model; arch++)
 
 /* ---- arms: a method and its options -------------------------------------------------------------------- */
 
@@ -51,11 +94,11 @@ static inline const struct arm *arm_list(void) {
 }
 
 static inline void open_arm(struct engine *g, const struct arm *a, int threads, bool counting) {
-    engine_open(g, arch->golden, a->m->name, a->over, threads, 7, counting);
+    engine_open(g, arch->folder, a->m->name, a->over, threads, 7, counting);
 }
 
 static inline void open_base(struct engine *g, bool counting) {
-    engine_open(g, arch->golden, "none", NULL, 1, 7, counting);
+    engine_open(g, arch->folder, method_base()->name, NULL, 1, 7, counting);
 }
 
 /* Does the model have what this method trains? (Else it is refused: there is a test.) */
@@ -79,9 +122,9 @@ static inline const char *label(const struct arm *a) {
 
 /* On every architecture, every arm that fits it. */
 #define EACH_ARM(a)                                                                                          \
-    for (arch = archs; arch < archs + ARRAY_LEN(archs); arch++)                                              \
-        for (const struct arm *a = arm_list(); a->m; a++)                                                    \
-            if (fits(a))
+    EACH_ARCH                                                                                                \
+    for (const struct arm *a = arm_list(); a->m; a++)                                                        \
+        if (fits(a))
 
 /* ---- passes -------------------------------------------------------------------------------------------- */
 
@@ -109,7 +152,7 @@ static inline void batch_of(struct engine_batch *b, const int *lengths, int nseq
     for (int s = 0; s < nseq; s++) {
         offsets[s + 1] = offsets[s] + lengths[s];
         for (int t = offsets[s]; t < offsets[s + 1]; t++) {
-            ids[t] = (t * 37 + s * 11) % 97;
+            ids[t] = (t * 37 + s * 11) % 97; /* of any vocabulary */
             labels[t] = t > offsets[s] + 2 ? ids[t] : -100;
         }
     }

@@ -4,18 +4,14 @@
 
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/checkpoint/merge.h"
-#include "tests/engine.h"
+#include "tests/methods/battery.h"
 
-static const char *const models[] = {"tests/golden/llama_tied", "tests/golden/llama_untied",
-                                     "tests/golden/gpt2_tiny", "tests/golden/bert_tiny"};
-enum { TOKENS = 41, VOCAB = 97 };
+enum { TOKENS = 41, VOCAB = TINY_VOCAB };
 static char dir[] = "/tmp/bench-merge-XXXXXX";
 
-/* A copy of the model in `dir`/base with a tokenizer, which goes along unread. */
+/* A copy of the model in `dir`/base. */
 static char *make_base(const char *model) {
-    char *cmd =
-        xasprintf("rm -rf %s/* && mkdir %s/base && cp %s/* %s/base && echo '{}' >%s/base/tokenizer.json", dir,
-                  dir, model, dir, dir);
+    char *cmd = xasprintf("rm -rf %s/* && mkdir %s/base && cp %s/* %s/base", dir, dir, model, dir);
     assert_int_equal(system(cmd), 0);
     free(cmd);
     return path_join(dir, "base");
@@ -32,16 +28,8 @@ static void batch_init(struct engine_batch *b) {
 
 /* Trained for a few steps from a start where nothing is zero. */
 static void train(struct engine *g, struct engine_batch *b) {
-    for (int i = 0; i < g->net.nparams; i++) {
-        struct param *p = g->net.params[i];
-        if (p->role != PARAM_TRAIN || !p->site) continue;
-        struct rng r = rng_make(99, p->name, 0);
-        for (size_t k = 0; k < param_size(p); k++) p->value[k] += 0.1f * (rng_uniform(r, k) - 0.5f);
-    }
-    for (int i = 0; i < 5; i++) {
-        engine_loss(g, b, true, NULL);
-        engine_update(g);
-    }
+    disturb(g);
+    steps(g, b, 5);
 }
 
 static double worst(const float *a, const float *b) {
@@ -51,16 +39,6 @@ static double worst(const float *a, const float *b) {
         m = fmax(m, fabs((double)b[i]));
     }
     return d / m;
-}
-
-static bool fits(const char *model, const struct method *m) {
-    struct engine g;
-    int found = 0;
-    if (!m->nothing) return true;
-    engine_open(&g, model, "none", NULL, 1, 7, true);
-    for (int i = 0; i < g.net.nparams; i++) found += m->select(&g.net, g.net.params[i]);
-    engine_close(&g);
-    return found > 0;
 }
 
 static void digest(const char *folder, char hex[65]) {
@@ -91,7 +69,7 @@ static double merged_error(const char *base, const struct method *m, enum dtype 
     engine_loss(&g, &b, false, again);
     assert_memory_equal(want, again, sizeof want);
     engine_close(&g);
-    engine_open(&h, out, "none", NULL, 1, 7, false);
+    engine_open(&h, out, method_base()->name, NULL, 1, 7, false);
     engine_loss(&h, &b, false, got);
     engine_close(&h);
     engine_batch_release(&b);
@@ -104,12 +82,12 @@ static double merged_error(const char *base, const struct method *m, enum dtype 
 static void merged_models_compute_what_base_and_adapter_compute(void **state) {
     (void)state;
     double most = 0;
-    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
-        char *base = make_base(models[i]);
+    EACH_ARCH {
+        char *base = make_base(arch->folder);
         for (const struct method *const *m = method_list; *m; m++) {
-            if (method_is_base(*m) || !fits(models[i], *m)) continue;
+            if (method_is_base(*m) || !fits(&(struct arm){*m, NULL})) continue;
             double d = merged_error(base, *m, DT_F32);
-            if (d > 1e-5) fail_msg("%s %s: merged logits differ by %g", models[i], (*m)->name, d);
+            if (d > 1e-5) fail_msg("%s %s: merged logits differ by %g", arch->name, (*m)->name, d);
             most = fmax(most, d);
         }
         free(base);
@@ -124,7 +102,7 @@ static void sixteen_bits_round_and_say_so_in_the_config(void **state) {
         double bound;
         const char *name;
     } types[] = {{DT_BF16, 4e-2, "bfloat16"}, {DT_F16, 4e-3, "float16"}};
-    char *base = make_base(models[0]), *out = path_join(dir, "merged");
+    char *base = make_base(arch_list()->folder), *out = path_join(dir, "merged");
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         double d = merged_error(base, method_find("lora"), types[i].type);
         struct modelfile *f;
@@ -140,7 +118,7 @@ static void sixteen_bits_round_and_say_so_in_the_config(void **state) {
 
 static void a_value_that_sixteen_bits_cannot_hold_is_refused(void **state) {
     (void)state;
-    char *base = make_base(models[0]), *out = path_join(dir, "merged"),
+    char *base = make_base(arch_list()->folder), *out = path_join(dir, "merged"),
          *weights = path_join(out, "model.safetensors");
     struct engine g;
     struct checkpoint_saved saved;

@@ -192,6 +192,29 @@ void modelfile_close(struct modelfile *f) {
     free(f);
 }
 
+/* ---- drafts -------------------------------------------------------------------------------------------- */
+
+struct modelfile *modelfile_draft(const char *path, json_t *config) {
+    struct modelfile *f = xcalloc(1, sizeof *f);
+    f->path = xstrdup(path);
+    f->config = json_incref(config);
+    f->folder = f->draft = true;
+    return f;
+}
+
+bool modelfile_is_draft(const struct modelfile *f) { return f->draft; }
+
+const struct tensor *modelfile_draft_add(struct modelfile *f, const char *name, int ndim,
+                                         const int64_t shape[2]) {
+    struct tensor *t = modelfile_add(f, name, strlen(name));
+    t->dtype = DT_F32;
+    t->ndim = ndim;
+    for (int k = 0; k < ndim; k++) t->shape[k] = shape[k];
+    t->bytes = (size_t)shape[0] * (size_t)(ndim == 2 ? shape[1] : 1) * sizeof(float);
+    qsort(f->tensors, (size_t)f->n, sizeof *f->tensors, by_name);
+    return modelfile_find(f, name);
+}
+
 /* ---- asking -------------------------------------------------------------------------------------------- */
 
 bool modelfile_is_gguf(const struct modelfile *f) { return f->gguf; }

@@ -32,6 +32,13 @@ struct modelfile;
 /* `path`: a folder, a .gguf file, or a .safetensors file (then there is no config). Maps everything; reads no
  * weights. */
 int modelfile_open(struct modelfile **ret, const char *path, struct err *e);
+/* A folder that is yet to be written: a configuration (a reference is taken), and the tensors that are added.
+ * They have no data: for counting mode alone. `path` is for messages. */
+struct modelfile *modelfile_draft(const char *path, json_t *config);
+bool modelfile_is_draft(const struct modelfile *f);
+/* A float32 tensor of 1 or 2 dimensions, not there yet. Borrowed until the next. */
+const struct tensor *modelfile_draft_add(struct modelfile *f, const char *name, int ndim,
+                                         const int64_t shape[2]);
 void modelfile_close(struct modelfile *f); /* accepts NULL; unmaps: weights that point into it die */
 
 bool modelfile_is_gguf(const struct modelfile *f);

@@ -32,7 +32,7 @@ struct replacement {
 
 struct modelfile {
     char *path;
-    bool gguf, folder;
+    bool gguf, folder, draft;
     json_t *config; /* NULL for a bare .safetensors */
     struct mapped *files;
     int n_files, cap_files;
