@@ -27,7 +27,7 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->rope_theta = (float)reader_num(r, "rope_theta", 10000.0);
     o->tied = reader_bool(r, "tie_word_embeddings", false);
     o->bos_id = reader_id(r, "bos_token_id");
-    o->eos_id = reader_id(r, "eos_token_id");
+    reader_ends(r, &o->ends);
     static const char *const unknown[] = {"rope_scaling", "sliding_window", "quantization_config"};
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }

@@ -2,8 +2,8 @@
  * folders.
  *
  * model_type "bert" (MiniLM and most sentence encoders are that); roberta.c is built on it. Learned
- * positions, token types, LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There is
- * no head: what a task needs above the hidden states is the task's.
+ * positions, token types, LayerNorm after each sum, biases, GELU, every token sees its whole sequence. There
+ * is no head: what a task needs above the hidden states is the task's.
  *
  * Names are those of the classes with a head ("bert.encoder.layer.0..."); files of the bare model, which lack
  * the prefix, and those whose LayerNorms have gamma and beta for weight and bias are read as well. The pooler

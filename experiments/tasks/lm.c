@@ -532,10 +532,11 @@ static void lm_remarks(void *state, remark_fn *say, void *arg) {
             "%ld %s rows are longer than %d tokens (train.max_length) and were cut: of their completion "
             "only the beginning counts",
             sp->cut, name, lm->max_length);
-        remark_count(say, arg, "start token", sp->twice,
-                     "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it "
-                     "out of data.prompt",
-                     sp->twice, name);
+        remark_count(
+            say, arg, "start token", sp->twice,
+            "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it "
+            "out of data.prompt",
+            sp->twice, name);
     }
     remark_count(say, arg, "skipped", lm->full,
                  "%ld prompts leave no room within train.max_length and are not continued", lm->full);

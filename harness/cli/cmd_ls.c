@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/record/listing.h"
+#include "harness/record/sweep_head.h"
 #include "harness/hub/catalog.h"
 #include "harness/cli/command.h"
 #include "harness/cli/keys.h"
@@ -192,70 +194,20 @@ static int ls_sweeps(const struct options *o, struct err *e) {
 
 /* ---- runs ---------------------------------------------------------------------------------------------- */
 
-/* The columns of the view, for a condition that does not fit them. */
-static void add_columns(struct db *db, struct err *e) {
-    struct db_query *q;
-    struct strbuf b = {0};
-    struct err ignored;
-    if (db_query(db, &q, "SELECT * FROM runs", &ignored)) return;
-    for (int i = 0; i < db_query_cols(q); i++) strbuf_addf(&b, " %s", db_query_name(q, i));
-    db_query_close(q);
-    char *what = xstrdup(e->msg);
-    err_set(e, ERR_USER, "--where: %s; the columns are:%s", what, b.s);
-    free(what);
-    strbuf_release(&b);
-}
-
-static int runs_query(struct db *db, const struct options *o, struct db_query **q, struct err *e) {
-    bool text = o->format == TABLE_AS_TEXT || o->format == TABLE_AS_MARKDOWN;
-    char *sql = xasprintf(
-        "SELECT %s FROM (SELECT * FROM runs WHERE (%s\n)%s ORDER BY run_id DESC LIMIT ?2) ORDER BY run_id",
-        text ? "run_id AS run, state, sweep, method, r, target_modules AS modules, lr, seed, metric_name AS "
-               "name,"
-               " CASE WHEN state = 'nan' THEN 'diverged' ELSE metric END AS metric, peak_bytes AS peak_bytes,"
-               " train_s"
-             : "*",
-        o->where ? o->where : "1",
-        o->sweep ? " AND run_id IN (SELECT run_id FROM sweep_runs WHERE sweep = ?1)" : "");
-    int rc = db_query(db, q, sql, e);
-    free(sql);
-    if (rc) {
-        if (o->where && strstr(e->msg, "no such column")) add_columns(db, e);
-        return rc;
-    }
-    if (o->sweep) db_query_bind_text(*q, 1, o->sweep);
-    db_query_bind_int(*q, 2, o->limit ? o->limit : -1);
-    return 0;
-}
-
-/* A sweep's name is checked, so that a typing mistake is not taken for a sweep without runs. */
-static int sweep_known(struct db *db, const char *name, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(
-        db, &q, "SELECT max(id), (SELECT group_concat(DISTINCT name) FROM sweep) FROM sweep WHERE name = ?1",
-        e);
-    if (rc) return rc;
-    db_query_bind_text(q, 1, name);
-    rc = db_query_next(q, e);
-    if (rc == 1) {
-        const char *all = db_query_text(q, 1);
-        rc = db_query_type(q, 0) != DB_NULL
-                 ? 0
-                 : err_set(e, ERR_USER, "%s holds no sweep '%s' (%s%s)", db_path(db), name,
-                           all ? "it holds " : "it holds none", all ? all : "");
-    }
-    db_query_close(q);
-    return rc;
-}
-
 static int ls_runs(const struct options *o, struct err *e) {
     struct db *db;
     struct db_query *q;
     struct table *t = NULL;
     int rc = db_open(&db, o->db ? o->db : DB_DEFAULT, false, e);
     if (rc) return rc;
-    if (o->sweep) rc = sweep_known(db, o->sweep, e);
-    if (!rc) rc = runs_query(db, o, &q, e);
+    struct listing_runs what = {o->where, NULL, o->limit,
+                                o->format == TABLE_AS_TEXT || o->format == TABLE_AS_MARKDOWN};
+    struct sweep_head h = {0};
+    /* A sweep's name is checked, so that a typing mistake is not taken for a sweep without runs. */
+    if (o->sweep) rc = sweep_head_read(&h, db, o->sweep, e);
+    what.sweep = h.name;
+    if (!rc) rc = listing_runs(&q, db, &what, e);
+    sweep_head_release(&h);
     if (!rc) rc = table_query(&t, q, e);
     db_close(db);
     return rc ? rc : print_table(t, o, NULL);

@@ -9,6 +9,7 @@
 
 #include "harness/cli/command.h"
 #include "harness/analysis/controls.h"
+#include "harness/record/run_query.h"
 #include "harness/report/runpage.h"
 #include "harness/analysis/summary.h"
 #include "harness/record/sweep_head.h"
@@ -223,7 +224,7 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
         if (!rc) command_print(&out);
         return rc;
     }
-    json_t *page = runpage_json(db, run, e);
+    json_t *page = run_json(db, run, e);
     if (!page) return e->code;
     table_json_write(page, &out);
     json_decref(page);
@@ -234,7 +235,7 @@ static int show_run(struct db *db, int64_t run, enum table_format format, struct
 /* ---- the command --------------------------------------------------------------------------------------- */
 
 static int print_sweep(struct db *db, const char *word, enum table_format format, struct err *e) {
-    int64_t id = word ? runpage_find(db, word, e) : 0;
+    int64_t id = word ? run_find(db, word, e) : 0;
     if (id > 0) return show_run(db, id, format, e);
     if (id < 0) return (int)id;
     if ((id = db_sweep_find(db, word, e)) > 0) return show_sweep(db, id, format, e);

@@ -10,33 +10,15 @@
 #include <unistd.h>
 
 #include "harness/cli/command.h"
-#include "harness/record/db.h"
+#include "harness/record/listing.h"
 #include "harness/table/table.h"
 #include "harness/base/util.h"
 #include "harness/report/watch.h"
 
-/* One row per sweep, latest first: its cells by what became of them. */
-static const char sweeps_sql[] =
-    "SELECT s.name AS sweep, count(*) AS runs,"
-    " sum(r.state = 'complete') AS complete, sum(r.state = 'nan') AS diverged,"
-    " sum(r.state IN " RUN_SQL_BAD ") AS failed, sum(r.state IN " RUN_SQL_STOPPED ") AS interrupted,"
-    " sum(r.state IN " RUN_SQL_OPEN ") AS running, sum(c.run_id IS NULL) AS missing, max(s.begun) AS "
-    "begun"
-    " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN runs r ON r.run_id = c.run_id"
-    " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 20";
-
-/* The runs that are running, with the last training loss told. */
-static const char runs_sql[] =
-    "SELECT r.run_id AS run, r.sweep AS sweep, r.method AS method, r.r AS r, r.lr AS lr, r.seed AS seed,"
-    " (SELECT max(step) FROM metric WHERE run = r.run_id AND key = 'train/loss') AS step,"
-    " (SELECT num FROM param WHERE point = r.point_id AND key = 'train.steps') AS steps,"
-    " (SELECT value FROM metric WHERE run = r.run_id AND key = 'train/loss' ORDER BY step DESC LIMIT 1) AS "
-    "train_loss,"
-    " r.threads AS threads FROM runs r WHERE r.state = 'running' ORDER BY r.run_id";
-
-static int read_table(struct db *db, const char *sql, struct table **t, struct err *e) {
+static int read_table(struct db *db, int (*listing)(struct db_query **q, struct db *db, struct err *e),
+                      struct table **t, struct err *e) {
     struct db_query *q;
-    int rc = db_query(db, &q, sql, e);
+    int rc = listing(&q, db, e);
     return rc ? rc : table_query(t, q, e);
 }
 
@@ -123,8 +105,8 @@ static int run_status(void *options, struct err *e) {
     struct table *sweeps = NULL, *runs = NULL;
     if (o->watch) return watch_runs(o->db, o->interval, e);
     int rc = db_open(&db, o->db, false, e);
-    if (!rc) rc = read_table(db, sweeps_sql, &sweeps, e);
-    if (!rc) rc = read_table(db, runs_sql, &runs, e);
+    if (!rc) rc = read_table(db, listing_sweeps, &sweeps, e);
+    if (!rc) rc = read_table(db, listing_running, &runs, e);
     if (!rc) {
         long pid;
         char host[257];

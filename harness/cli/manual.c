@@ -33,8 +33,9 @@ void manual_wrap(const char *text, int at, int indent, struct strbuf *out) {
         if (n) add_word(text, n, &at, indent, out);
         text += n;
         if (*text == '\n') {
+            /* no blanks on an empty line */
             if (text[1] == '\n')
-                strbuf_addc(out, '\n'); /* no blanks on an empty line */
+                strbuf_addc(out, '\n');
             else
                 break_line(indent, out);
             at = indent;

@@ -1,4 +1,5 @@
-/* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and the completion of shells. */
+/* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and the completion of
+ * shells. */
 #ifndef BENCH_SWEEP_FILES_H
 #define BENCH_SWEEP_FILES_H
 

@@ -9,6 +9,7 @@
 #include "harness/hub/catalog.h"
 #include "harness/config/cfg.h"
 #include "harness/record/db.h"
+#include "harness/record/run_query.h"
 #include "harness/base/machine.h"
 #include "harness/core/method.h"
 #include "harness/core/task.h"
@@ -98,49 +99,29 @@ const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
 
 /* ---- adapters by run ----------------------------------------------------------------------------------- */
 
-/* The view has no such run: it never was, or a later attempt stands in its place. */
-static void explain_missing(struct db *db, const char *run, struct err *e) {
-    struct db_query *q;
-    if (db_query(db, &q,
-                 "SELECT max(b.id) FROM run a JOIN run b ON b.point = a.point AND b.seed = a.seed WHERE a.id "
-                 "= ?1 AND b.attempt > a.attempt",
-                 e))
-        return;
-    db_query_bind_int(q, 1, atoll(run));
-    int got = db_query_next(q, e);
-    const char *later = got == 1 ? db_query_text(q, 0) : NULL;
-    if (later)
-        err_set(e, ERR_USER, "run %s was tried again: take run %s", run, later);
-    else if (got >= 0)
-        err_set(e, ERR_USER, "there is no run %s in %s: `bench ls runs` lists them", run, db_path(db));
-    db_query_close(q);
+static int no_checkpoint(const char *run, const struct run_checkpoint *c, struct err *e) {
+    const struct method *method = method_find(c->method);
+    return err_set(
+        e, ERR_USER,
+        method && method_is_base(method)
+            ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
+        : method && method->flags & METHOD_FULL
+            ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
+            : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
+        run, c->state);
 }
 
 static char *run_adapter(struct db *db, const char *run, json_t **config, struct err *e) {
-    struct db_query *q;
+    struct run_checkpoint c;
     char *path = NULL;
-    if (db_query(db, &q,
-                 "SELECT r.checkpoint_path, r.state, p.config, r.method FROM runs r JOIN point p ON p.id = "
-                 "r.point_id WHERE r.run_id = ?1",
-                 e))
-        return NULL;
-    db_query_bind_int(q, 1, atoll(run));
-    int got = db_query_next(q, e);
-    if (got == 0) explain_missing(db, run, e);
-    if (got == 1 && !db_query_text(q, 0)) {
-        const struct method *method = method_find(db_query_text(q, 3));
-        err_set(e, ERR_USER,
-                method && method_is_base(method)
-                    ? "run %s (%s) is the untouched model, of which nothing is saved: name the model itself"
-                : method && method->flags & METHOD_FULL
-                    ? "run %s (%s) saved no model: run its sweep with `save: all` and --new"
-                    : "run %s (%s) saved no adapter: give its folder, or run its sweep with `save: adapter`",
-                run, db_query_text(q, 1));
-    } else if (got == 1) {
-        path = xstrdup(db_query_text(q, 0));
-        if (config) *config = json_loads(db_query_text(q, 2), 0, NULL);
+    if (run_checkpoint_read(&c, db, atoll(run), e)) return NULL;
+    if (!c.path)
+        no_checkpoint(run, &c, e);
+    else {
+        path = xstrdup(c.path);
+        if (config) *config = json_incref(c.config);
     }
-    db_query_close(q);
+    run_checkpoint_release(&c);
     return path;
 }
 

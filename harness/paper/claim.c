@@ -1,6 +1,8 @@
 /* claim.c - see claim.h. */
 #include "harness/paper/claim.h"
 
+#include "harness/record/query.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,30 +44,22 @@ enum claim_verdict claim_together(const struct claim *c) {
 
 /* Runs of its sweep that are missing, and values that were overridden on the command line. */
 static int read_sweep(struct claim *c, struct db *db, struct err *e) {
-    struct db_query *q;
+    struct record_sweep r;
     struct strbuf b = {0};
-    int rc = db_query(db, &q,
-                      "SELECT count(*), sum(r.state IS NULL OR r.state NOT IN ('complete', 'nan')),"
-                      " (SELECT overrides FROM sweep WHERE id = c.sweep_id)"
-                      " FROM sweep_runs c LEFT JOIN run r ON r.id = c.run_id WHERE c.sweep = ?1",
-                      e);
+    int64_t id = db_sweep_find(db, c->sweep, e);
+    if (id <= 0) return (int)id;
+    int missing = 0, rc = record_sweep_read_id(&r, db, id, NULL, e);
     if (rc) return rc;
-    db_query_bind_text(q, 1, c->sweep);
-    rc = db_query_next(q, e);
-    if (rc == 1) {
-        int64_t all = db_query_int(q, 0), missing = db_query_int(q, 1);
-        const char *sets = db_query_text(q, 2);
-        if (missing)
-            strbuf_addf(&b, "so far: %lld of %lld runs are not done", (long long)missing, (long long)all);
-        if (sets) strbuf_addf(&b, "%srun with --set %s", b.len ? "; " : "", sets);
-        for (size_t i = 0; i < b.len; i++)
-            if (b.s[i] == '\n') b.s[i] = ' ';
-        c->partial = missing > 0;
-        c->note = b.len ? strbuf_detach(&b) : NULL;
-    }
-    strbuf_release(&b);
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    for (int i = 0; i < r.ncell; i++)
+        missing += r.cell[i].state != RUN_COMPLETE && r.cell[i].state != RUN_DIVERGED;
+    if (missing) strbuf_addf(&b, "so far: %d of %d runs are not done", missing, r.ncell);
+    if (r.overrides) strbuf_addf(&b, "%srun with --set %s", b.len ? "; " : "", r.overrides);
+    for (size_t i = 0; i < b.len; i++)
+        if (b.s[i] == '\n') b.s[i] = ' ';
+    c->partial = missing > 0;
+    c->note = b.len ? strbuf_detach(&b) : NULL;
+    record_sweep_release(&r);
+    return 0;
 }
 
 static void turn_pair(struct stats_diff *d, int sign) {

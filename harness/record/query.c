@@ -40,7 +40,7 @@ static int64_t int_or_none(const struct db_query *q, int col) {
 static int read_head(struct record_sweep *s, struct db *db, int64_t id, struct err *e) {
     struct db_query *q;
     int rc = db_query(db, &q,
-                      "SELECT id, name, path, begun, overrides, metric, goal FROM sweep"
+                      "SELECT id, name, path, begun, overrides, metric, goal, yaml FROM sweep"
                       " WHERE id = (SELECT max(id) FROM sweep WHERE name ="
                       " (SELECT name FROM sweep WHERE id = ?1))",
                       e);
@@ -54,6 +54,7 @@ static int read_head(struct record_sweep *s, struct db *db, int64_t id, struct e
         s->overrides = text_or_null(q, 4);
         s->metric = text_or_null(q, 5);
         s->goal = text_or_null(q, 6);
+        s->yaml = text_or_null(q, 7);
     } else if (rc == 0)
         rc = err_set(e, ERR_USER, "%s: no sweep %lld", db_path(db), (long long)id);
     db_query_close(q);
@@ -315,7 +316,8 @@ void record_sweep_release(struct record_sweep *s) {
     for (int i = 0; i < s->ncell; i++)
         free(s->cell[i].error), free(s->cell[i].build), free(s->cell[i].cpu), free(s->cell[i].ended);
     free(s->point), free(s->cell);
-    free(s->name), free(s->path), free(s->begun), free(s->overrides), free(s->metric), free(s->goal);
+    free(s->name), free(s->path), free(s->begun), free(s->overrides), free(s->yaml), free(s->metric),
+        free(s->goal);
     *s = (struct record_sweep){0};
 }
 

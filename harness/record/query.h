@@ -50,8 +50,8 @@ struct record_point {
 
 struct record_sweep {
     int64_t id;
-    char *name, *path, *begun, *overrides;
-    char *metric, *goal; /* the one read, "eval/loss"; "minimize" or "maximize" */
+    char *name, *path, *begun, *overrides, *yaml; /* yaml: the file's text */
+    char *metric, *goal;                          /* the one read, "eval/loss"; "minimize" or "maximize" */
     bool maximize;
     struct record_point *point; /* in the order of the sweep */
     int npoint, point_cap;

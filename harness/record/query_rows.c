@@ -131,8 +131,8 @@ int record_pairs_read(struct record_pair **ret, int *n, const struct record_swee
     return rc;
 }
 
-/* The second part is of records that bench made before test.rows was a key: it scored the first eval.rows rows of
- * a test split, and a split of just so many or more has that many scores. */
+/* The second part is of records that bench made before test.rows was a key: it scored the first eval.rows
+ * rows of a test split, and a split of just so many or more has that many scores. */
 static const char remarks_sql[] =
     "SELECT text, count(*) FROM ("
     " SELECT e.id AS id, e.kind || ': ' || e.text AS text FROM sweep_runs c JOIN event e ON e.run = c.run_id"

@@ -5,6 +5,8 @@
  * whole: about a second for a layer of a thousand features. */
 #include "harness/report/inspect.h"
 
+#include "harness/record/run_query.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -227,17 +229,16 @@ static void add_label(struct inspect *x, const json_t *recorded, const struct in
 
 static int read_seed(struct inspect *x, const char *run, const char *file, struct err *e) {
     struct db *db;
-    struct db_query *q;
+    struct run_checkpoint c;
     int rc = db_open(&db, file ? file : DB_DEFAULT, false, e);
     if (rc) return rc;
-    rc = db_query(db, &q, "SELECT seed FROM run WHERE id = ?1", e);
+    rc = run_checkpoint_read(&c, db, atoll(run), e);
     if (!rc) {
-        db_query_bind_int(q, 1, atoll(run));
-        if ((rc = db_query_next(q, e)) == 1) x->seed = (long)db_query_int(q, 0);
-        db_query_close(q);
+        x->seed = (long)c.seed;
+        run_checkpoint_release(&c);
     }
     db_close(db);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 int inspect_read(struct inspect *x, const char *run_or_dir, const char *db, const char *model, int top,

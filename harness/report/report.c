@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "build/version.h"
+#include "harness/record/listing.h"
 #include "harness/record/sweep_head.h"
 #include "harness/table/table.h"
 
@@ -71,13 +72,8 @@ static void sweeps_add(struct sweeps *s, int64_t id, const char *name) {
 /* The last command of each name. where: a condition on id, with ?1 = id. */
 static int sweeps_query(struct db *db, struct sweeps *s, int64_t id, struct err *e) {
     struct db_query *q;
-    int rc = db_query(
-        db, &q,
-        "SELECT max(id), name FROM sweep WHERE ?1 = 0 OR name = (SELECT name FROM sweep WHERE id = ?1)"
-        " GROUP BY name ORDER BY max(begun) DESC, max(id) DESC",
-        e);
+    int rc = listing_names(&q, db, id, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, id);
     while ((rc = db_query_next(q, e)) == 1) sweeps_add(s, db_query_int(q, 0), db_query_text(q, 1));
     db_query_close(q);
     return rc;
@@ -126,10 +122,8 @@ int report_write(struct db *db, const struct report_job *job, struct strbuf *out
         head_write(out, &css, &js);
         title_write(out, &s);
     }
-    for (int i = 0; i < s.n && !rc; i++) {
-        rc = report_sweep(db, s.id[i], i + 1, job->plots, out, e);
-        if (!rc) rc = report_curves(db, s.id[i], &curves, &first, e);
-    }
+    for (int i = 0; i < s.n && !rc; i++)
+        rc = report_sweep(db, s.id[i], i + 1, job->plots, out, &curves, &first, e);
     if (!rc) rc = report_claims(db, out, e);
     if (!rc) {
         strbuf_adds(out, "<div id=\"curve\"></div>\n<script type=\"application/json\" id=\"curves\">{");

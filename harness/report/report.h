@@ -27,11 +27,14 @@ void report_text(struct strbuf *out, const char *s);
 /* A table_write fragment that scrolls where it is too wide. */
 struct table;
 void report_table(struct strbuf *out, const struct table *t);
-int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct strbuf *out, struct err *e);
+/* curves: receives the learning curves of its runs, see report_curves. */
+int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct strbuf *out,
+                 struct strbuf *curves, bool *first, struct err *e);
 /* The run table, and the failures below it. */
-int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e);
+int report_runs(struct db *db, int64_t sweep, const char *metric, struct strbuf *out, struct err *e);
 /* Members of the object of learning curves: "12": {...}. */
-int report_curves(struct db *db, int64_t sweep, struct strbuf *out, bool *first, struct err *e);
+int report_curves(struct db *db, int64_t sweep, const char *metric, struct strbuf *out, bool *first,
+                  struct err *e);
 /* Verdicts on claims of papers, of all sweeps of the record. */
 int report_claims(struct db *db, struct strbuf *out, struct err *e);
 /* Plots as figures. Remarks stand in the page; an error is returned only where the record cannot be read. */

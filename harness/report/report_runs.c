@@ -7,34 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/record/listing.h"
 #include "harness/table/table.h"
 
 #define CURVE_POINTS 24
 #define ROWS         200
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
-
-/* Settings that differ among the runs of one method and rank and have no column of their own: those that a
- * reader tells its runs apart by. */
-#define VARIED                                                                                               \
-    "WITH varied AS (SELECT DISTINCT k.key FROM param k JOIN (SELECT DISTINCT point_id FROM sweep_runs "     \
-    "WHERE sweep_id = ?1) c ON c.point_id = k.point"                                                         \
-    " JOIN point p ON p.id = k.point WHERE k.key NOT IN ('method', 'r', 'train.lr', 'target_modules', "      \
-    "'seed')"                                                                                                \
-    " AND k.key NOT LIKE 'data%' AND k.key NOT LIKE 'model%'"                                                \
-    " GROUP BY k.key, p.method, p.r HAVING count(DISTINCT coalesce(k.txt, k.num)) > 1) "
-
-static const char runs_sql[] =
-    VARIED "SELECT c.run_id, coalesce(CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END, 'not "
-           "started'), p.method, p.r,"
-           " p.target_modules, p.lr, (SELECT group_concat(k.key || '=' || coalesce(k.txt, printf('%g', "
-           "k.num)), ' ') FROM param k"
-           " JOIN varied v ON v.key = k.key WHERE k.point = c.point_id), c.seed, c.metric, u.test_metric, "
-           "u.peak_bytes, u.checkpoint_bytes, u.train_s, m.name,"
-           " d.name, u.concurrent"
-           " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN model m ON m.id = p.model"
-           " LEFT JOIN dataset d ON d.id = p.dataset LEFT JOIN run u ON u.id = c.run_id WHERE c.sweep_id = "
-           "?1 ORDER BY c.ord";
 
 static const struct column {
     const char *title;
@@ -111,22 +90,10 @@ static void line_write(struct strbuf *out, const struct db_query *q, const struc
     strbuf_addc(out, '\n');
 }
 
-static int settings_vary(struct db *db, int64_t sweep, bool *vary, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(db, &q, VARIED "SELECT count(*) FROM varied", e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    rc = db_query_next(q, e);
-    *vary = rc == 1 && db_query_int(q, 0) > 0;
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
-}
-
 static int rows_write(struct db *db, int64_t sweep, const struct view *v, struct strbuf *out, struct err *e) {
     struct db_query *q;
-    int n = 0, rc = db_query(db, &q, runs_sql, e);
+    int n = 0, rc = listing_cells(&q, db, sweep, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
     for (; (rc = db_query_next(q, e)) == 1; n++) {
         if (n == ROWS)
             strbuf_adds(
@@ -140,32 +107,13 @@ static int rows_write(struct db *db, int64_t sweep, const struct view *v, struct
     return rc;
 }
 
-static int metric_name(struct db *db, int64_t sweep, char **name, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(db, &q, "SELECT metric FROM sweep WHERE id = ?1", e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
-    rc = db_query_next(q, e);
-    *name = xstrdup(rc == 1 ? db_query_text(q, 0) : "");
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
-}
-
 /* ---- what did not end well ----------------------------------------------------------------------------- */
 
 static int failures_write(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
     struct db_query *q;
     struct table *t;
-    int rc = db_query(
-        db, &q,
-        "SELECT u.id AS run, CASE u.state WHEN 'nan' THEN 'diverged' ELSE u.state END AS state, p.method, "
-        "p.r,"
-        " p.target_modules, p.lr, u.seed, u.error FROM sweep_runs c JOIN run u ON u.id = c.run_id"
-        " JOIN point p ON p.id = u.point WHERE c.sweep_id = ?1"
-        " AND u.state NOT IN ('complete', 'running', 'waiting') ORDER BY u.state = 'nan', c.ord LIMIT 200",
-        e);
+    int rc = listing_failures(&q, db, sweep, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
     if ((rc = table_query(&t, q, e))) return rc;
     strbuf_adds(out, "<h3>What did not end well</h3>\n");
     if (table_rows(t)) {
@@ -177,13 +125,10 @@ static int failures_write(struct db *db, int64_t sweep, struct strbuf *out, stru
     return 0;
 }
 
-int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
-    char *metric = NULL;
-    struct view v = {0};
-    int rc = metric_name(db, sweep, &metric, e);
-    if (!rc) rc = settings_vary(db, sweep, &v.settings, e);
+int report_runs(struct db *db, int64_t sweep, const char *metric, struct strbuf *out, struct err *e) {
+    struct view v = {.metric = metric};
+    int rc = listing_settings_vary(&v.settings, db, sweep, e);
     if (!rc) {
-        v.metric = metric;
         strbuf_adds(out,
                     "<h3>Runs</h3>\n<div class=\"tools\"><label>Filter <input type=\"search\" "
                     "placeholder=\"words\"></label>"
@@ -197,9 +142,7 @@ int report_runs(struct db *db, int64_t sweep, struct strbuf *out, struct err *e)
         strbuf_adds(out, "<p class=\"soft\">*: other runs were under way at the same time: times do "
                          "not compare.</p>\n");
     }
-    if (!rc) rc = failures_write(db, sweep, out, e);
-    free(metric);
-    return rc;
+    return rc ? rc : failures_write(db, sweep, out, e);
 }
 
 /* ---- curves -------------------------------------------------------------------------------------------- */
@@ -248,25 +191,13 @@ static void run_write(struct strbuf *out, int64_t run, const char *metric, struc
     *first = false;
 }
 
-int report_curves(struct db *db, int64_t sweep, struct strbuf *out, bool *first, struct err *e) {
+int report_curves(struct db *db, int64_t sweep, const char *metric, struct strbuf *out, bool *first,
+                  struct err *e) {
     struct db_query *q;
     struct curve c[2] = {0};
-    char *metric = NULL;
     int64_t run = 0;
-    int rc = metric_name(db, sweep, &metric, e);
-    if (!rc)
-        rc = db_query(db, &q,
-                      "SELECT m.run, m.key = 'train/loss', m.step, m.value FROM sweep_runs c JOIN metric m "
-                      "ON m.run = c.run_id"
-                      " WHERE c.sweep_id = ?1 AND m.kind = 'finite' AND m.key IN (?2, 'train/loss')"
-                      " ORDER BY m.run, m.key, m.step",
-                      e);
-    if (rc) {
-        free(metric);
-        return rc;
-    }
-    db_query_bind_int(q, 1, sweep);
-    db_query_bind_text(q, 2, metric);
+    int rc = listing_curves(&q, db, sweep, metric, e);
+    if (rc) return rc;
     while ((rc = db_query_next(q, e)) == 1) {
         if (db_query_int(q, 0) != run) run_write(out, run, metric, c, first);
         run = db_query_int(q, 0);
@@ -279,6 +210,5 @@ int report_curves(struct db *db, int64_t sweep, struct strbuf *out, bool *first,
     run_write(out, run, metric, c, first);
     db_query_close(q);
     for (int k = 0; k < 2; k++) free(c[k].step), free(c[k].value);
-    free(metric);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* report_sweep.c - one sweep's part of a report: what ran on what, the comparison, plots, runs, provenance.
  */
+#include "harness/record/listing.h"
 #include "harness/report/report.h"
 
 #include <stdlib.h>
@@ -25,12 +26,11 @@ static void states_write(const struct summary *s, struct strbuf *out) {
 }
 
 /* The rows of a query with one column of text, joined. */
-static int list_write(struct db *db, const char *sql, int64_t sweep, const char *sep, struct strbuf *out,
-                      struct err *e) {
+static int fact_write(struct db *db, enum listing_fact fact, int64_t sweep, const char *sep,
+                      struct strbuf *out, struct err *e) {
     struct db_query *q;
-    int n = 0, rc = db_query(db, &q, sql, e);
+    int n = 0, rc = listing_fact(&q, db, sweep, fact, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
     while ((rc = db_query_next(q, e)) == 1) {
         if (n++) strbuf_adds(out, sep);
         report_text(out, db_query_text(q, 0));
@@ -40,38 +40,13 @@ static int list_write(struct db *db, const char *sql, int64_t sweep, const char 
     return rc;
 }
 
-#define OF_SWEEP " FROM sweep_runs c JOIN point p ON p.id = c.point_id LEFT JOIN run r ON r.id = c.run_id"
-
 static const struct fact {
-    const char *title, *sep, *sql;
-} facts[] = {
-    {"model", "<br>",
-     "SELECT DISTINCT m.name || ', ' || coalesce(CASE WHEN m.bytes < 1e7 THEN round(m.bytes / 1e3, 1) || ' "
-     "kB, ' ELSE round(m.bytes / 1e6, 1) || ' MB, ' END, '') || 'SHA-256 ' || substr(m.digest, 1, "
-     "16)" OF_SWEEP " JOIN model m ON m.id = p.model WHERE c.sweep_id = ?1"},
-    {"data", "<br>",
-     "SELECT DISTINCT d.name || coalesce(', task ' || p.task, '') || ', SHA-256 ' || substr(d.digest, 1, "
-     "16)" OF_SWEEP " JOIN dataset d ON d.id = p.dataset WHERE c.sweep_id = ?1"},
-    {"methods", ", ",
-     "SELECT p.method" OF_SWEEP " WHERE c.sweep_id = ?1 GROUP BY p.method ORDER BY min(c.ord)"},
-    {"seeds", ", ",
-     "SELECT DISTINCT CAST(c.seed AS TEXT)" OF_SWEEP
-     " WHERE c.sweep_id = ?1 AND NOT p.untouched ORDER BY c.seed"},
-    {"machine", "<br>",
-     "SELECT coalesce(v.cpu, '?') || ', ' || coalesce(v.cores, '?') || ' cores, ' || coalesce(v.os, '?')"
-     " || ': ' || count(*) || CASE count(*) WHEN 1 THEN ' run' ELSE ' runs' END" OF_SWEEP
-     " JOIN env v ON v.id = r.env WHERE c.sweep_id = ?1 GROUP BY v.cpu, v.cores, v.os"},
-    {"program", "<br>",
-     "SELECT DISTINCT 'bench ' || coalesce(v.build, '?') || ', ' || coalesce(v.compiler, '?') || ' ' || "
-     "coalesce(v.cflags, '')"
-     " || ', ' || coalesce(v.blas, '?')" OF_SWEEP " JOIN env v ON v.id = r.env WHERE c.sweep_id = ?1"},
-    {"when", "",
-     "SELECT coalesce(min(r.started), '?') || ' to ' || coalesce(max(r.ended), '?')" OF_SWEEP
-     " WHERE c.sweep_id = ?1"},
-    {"time", "",
-     "SELECT printf('%.1f min of training, %.1f min of evaluation; runs: %d at a time at most',"
-     " total(r.train_s) / 60, total(r.eval_s) / 60, coalesce(max(r.concurrent), 0) + 1)" OF_SWEEP
-     " WHERE c.sweep_id = ?1"},
+    const char *title, *sep;
+} facts[LISTING_NFACTS] = {
+    [LISTING_MODEL] = {"model", "<br>"},     [LISTING_DATA] = {"data", "<br>"},
+    [LISTING_METHODS] = {"methods", ", "},   [LISTING_SEEDS] = {"seeds", ", "},
+    [LISTING_MACHINE] = {"machine", "<br>"}, [LISTING_PROGRAM] = {"program", "<br>"},
+    [LISTING_WHEN] = {"when", ""},           [LISTING_TIME] = {"time", ""},
 };
 
 static int what_ran(struct db *db, int64_t sweep, const struct summary *s, struct strbuf *out,
@@ -91,9 +66,9 @@ static int what_ran(struct db *db, int64_t sweep, const struct summary *s, struc
         item_close(out);
     }
     int rc = 0;
-    for (size_t i = 0; i < ARRAY_LEN(facts) && !rc; i++) {
+    for (int i = 0; i < LISTING_NFACTS && !rc; i++) {
         item_open(out, facts[i].title);
-        rc = list_write(db, facts[i].sql, sweep, facts[i].sep, out, e);
+        rc = fact_write(db, (enum listing_fact)i, sweep, facts[i].sep, out, e);
         item_close(out);
     }
     strbuf_adds(out, "</dl>\n");
@@ -220,27 +195,20 @@ static void lines_of_file(struct strbuf *out, const char *text) {
     }
 }
 
-static int write_provenance(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
-    struct db_query *q;
-    int rc = db_query(db, &q, "SELECT path, overrides, yaml FROM sweep WHERE id = ?1", e);
-    if (rc) return rc;
-    db_query_bind_int(q, 1, sweep);
+static void write_provenance(struct db *db, const struct record_sweep *r, struct strbuf *out) {
     strbuf_adds(out, "<h3>Provenance</h3>\n");
-    if ((rc = db_query_next(q, e)) == 1) {
-        command_write(out, db_query_text(q, 0), db_query_text(q, 1));
-        strbuf_adds(out, "<details><summary>The sweep file as it was read</summary>\n<pre>");
-        lines_of_file(out, db_query_text(q, 2) ? db_query_text(q, 2) : "");
-        strbuf_adds(out, "</pre>\n</details>\n<details><summary>Databases and "
-                         "configurations</summary>\n<p>Record: <code>");
-        report_text(out, db_path(db));
-        strbuf_adds(out, "</code>. Every run's configuration, curves and rows: <code>bench show RUN "
-                         "--json</code>.</p>\n</details>\n");
-    }
-    db_query_close(q);
-    return rc < 0 ? rc : 0;
+    command_write(out, r->path, r->overrides);
+    strbuf_adds(out, "<details><summary>The sweep file as it was read</summary>\n<pre>");
+    lines_of_file(out, r->yaml ? r->yaml : "");
+    strbuf_adds(out, "</pre>\n</details>\n<details><summary>Databases and "
+                     "configurations</summary>\n<p>Record: <code>");
+    report_text(out, db_path(db));
+    strbuf_adds(out, "</code>. Every run's configuration, curves and rows: <code>bench show RUN "
+                     "--json</code>.</p>\n</details>\n");
 }
 
-int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct strbuf *out, struct err *e) {
+int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct strbuf *out,
+                 struct strbuf *curves, bool *first, struct err *e) {
     struct summary s;
     int rc = summary_read(&s, db, sweep, e);
     if (rc) return rc;
@@ -252,8 +220,9 @@ int report_sweep(struct db *db, int64_t sweep, int number, bool plots, struct st
     if (!rc) every_cell(&s, out);
     if (!rc) rc = control_arms(db, sweep, out, e);
     if (!rc && plots) rc = report_plots(db, s.name, number, out, e);
-    if (!rc) rc = report_runs(db, sweep, out, e);
-    if (!rc) rc = write_provenance(db, sweep, out, e);
+    if (!rc) rc = report_runs(db, sweep, s.metric, out, e);
+    if (!rc) rc = report_curves(db, sweep, s.metric, curves, first, e);
+    if (!rc) write_provenance(db, &s.record, out);
     strbuf_adds(out, "</section>\n");
     summary_release(&s);
     return rc;

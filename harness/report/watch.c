@@ -3,6 +3,9 @@
  * sweep its runs, as many at once as now. */
 #include "harness/report/watch.h"
 
+#include "harness/record/listing.h"
+#include "harness/record/query.h"
+
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -67,15 +70,7 @@ struct sweep {
 
 static int sweep_read(struct db *db, struct sweep *s, struct err *e) {
     struct db_query *q;
-    int rc =
-        db_query(db, &q,
-                 "SELECT s.id, s.name, s.metric, count(*),"
-                 " sum(r.state IN ('complete','pruned','nan','failed','oom','timeout')),"
-                 " sum(r.state IN ('nan','failed','oom','timeout')), sum(r.state = 'running'),"
-                 " sum(r.total_s > 0), total(r.total_s)"
-                 " FROM sweep_runs c JOIN sweep s ON s.id = c.sweep_id LEFT JOIN run r ON r.id = c.run_id"
-                 " GROUP BY s.id ORDER BY max(s.begun) DESC, s.id DESC LIMIT 1",
-                 e);
+    int rc = listing_progress(&q, db, e);
     if (rc) return rc;
     if ((rc = db_query_next(q, e)) == 1) {
         s->id = db_query_int(q, 0);
@@ -118,21 +113,18 @@ static void sweep_draw(const struct sweep *s, const struct watch *w, struct strb
 /* The training loss of a run in SPARK parts of its steps; the part's mean. *step: the last one told. */
 static int losses_read(struct db *db, int64_t run, double steps, double *v, double *step, double *last,
                        struct err *e) {
-    struct db_query *q;
+    struct record_curve c;
     int count[SPARK] = {0};
-    int rc = db_query(
-        db, &q, "SELECT step, value FROM metric WHERE run = ?1 AND key = 'train/loss' ORDER BY step", e);
-    if (rc) return rc;
+    int rc = record_curve_read(&c, db, run, "train/loss", e);
     for (int i = 0; i < SPARK; i++) v[i] = 0;
     *step = 0, *last = NAN;
-    db_query_bind_int(q, 1, run);
-    while ((rc = db_query_next(q, e)) == 1) {
-        int at = steps > 0 ? (int)((db_query_num(q, 0) - 1) / steps * SPARK) : 0;
-        *step = db_query_num(q, 0), *last = db_query_num(q, 1);
-        if (at < 0 || at >= SPARK || !isfinite(*last)) continue;
+    for (int i = 0; i < c.n; i++) {
+        int at = steps > 0 ? (int)((c.step[i] - 1) / steps * SPARK) : 0;
+        *step = c.step[i], *last = c.value[i];
+        if (at < 0 || at >= SPARK) continue;
         v[at] += *last, count[at]++;
     }
-    db_query_close(q);
+    record_curve_release(&c);
     for (int i = 0; i < SPARK; i++) v[i] = count[i] ? v[i] / count[i] : NAN;
     return rc;
 }
@@ -151,14 +143,8 @@ static void label_add(const struct db_query *q, int col, struct strbuf *b) {
 
 static int running_draw(struct db *db, const struct sweep *s, struct strbuf *out, struct err *e) {
     struct db_query *q;
-    int rc = db_query(db, &q,
-                      "SELECT r.id, strftime('%s', 'now') - strftime('%s', r.started), v.num, p.method, p.r,"
-                      " p.target_modules, p.lr, r.seed FROM run r JOIN point p ON p.id = r.point"
-                      " LEFT JOIN param v ON v.point = p.id AND v.key = 'train.steps'"
-                      " WHERE r.sweep = ?1 AND r.state = 'running' ORDER BY r.id",
-                      e);
+    int rc = listing_under_way(&q, db, s->id, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, s->id);
     while ((rc = db_query_next(q, e)) == 1) {
         double v[SPARK], step, last, steps = db_query_num(q, 2), since = db_query_num(q, 1);
         char left[32], number[TABLE_FORMAT_MAX];
@@ -182,17 +168,8 @@ static int running_draw(struct db *db, const struct sweep *s, struct strbuf *out
 
 static int latest_draw(struct db *db, const struct sweep *s, struct strbuf *out, struct err *e) {
     struct db_query *q;
-    int n = 0,
-        rc = db_query(
-            db, &q,
-            "SELECT r.id, CASE r.state WHEN 'nan' THEN 'diverged' ELSE r.state END, c.metric, p.method, p.r,"
-            " p.target_modules, p.lr, r.seed, r.total_s FROM sweep_runs c JOIN run r ON r.id = c.run_id"
-            " JOIN point p ON p.id = r.point WHERE c.sweep_id = ?1 AND r.ended IS NOT NULL"
-            " ORDER BY r.ended DESC, r.id DESC LIMIT ?2",
-            e);
+    int n = 0, rc = listing_latest(&q, db, s->id, LATEST, e);
     if (rc) return rc;
-    db_query_bind_int(q, 1, s->id);
-    db_query_bind_int(q, 2, LATEST);
     while ((rc = db_query_next(q, e)) == 1) {
         struct strbuf label = {0};
         char took[32], number[TABLE_FORMAT_MAX] = "-";

@@ -88,7 +88,7 @@ json() { python3 -c "import json,sys; v=json.load(sys.stdin); print($1)"; }
     [ "$status" -eq 2 ]
     run "$BENCH" ls runs --sweep tinny
     [ "$status" -eq 2 ]
-    [[ $output == *"no sweep 'tinny' (it holds tiny)"* ]]
+    [[ $output == *"no sweep 'tinny' (did you mean 'tiny'?); its sweeps: tiny"* ]]
     run "$BENCH" ls runz
     [ "$status" -eq 2 ]
     [[ $output == *"did you mean 'runs'"* ]]

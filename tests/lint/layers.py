@@ -35,6 +35,9 @@ ORDER = [
     "harness",             # main.c
 ]
 MAX_FOLDERS, MAX_README = 20, 15
+# SQL on the record stands in harness/record; an index has a store of its own.
+SQL = re.compile(r'"[^"]*\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE)\b|\bdb_query\(')
+SQL_AT_HOME = ("harness/record/", "harness/search/store.c")
 # Only these see SQLite itself.
 SQLITE = {"harness/record/db_private.h"}
 
@@ -85,6 +88,15 @@ def check_includes(files):
                 bad.append(f"{path}:{number}: {here} may not include \"{target}\"")
             elif there in ("methods", "experiments") and here != there:
                 bad.append(f"{path}:{number}: the machine sees methods and experiments through their .def lists alone")
+
+
+def check_sql(files):
+    for path in files:
+        if path.startswith(SQL_AT_HOME):
+            continue
+        for number, line in enumerate(open(path), 1):
+            if SQL.search(line) and not line.lstrip().startswith(("*", "/*")):
+                bad.append(f"{path}:{number}: SQL stands in harness/record")
 
 
 def read_calls(files):
@@ -170,6 +182,7 @@ def check_folders():
 def main():
     files = list(sources())
     check_includes(files)
+    check_sql(files)
     calls = read_calls(files)
     check_calls(calls)
     for part in circles(calls):

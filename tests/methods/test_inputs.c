@@ -155,7 +155,7 @@ static struct train_result run_of(json_t *c, int threads, const char *out, struc
     if (train_run(&job, &(struct train_report){.arg = told, .metric = on_metric}, &res, &e) ||
         train_plan(&job, &plan, &e))
         fail_msg("%s %s: %s", cfg_str(c, "task"), cfg_str(c, "method"), e.msg);
-    assert_string_equal(res.state, "complete");
+    assert_int_equal(res.state, RUN_COMPLETE);
     if (res.peak_bytes != plan.peak_bytes_predicted)
         fail_msg("%s %s: %zu bytes measured, %zu predicted", cfg_str(c, "task"), cfg_str(c, "method"),
                  res.peak_bytes, plan.peak_bytes_predicted);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/record/run_query.h"
 #include "harness/report/runpage.h"
 #include "harness/analysis/summary.h"
 
@@ -217,7 +218,7 @@ static void test_a_run_has_a_page_with_result_memory_curve_and_events(void **sta
     ok(runpage_text(db, run, 100, &page, &e), &e);
     assert_non_null(strstr(page.s, "failed: the worker was killed [0m"));
     strbuf_release(&page);
-    json_t *json = runpage_json(db, run, &e);
+    json_t *json = run_json(db, run, &e);
     assert_int_equal(json_array_size(json_object_get(json, "metrics")), 62);
     assert_string_equal(json_string_value(json_object_get(json_object_get(json, "config"), "method")),
                         "lora");
@@ -234,16 +235,16 @@ static void test_runs_are_found_by_number_or_hash_and_replaced_ones_name_their_s
     char hash[65], word[32];
     sha256_hex("lora 9 0.0005 8", 15, hash);
     snprintf(word, sizeof word, "%lld", (long long)run);
-    assert_int_equal(runpage_find(db, word, &e), run);
+    assert_int_equal(run_find(db, word, &e), run);
     hash[6] = 0;
-    assert_int_equal(runpage_find(db, hash, &e), other);
+    assert_int_equal(run_find(db, hash, &e), other);
     sha256_hex("lora 8 0.0005 8", 15, hash);
-    assert_true(runpage_find(db, hash, &e) < 0); /* two seeds */
+    assert_true(run_find(db, hash, &e) < 0); /* two seeds */
     assert_non_null(strstr(e.msg, "several runs"));
     static const char *const none[] = {"",     "0",   "999", "99999999999999999999999999",
                                        "rank", "abc", "%",   "12x"};
-    for (size_t i = 0; i < ARRAY_LEN(none); i++) assert_int_equal(runpage_find(db, none[i], &e), 0);
-    assert_null(runpage_json(db, old, &e));
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) assert_int_equal(run_find(db, none[i], &e), 0);
+    assert_null(run_json(db, old, &e));
     char *want = xasprintf("see run %lld", (long long)run);
     assert_non_null(strstr(e.msg, want));
     free(want);

@@ -321,9 +321,9 @@ static json_t *key_beside(const struct modelfile *f, const char *file, const cha
     return v;
 }
 
-/* The end tokens, where config.json does not say it all: generation_config.json has others, or there are several
- * (or none), of which the tokenizer's settings choose one. A folder of which that is not so has the digest
- * that it had before these files were read, and its runs stay those of the same model. */
+/* The end tokens, where config.json does not say it all: generation_config.json has others, or there are
+ * several (or none), of which the tokenizer's settings choose one. A folder of which that is not so has the
+ * digest that it had before these files were read, and its runs stay those of the same model. */
 static int digest_ends(struct strbuf *b, const struct modelfile *f, struct err *e) {
     static const char *const chooses[] = {"tokenizer_config.json", "special_tokens_map.json"};
     int code = 0;
