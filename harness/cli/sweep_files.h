@@ -1,5 +1,4 @@
-/* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and the completion of
- * shells. */
+/* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and for completion. */
 #ifndef BENCH_SWEEP_FILES_H
 #define BENCH_SWEEP_FILES_H
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # GPT-2 through the commands: a sweep over methods, what it leaves, what loads it again; methods that train vectors of the base.
 
+bats_require_minimum_version 1.5.0
+
 load ../run_helper
 
 setup_model() {
@@ -42,13 +44,13 @@ field() { q "select $2 from runs where method = '$1' order by run_id limit 1"; }
     setup_model
     "$BENCH" run g.yaml
     for method in lora delta_lora vera bitfit norms; do
-        run bash -c "\"\$0\" \"\$@\" 2>/dev/null" "$BENCH" eval --model gpt2 --adapter "$(field $method run_id)" --rows 4 --max-length 48 --json
+        run --separate-stderr "$BENCH" eval --model gpt2 --adapter "$(field $method run_id)" --rows 4 --max-length 48 --json
         is "$status" 0
         close "$(python3 -c 'import json,sys; print(json.load(sys.stdin)["eval/loss"])' <<<"$output")" "$(field $method eval_loss)"
     done
     run "$BENCH" generate --model gpt2 --adapter "$(field bitfit checkpoint_path)" --max-tokens 3 "What"
     is "$status" 0
-    run bash -c "\"\$0\" \"\$@\" 2>/dev/null" "$BENCH" eval --model "$(field full checkpoint_path)" --data smoke --rows 4 --max-length 48 --json
+    run --separate-stderr "$BENCH" eval --model "$(field full checkpoint_path)" --data smoke --rows 4 --max-length 48 --json
     close "$(python3 -c 'import json,sys; print(json.load(sys.stdin)["eval/loss"])' <<<"$output")" "$(field full eval_loss)"
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # bench tokenize, logits and eval: what others need to check us, on the smoke model.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     BENCH=${BENCH:-$PWD/bench}
@@ -56,7 +58,7 @@ shape() { head -c 128 "$1" | tr -d '\0' | grep -ao "'shape': ([0-9, ]*)"; }
     [ "$status" -eq 0 ]
     [[ "$output" =~ eval/loss\ +[0-9]+\.[0-9]+ ]]
     printf 'q\ta\nup\tdown\nleft\tright\n' >"$TMP/t.tsv"
-    run bash -c "\"\$0\" \"\$@\" 2>/dev/null" "$BENCH" eval --model smoke --data "$TMP/t.tsv" --prompt 'The opposite of {q} is ' --completion '{a}' --json
+    run --separate-stderr "$BENCH" eval --model smoke --data "$TMP/t.tsv" --prompt 'The opposite of {q} is ' --completion '{a}' --json
     [ "$status" -eq 0 ]
     python3 -c 'import json,sys; assert json.loads(sys.argv[1])["eval/loss"] > 0' "$output"
     # all rows: the default, and 0 as `eval.rows` of a sweep has it
@@ -112,10 +114,10 @@ Y
     "$BENCH" run "$TMP/s.yaml" --db "$TMP/r/bench.db" >/dev/null
     id=$("$BENCH" ls runs --db "$TMP/r/bench.db" --where "method = 'lora'" --json | python3 -c 'import json,sys; r=json.load(sys.stdin)[0]; print(r["run_id"], r["eval_loss"], r["checkpoint_path"])')
     read -r run loss path <<<"$id"
-    run bash -c "\"\$0\" \"\$@\" 2>/dev/null" "$BENCH" eval --adapter "$run" --db "$TMP/r/bench.db" --rows 30 --json
+    run --separate-stderr "$BENCH" eval --adapter "$run" --db "$TMP/r/bench.db" --rows 30 --json
     [ "$status" -eq 0 ]
     python3 -c 'import json,sys; assert abs(json.loads(sys.argv[1])["eval/loss"] - float(sys.argv[2])) < 1e-6' "$output" "$loss"
-    run bash -c "\"\$0\" \"\$@\" 2>/dev/null" "$BENCH" eval --model smoke --adapter "$path" --data smoke --rows 30 --json
+    run --separate-stderr "$BENCH" eval --model smoke --adapter "$path" --data smoke --rows 30 --json
     [ "$status" -eq 0 ]
     python3 -c 'import json,sys; assert abs(json.loads(sys.argv[1])["eval/loss"] - float(sys.argv[2])) < 1e-6' "$output" "$loss"
 }
