@@ -75,10 +75,9 @@ static void say_shared(const struct split_view *v, const struct template *a, con
     for (int k = 0; a && k < template_pieces(a); k++) {
         int c = template_column(a, k);
         if (c < 0 || !has_column(v->ask, c)) continue;
-        char *text = xasprintf("data.%s and data.%s both hold {%.100s}: the answer stands in the question",
-                               other, of, rows_column_name(v->rows, c));
-        say(arg, "data", text);
-        free(text);
+        remark_count(say, arg, "data", 1,
+                     "data.%s and data.%s both hold {%.100s}: the answer stands in the question", other, of,
+                     rows_column_name(v->rows, c));
         return;
     }
 }
@@ -90,11 +89,9 @@ static void say_templates(const struct dataset *d, const struct sides *s, const 
     if (v->ask && template_pieces(v->ask) && !varies) {
         const char *written = side_text(d, s->ask);
         bool name = rows_column(v->rows, written) >= 0;
-        char *text =
-            xasprintf("data.%s names no {column}: every row asks the same%s%.100s%s", s->ask,
-                      name ? " (for the column write \"{" : "", name ? written : "", name ? "}\")" : "");
-        say(arg, "data", text);
-        free(text);
+        remark_count(say, arg, "data", 1, "data.%s names no {column}: every row asks the same%s%.100s%s",
+                     s->ask, name ? " (for the column write \"{" : "", name ? written : "",
+                     name ? "}\")" : "");
     }
     if (d->corpus) return; /* its training pairs are joined of others' columns */
     say_shared(v, v->answer, s->answer, s->ask, say, arg);

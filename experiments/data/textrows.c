@@ -343,7 +343,7 @@ static const struct rows_ops json_ops = {json_parse, text_source, text_line, tex
 
 static int text_index(const struct text *t, enum rows_kind kind, struct index *x, struct err *e) {
     const char *p = t->start;
-    if (t->end - p >= 3 && !memcmp(p, "\xef\xbb\xbf", 3)) p += 3;
+    p += utf8_mark(p, (size_t)(t->end - p));
     bool lines = kind == ROWS_JSONL || t->literal;
     int code = lines ? index_lines(t, p, kind == ROWS_JSONL, x, e) : index_quoted(t, p, x, e);
     if (code) return code;

@@ -170,6 +170,8 @@ struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, con
     struct embed_text *t = text_new(E, E->ids.n, false);
     t->whole = whole;
     t->cut = whole + added > t->n;
+    size_t at, n;
+    t->special = !special && tokenizer_find_special(E->tok, text, len, &at, &n) >= 0;
     memcpy(t->ids, E->ids.v, (size_t)t->n * sizeof *t->ids);
     return t;
 }

@@ -59,6 +59,7 @@ struct lm_split {
     long count;
     long skipped, cut; /* of the rows met: without a label, and with the first of their labels alone */
     long twice;        /* of the rows met: with two start tokens */
+    long special;      /* and with special tokens in a field, which are plain text there */
 };
 
 /* One row's part of a score. */
@@ -88,6 +89,7 @@ struct lm {
     struct ends stops;  /* of generated texts */
     int new_tokens;     /* generate.max_tokens; 0: nothing is generated */
     long generate_rows; /* -1: those that are scored; 0: all */
+    bool met_special;   /* a field of the row at work has special tokens in it */
     long full, tight;   /* of the last score: prompts without room to go on, with less than is asked for */
 };
 
@@ -218,7 +220,10 @@ static int encode_template(struct lm *lm, const struct template *t, long row, st
     for (int k = 0; k < template_pieces(t) && out->n <= lm->max_length && !rc; k++) {
         struct template_piece p;
         rc = template_piece(t, row, k, &p, e);
-        if (!rc) encode_piece(lm, &text, p.s, p.len, !p.is_field || lm->data->special_tokens, out);
+        bool plain = !rc && p.is_field && !lm->data->special_tokens;
+        size_t at, n;
+        if (plain && tokenizer_find_special(lm->tok, p.s, p.len, &at, &n) >= 0) lm->met_special = true;
+        if (!rc) encode_piece(lm, &text, p.s, p.len, !plain, out);
     }
     if (!rc) encode_text(lm, &text, out);
     strbuf_release(&text);
@@ -242,9 +247,11 @@ static int load_row(struct lm *lm, struct lm_split *sp, long i, struct err *e) {
         GROW(ids.v, ids.n, ids.cap);
         ids.v[ids.n++] = lm->bos_id;
     }
+    lm->met_special = false;
     int rc = encode_template(lm, sp->prompt, i, &ids, e);
     int from = ids.n;
     if (!rc) rc = encode_template(lm, sp->completion, i, &ids, e);
+    sp->special += lm->met_special;
     sp->twice += lm->bos_id >= 0 && ids.n > 1 && ids.v[1] == lm->bos_id;
     if (!rc && lm->eos_id >= 0) {
         GROW(ids.v, ids.n, ids.cap);
@@ -532,6 +539,7 @@ static void lm_remarks(void *state, remark_fn *say, void *arg) {
             "%ld %s rows are longer than %d tokens (train.max_length) and were cut: of their completion "
             "only the beginning counts",
             sp->cut, name, lm->max_length);
+        remark_count(say, arg, "special", sp->special, SPECIAL_REMARK, sp->special, name, "rows");
         remark_count(
             say, arg, "start token", sp->twice,
             "%ld %s rows begin with the start token that the tokenizer adds: they have two; leave it "

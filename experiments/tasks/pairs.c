@@ -254,6 +254,8 @@ static void pairs_remarks(void *state, remark_fn *say, void *arg) {
         texts_remarks(&p->split[s], split_name((enum split)s), limit, say, arg);
     remark_count(say, arg, "cut", p->documents.cut, "%ld documents are longer than %d tokens and were cut",
                  p->documents.cut, limit);
+    remark_count(say, arg, "special", p->documents.specials, SPECIAL_REMARK, p->documents.specials, "corpus",
+                 "texts");
     remark_count(say, arg, "blank", p->documents.blanks, "%ld documents are blank", p->documents.blanks);
 }
 

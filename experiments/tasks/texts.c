@@ -57,6 +57,7 @@ const struct embed_text *texts_get(struct texts *x, long row, int column, struct
         x->blank[at] = is_blank(b.s, b.len);
         x->blanks += x->blank[at];
         x->cut += t->cut;
+        x->specials += t->special;
     }
     strbuf_release(&b);
     return t;
@@ -100,6 +101,7 @@ void texts_remarks(const struct texts *x, const char *name, int limit, remark_fn
                  x->left_out, name);
     remark_count(say, arg, "cut", x->cut, "%ld %s texts are longer than %d tokens and were cut", x->cut, name,
                  limit);
+    remark_count(say, arg, "special", x->specials, SPECIAL_REMARK, x->specials, name, "texts");
 }
 
 bool texts_equal(const struct embed_text *a, const struct embed_text *b) {

@@ -22,6 +22,7 @@ struct texts {
     struct embed_text **text; /* [rows][columns], NULL: not yet */
     bool *blank;              /* [rows][columns]: nothing but white space */
     long cut, blanks;         /* of those made so far */
+    long specials;            /* those with special tokens that are plain text */
     bool *left;               /* [rows]: a column is blank, as texts_row found */
     long left_out;            /* such rows, each once */
     /* texts_pair: two columns that are read as one */

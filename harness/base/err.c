@@ -1,6 +1,8 @@
 /* err.c - errors as values, bugs as aborts. See err.h. */
 #include "harness/base/err.h"
 
+#include "harness/base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@ int err_set(struct err *e, int code, const char *fmt, ...) {
     char msg[sizeof e->msg]; /* the arguments may point into e->msg */
     vsnprintf(msg, sizeof msg, fmt, ap);
     va_end(ap);
+    utf8_clean(msg, true); /* names from files go to terminals and into the record */
     memcpy(e->msg, msg, sizeof msg);
     e->code = code;
     return code;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <openssl/evp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -130,10 +131,10 @@ char *strbuf_detach(struct strbuf *b) {
 
 /* ---- files --------------------------------------------------------------------------------------------- */
 
-/* Open a file for reading; its size in *size, -1 where it has none. `pipes`: wait for the writer of a named
- * pipe; else such a thing opens at once, for the caller to refuse. Error: names the path. */
-static int open_any(const char *path, bool pipes, off_t *size, struct err *e) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | (pipes ? 0 : O_NONBLOCK));
+/* Open a file for reading; its size in *size, -1 where it has none. A named pipe opens at once. Error: names
+ * the path. */
+static int open_any(const char *path, off_t *size, struct err *e) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return err_set(e, ERR_USER, "%s: cannot open: %s", path, strerror(errno));
     struct stat st;
     if (fstat(fd, &st) < 0) {
@@ -150,7 +151,7 @@ static int open_any(const char *path, bool pipes, off_t *size, struct err *e) {
 }
 
 static int open_regular(const char *path, off_t *size, struct err *e) {
-    int fd = open_any(path, false, size, e);
+    int fd = open_any(path, size, e);
     if (fd < 0 || *size >= 0) return fd;
     close(fd);
     return err_set(e, ERR_USER,
@@ -239,10 +240,22 @@ void map_close(struct map *m) {
     *m = (struct map){0};
 }
 
-int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
-    off_t size = 0;
-    int fd = open_any(path, true, &size, e);
-    if (fd < 0) return fd;
+/* From here on reading waits. A named pipe that nobody opened for writing yet would look like an empty
+ * file. */
+static int wait_for_writer(int fd, const char *path) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int flags = fcntl(fd, F_GETFL), n = poll(&p, 1, 1000);
+    if (n == 0) {
+        tell_fault("bench: ");
+        tell_fault(path);
+        tell_fault(": waiting for somebody to write into it\n");
+        n = poll(&p, 1, -1);
+    }
+    return n < 0 || flags < 0 ? -1 : fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+/* Reads fd to its end and closes it; size: its size, -1 where it has none. */
+static int read_to_end(int fd, off_t size, const char *path, size_t limit, struct strbuf *b, struct err *e) {
     size_t start = b->len;
     int code = 0;
     for (;;) {
@@ -270,6 +283,23 @@ int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
     if (code) b->len = start;
     if (b->s) b->s[b->len] = '\0';
     return code;
+}
+
+int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
+    off_t size = 0;
+    int fd = open_regular(path, &size, e);
+    return fd < 0 ? fd : read_to_end(fd, size, path, limit, b, e);
+}
+
+int input_read(const char *path, size_t limit, struct strbuf *b, struct err *e) {
+    off_t size = 0;
+    int fd = open_any(path, &size, e);
+    if (fd < 0) return fd;
+    if (size < 0 && wait_for_writer(fd, path) < 0) {
+        close(fd);
+        return err_set(e, ERR_USER, "%s: cannot read: %s", path, strerror(errno));
+    }
+    return read_to_end(fd, size, path, limit, b, e);
 }
 
 static int write_all(int fd, const char *p, size_t n) {
@@ -481,32 +511,6 @@ const char *str_closest(const char *word, const char *const *names, size_t n) {
         if (d < best_d && 2 * (size_t)d < MAX_OF(len, strlen(names[i]))) best_d = d, best = names[i];
     }
     return best;
-}
-
-/* Length of the valid sequence at s (n bytes left, n > 0), or 0. Ranges as in Unicode's table 3-7. */
-static size_t utf8_one(const unsigned char *s, size_t n) {
-    unsigned c = s[0];
-    if (c < 0x80) return 1;
-    unsigned lo = 0x80, hi = 0xBF;
-    size_t len;
-    if (c >= 0xC2 && c <= 0xDF)
-        len = 2;
-    else if (c >= 0xE0 && c <= 0xEF)
-        len = 3, lo = c == 0xE0 ? 0xA0 : lo, hi = c == 0xED ? 0x9F : hi;
-    else if (c >= 0xF0 && c <= 0xF4)
-        len = 4, lo = c == 0xF0 ? 0x90 : lo, hi = c == 0xF4 ? 0x8F : hi;
-    else
-        return 0;
-    if (n < len || s[1] < lo || s[1] > hi) return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    return len;
-}
-
-size_t utf8_valid_prefix(const char *s, size_t n) {
-    size_t i = 0, len;
-    while (i < n && (len = utf8_one((const unsigned char *)s + i, n - i)) > 0) i += len;
-    return i;
 }
 
 /* ---- the process --------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/base/utf8.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
@@ -56,8 +57,11 @@ void map_close(struct map *m);
  * For main() alone. */
 void map_explain_faults(void);
 
-/* Read a whole file of at most `limit` bytes into b (appended). Errors name the path. */
+/* Read a whole regular file of at most `limit` bytes into b (appended). Errors name the path. */
 int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
+/* The same of what a user names as input: a pipe will do, and a device. A named pipe into which nobody writes
+ * is waited for, which is told on stderr. */
+int input_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
 /* Write atomically: temporary file in the same folder, fsync, rename. Through a link its file is replaced; a
  * device or a pipe is written into. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *e);
@@ -83,10 +87,6 @@ bool str_ends_with(const char *s, const char *end);
 int str_distance(const char *a, const char *b);
 /* The closest of n names within distance 3 (and less than half the length), or NULL. */
 const char *str_closest(const char *word, const char *const *names, size_t n);
-
-/* Length of the valid UTF-8 prefix of s[0..n): n when all of it is valid (no surrogates, no overlongs, <=
- * U+10FFFF). */
-size_t utf8_valid_prefix(const char *s, size_t n);
 
 double now_seconds(void);    /* CLOCK_MONOTONIC */
 size_t rss_peak_bytes(void); /* max RSS of this process (VmHWM) */

@@ -37,9 +37,9 @@ static int add_text(struct embedder *E, const struct options *o, const char *s, 
 
 static int read_lines(struct embedder *E, const struct options *o, struct texts *all, struct err *e) {
     struct strbuf b = {0};
-    int rc = file_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)4 << 30, &b, e);
+    int rc = input_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)4 << 30, &b, e);
     const char *s = b.s, *end = b.s + b.len;
-    if (b.len >= 3 && !memcmp(s, "\xef\xbb\xbf", 3)) s += 3; /* the mark that editors put in front of UTF-8 */
+    s += utf8_mark(s, b.len);
     while (!rc && s < end) {
         const char *nl = memchr(s, '\n', (size_t)(end - s));
         size_t n = (size_t)((nl ? nl : end) - s), next = n + (nl != NULL);

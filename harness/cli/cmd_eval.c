@@ -37,6 +37,13 @@ static char *unescape_text(const char *s) {
     return strbuf_detach(&b);
 }
 
+/* The absolute path of a file or folder, or what is there without one (/dev/fd/63: to be refused as a
+ * pipe); NULL: there is nothing. Caller frees. */
+static char *find_path(const char *name) {
+    char *full = realpath(name, NULL);
+    return full || !file_exists(name) ? full : xstrdup(name);
+}
+
 /* A file, the name of a built-in set, or a folder in BEIR's layout. */
 static void name_data(json_t *c, const char *data) {
     static const char *const part[][2] = {{"data.corpus", "corpus.jsonl"},
@@ -44,7 +51,7 @@ static void name_data(json_t *c, const char *data) {
                                           {"data.qrels.test", "qrels/test.tsv"}};
     for (int i = 0; data_path_key(i); i++) cfg_set(c, data_path_key(i), json_null());
     cfg_set(c, "data.name", json_null());
-    char *full = realpath(data, NULL), *corpus = full ? path_join(full, part[0][1]) : NULL;
+    char *full = find_path(data), *corpus = full ? path_join(full, part[0][1]) : NULL;
     if (corpus && file_exists(corpus)) {
         for (size_t i = 0; i < ARRAY_LEN(part); i++) {
             char *path = path_join(full, part[i][1]);
@@ -64,7 +71,7 @@ static int set_key(json_t *c, const char *arg, struct err *e) {
     const struct method *m = method_find(cfg_str(c, "method"));
     if (!eq || eq == arg)
         return err_set(e, ERR_USER, "--set %s: write key=value, for example --set data.where=pos=noun", arg);
-    char *key = xstrndup(arg, (size_t)(eq - arg)), *full = data_is_path(key) ? realpath(eq + 1, NULL) : NULL;
+    char *key = xstrndup(arg, (size_t)(eq - arg)), *full = data_is_path(key) ? find_path(eq + 1) : NULL;
     const struct opt *o = opt_find(opt_core, key);
     if (!o) o = opt_find(task_find(cfg_str(c, "task"))->opts, key);
     if (!o && m) o = opt_find(m->opts, key);

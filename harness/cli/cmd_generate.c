@@ -140,7 +140,7 @@ static int run_generate(void *options, struct err *e) {
     const char *model = o->model ? o->model : recorded ? cfg_str(recorded, "model") : NULL;
     int rc = model ? 0 : err_set(e, ERR_USER, "--model is missing");
     if (!rc && !strcmp(o->prompt, "-"))
-        rc = file_read("/dev/stdin", (size_t)16 << 20, &prompt, e);
+        rc = input_read("/dev/stdin", (size_t)16 << 20, &prompt, e);
     else
         strbuf_adds(&prompt, o->prompt);
     bool columns = o->compare && o->format != TABLE_AS_JSON && isatty(STDOUT_FILENO) &&

@@ -31,7 +31,7 @@ static int parse_ids(const char *text, const char *file, struct token_ids *ids, 
 
 static int read_ids(struct infer *m, const struct options *o, struct token_ids *ids, struct err *e) {
     struct strbuf text = {0};
-    int rc = file_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)64 << 20, &text, e);
+    int rc = input_read(strcmp(o->in, "-") ? o->in : "/dev/stdin", (size_t)64 << 20, &text, e);
     if (!rc && o->ids)
         rc = parse_ids(text.s ? text.s : "", o->in, ids, e);
     else if (!rc && o->bare)

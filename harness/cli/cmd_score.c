@@ -39,14 +39,14 @@ static char *next_line(char **at) {
 
 static int read_text(struct corpus *c, const char *path, char **text, struct err *e) {
     struct strbuf *b = &c->file[c->nfiles++];
-    int rc = file_read(path, MAX_BYTES, b, e), line = 1;
+    int rc = input_read(path, MAX_BYTES, b, e), line = 1;
     if (rc) return err_set(e, ERR_USER, "%s", e->msg);
     if (!b->s) strbuf_adds(b, "");
     size_t good = utf8_valid_prefix(b->s, b->len);
     if (strlen(b->s) < good) good = strlen(b->s); /* a NUL ends a C string: no text has one */
     for (size_t i = 0; i < good; i++) line += b->s[i] == '\n';
     if (good < b->len) return err_set(e, ERR_USER, "%s:%d: not UTF-8 text: convert the file", path, line);
-    *text = b->s;
+    *text = b->s + utf8_mark(b->s, b->len);
     return 0;
 }
 
@@ -118,7 +118,8 @@ static void print_scores(const struct corpus *c, bool lower, enum table_format f
     const struct {
         const char *name;
         double value;
-    } scores[] = {{"bleu", text_bleu(c->v, c->n, lower)},
+    } scores[] = {{"bleu", text_bleu(c->v, c->n, false)},
+                  {lower ? "bleu_lower" : NULL, lower ? text_bleu(c->v, c->n, true) : 0},
                   {"nist", text_nist(c->v, c->n)},
                   {"rouge_l", text_rouge_l(c->v, c->n)},
                   {"rouge_l_caption", text_rouge_l_caption(c->v, c->n, TEXT_CAPTION)},
@@ -129,6 +130,7 @@ static void print_scores(const struct corpus *c, bool lower, enum table_format f
     table_column(t, "score", "score", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "value", "value", TABLE_PLAIN, TABLE_BOTH);
     for (size_t i = 0; i < ARRAY_LEN(scores); i++) {
+        if (!scores[i].name) continue;
         table_text(t, scores[i].name);
         table_num(t, scores[i].value);
         table_shown(t, "%.4f", scores[i].value);

@@ -67,7 +67,7 @@ static int run_tokenize(void *options, struct err *e) {
     char *path = catalog_model_path(o->model, e);
     int rc = path ? modelfile_open(&f, path, e) : e->code;
     if (!rc) rc = modelfile_tokenizer(f, &t, e);
-    if (!rc) rc = file_read("/dev/stdin", (size_t)1 << 30, &text, e);
+    if (!rc) rc = input_read("/dev/stdin", (size_t)1 << 30, &text, e);
     if (!rc && o->lines)
         each_line(t, o, text.s, text.len);
     else if (!rc)

@@ -241,6 +241,8 @@ static int build_document(struct build *b, struct ynode **ret) {
 
 int ynode_parse(struct ynode **ret, const char *text, size_t size, const char *name, struct err *e) {
     *ret = NULL;
+    size_t mark = utf8_mark(text, size);
+    text += mark, size -= mark;
     if (size > YNODE_MAX_BYTES)
         return err_set(e, ERR_USER, "%s: %zu bytes are too much for a sweep file (at most %u)", name, size,
                        YNODE_MAX_BYTES);
@@ -282,7 +284,7 @@ int ynode_parse_value(struct ynode **ret, const char *text, struct err *e) {
 int ynode_load(struct ynode **ret, const char *path, struct err *e) {
     struct strbuf text = {0};
     *ret = NULL;
-    int rc = file_read(path, YNODE_MAX_BYTES, &text, e);
+    int rc = input_read(path, YNODE_MAX_BYTES, &text, e);
     if (rc)
         rc = e ? (e->code = ERR_USER) : ERR_USER;
     else

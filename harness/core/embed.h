@@ -62,7 +62,8 @@ struct embed_text {
     int n;     /* tokens, 0 only where the tokenizer adds none and the text is empty */
     int whole; /* its own tokens before any cut (counted a little beyond the limit at most: embedder_pairs) */
     bool cut;  /* it was longer than the limit */
-    bool typed; /* behind ids[n] stand the n token types; else all are 0 */
+    bool special; /* special tokens are written in it, and were not to be recognised */
+    bool typed;   /* behind ids[n] stand the n token types; else all are 0 */
     int32_t ids[];
 };
 /* `prompt` (may be NULL or "") and text[0..len) as one text, with the start and end tokens that the tokenizer

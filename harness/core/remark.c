@@ -1,6 +1,8 @@
 /* remark.c - see remark.h. */
 #include "harness/core/remark.h"
 
+#include "harness/base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,5 +13,6 @@ void remark_count(remark_fn *say, void *arg, const char *kind, long n, const cha
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    utf8_clean(text, false); /* names of columns */
     say(arg, kind, text);
 }

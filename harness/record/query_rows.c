@@ -136,7 +136,8 @@ int record_pairs_read(struct record_pair **ret, int *n, const struct record_swee
 static const char remarks_sql[] =
     "SELECT text, count(*) FROM ("
     " SELECT e.id AS id, e.kind || ': ' || e.text AS text FROM sweep_runs c JOIN event e ON e.run = c.run_id"
-    "  WHERE c.sweep_id = ?1 AND e.kind IN ('cut', 'skipped', 'blank', 'data')"
+    "  WHERE c.sweep_id = ?1 AND e.kind IN ('cut', 'skipped', 'blank', 'data', 'special',"
+    "   'start token')"
     " UNION ALL"
     " SELECT r.id, printf('cut: the test scores are of the first %d rows at most (eval.rows), as an older"
     " bench made them: `bench run --new` scores all', v.num)"

@@ -80,8 +80,13 @@ static void check_name(struct load *l) {
     const struct setting *s = settings_find(&l->top, "name");
     const char *name = l->s->name;
     int line = s ? s->line : 0;
-    if (!*name || strlen(name) > 100 || strpbrk(name, "/\n\r\t"))
-        load_fail(l, line, "name: '%.40s' must have 1 to 100 characters, no slash and no line break", name);
+    char *clean = xstrdup(name);
+    utf8_clean(clean, false);
+    if (!*name || strlen(name) > 100 || strchr(name, '/') || strcmp(clean, name) != 0)
+        load_fail(l, line,
+                  "name: '%.40s' must have 1 to 100 characters, no slash, line break or control character",
+                  name);
+    free(clean);
 }
 
 /* What no evaluation tells would leave every cell without a number. */
@@ -207,7 +212,7 @@ void sweep_free(struct sweep *s) {
 
 static int open_document(struct load *l, struct err *e) {
     struct strbuf text = {0}, sets = {0};
-    int rc = file_read(l->s->path, YNODE_MAX_BYTES, &text, e);
+    int rc = input_read(l->s->path, YNODE_MAX_BYTES, &text, e);
     if (rc && e) rc = e->code = ERR_USER;
     size_t size = text.len; /* may hold NUL bytes: the parser refuses them by line */
     l->s->yaml = strbuf_detach(&text);

@@ -103,7 +103,9 @@ char *sweep_point_label(const struct sweep *s, int point) {
     }
     for (size_t i = 0; i < b.len; i++)
         if (iscntrl((unsigned char)b.s[i])) b.s[i] = ' ';
-    return strbuf_detach(&b);
+    char *label = strbuf_detach(&b);
+    utf8_clean(label, false); /* values of the file */
+    return label;
 }
 
 char *sweep_run_label(const struct sweep *s, int run) {

@@ -68,6 +68,7 @@ void load_warn(struct load *l, int line, const char *fmt, ...) {
     va_start(ap, fmt);
     char *msg = one_line(l, line, fmt, ap);
     va_end(ap);
+    utf8_clean(msg, false);
     for (int i = 0; i < s->nwarnings; i++)
         if (!strcmp(s->warnings[i], msg)) {
             free(msg);

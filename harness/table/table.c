@@ -213,20 +213,9 @@ void table_format_num(char out[TABLE_FORMAT_MAX], enum table_kind kind, double v
 }
 
 char *table_clean(const char *s) {
-    struct strbuf b = {0};
-    size_t n = strlen(s), good;
-    for (size_t i = 0; i < n; i += good + 1) {
-        good = utf8_valid_prefix(s + i, n - i);
-        strbuf_add(&b, s + i, good);
-        if (i + good < n) strbuf_addc(&b, '?');
-    }
-    for (size_t i = 0; i < b.len; i++) {
-        unsigned char c = (unsigned char)b.s[i];
-        if (c < 32 || c == 127) b.s[i] = ' ';
-        /* C1: escapes on some terminals */
-        if (c == 0xc2 && (unsigned char)b.s[i + 1] < 0xa0) b.s[i] = b.s[i + 1] = ' ';
-    }
-    return strbuf_detach(&b);
+    char *clean = xstrdup(s);
+    utf8_clean(clean, false);
+    return clean;
 }
 
 int table_width(const char *s) {

@@ -27,7 +27,9 @@ assert 0 < a["cider"] < 10
 PY
     run "$BENCH" score t.jsonl
     has "$output" "bleu             33.0581"
-    has "$("$BENCH" score t.jsonl --lower)" "bleu             33.0827"
+    has "$("$BENCH" score t.jsonl --lower)" "bleu             33.0581"
+    has "$("$BENCH" score t.jsonl --lower)" "bleu_lower       33.0827"
+    lacks "$("$BENCH" score t.jsonl)" bleu_lower
     has "$("$BENCH" score t.jsonl --csv)" "nist,5.38"
 }
 

@@ -186,7 +186,7 @@ static void missing_parts_are_named(void **state) {
     mistake("base: {model: m, task: lm, method: lora}\n",
             "s.yaml:1: data is missing: write data: {name: ...} or data: {train: FILE, eval: FILE}");
     mistake(BASE "  method: lora\nname: a/b\n",
-            "s.yaml:6: name: 'a/b' must have 1 to 100 characters, no slash and no line break");
+            "s.yaml:6: name: 'a/b' must have 1 to 100 characters, no slash, line break or control character");
 }
 
 #define FILES "base:\n  model: tiny\n  task: lm\n  method: lora\n"

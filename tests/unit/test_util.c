@@ -338,6 +338,36 @@ static void a_string_ends_with_its_tails_alone(void **state) {
 
 static size_t prefix(const char *s) { return utf8_valid_prefix(s, strlen(s)); }
 
+static void cleaned(const char *s, bool lines, const char *want) {
+    char *copy = xstrdup(s);
+    utf8_clean(copy, lines);
+    assert_string_equal(copy, want);
+    free(copy);
+}
+
+static void cleaned_text_holds_nothing_that_a_terminal_obeys(void **state) {
+    (void)state;
+    cleaned("plain \xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac \xd7\x90", false,
+            "plain \xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac \xd7\x90");
+    cleaned("a\x1b[31mb\tc\x7f\n", false, "a [31mb c  ");
+    cleaned("a\nb\rc", true, "a\nb c");
+    cleaned("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", false, "   \xc2\xa0"); /* C1; a hard space is none */
+    cleaned("\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9", false,
+            "???????");
+    cleaned("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xaa", false, "  \xe2\x80\xaf\xe2\x81\xaa");
+    cleaned("\xff"
+            "a\xe2\x80",
+            false, "?a??");
+    cleaned("", true, "");
+    struct err e = {0};
+    err_set(&e, ERR_USER, "no '%s'\nnor '%s'",
+            "\xc2\x9b"
+            "2J",
+            "\xe2\x80\xae"
+            "x");
+    assert_string_equal(e.msg, "no ' 2J'\nnor '?x'");
+}
+
 static void utf8_prefix_stops_at_the_first_bad_byte(void **state) {
     (void)state;
     assert_int_equal(prefix(""), 0);
@@ -383,6 +413,7 @@ int main(void) {
         cmocka_unit_test(distance_counts_edits_and_swaps),
         cmocka_unit_test(closest_suggests_only_what_is_close),
         cmocka_unit_test(a_string_ends_with_its_tails_alone),
+        cmocka_unit_test(cleaned_text_holds_nothing_that_a_terminal_obeys),
         cmocka_unit_test(utf8_prefix_stops_at_the_first_bad_byte),
         cmocka_unit_test(process_figures_are_plausible),
     };
