@@ -162,6 +162,25 @@ static void take_layer(struct bert *b, struct transformer *t, int l) {
               last ? &t->final_norm_bias : &L[1].norm_bias[NORM_ATTENTION]);
 }
 
+/* ---- the pooler ---------------------------------------------------------------------------------------- */
+
+static bool has_pooler(const struct bert *b) {
+    char full[64];
+    snprintf(full, sizeof full, "%spooler.dense.weight", b->prefix);
+    return modelfile_find(b->r.f, full) || modelfile_find(b->r.f, full + strlen(b->prefix));
+}
+
+/* Not of the model itself: only classifiers read it. */
+struct site *bert_pooler(void *state, struct net *net, const struct modelfile *f, struct err *e) {
+    struct bert b = {{f, modelfile_config(f), e, false}, net, net->backbone};
+    int D = ((const struct transformer *)state)->o.hidden;
+    struct param *W = take_tensor(&b, "pooler.dense.weight", NULL, D, D),
+                 *bias = take_tensor(&b, "pooler.dense.bias", NULL, 0, D);
+    char module[64];
+    snprintf(module, sizeof module, "%spooler.dense", b.prefix);
+    return W && bias ? net_site(net, "pooler.dense", module, "pooler.dense", -1, W, bias) : NULL;
+}
+
 int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, struct err *e,
                     const struct bert_kind *kind) {
     struct err local = {0};
@@ -175,6 +194,7 @@ int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, stru
     if (b.r.failed) return b.r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
     net->backbone = b.prefix;
+    t->o.class_head = kind->dense_head ? CLASS_DENSE : has_pooler(&b) ? CLASS_POOLER : CLASS_NONE;
     take_embeddings(&b, t);
     for (int l = 0; l < o.layers && !b.r.failed; l++) take_layer(&b, t, l);
     if (b.r.failed) {
@@ -213,4 +233,5 @@ const struct model model_bert = {
     .layout = transformer_layout,
     .forward = transformer_forward,
     .backward = transformer_backward,
+    .pooler = bert_pooler,
 };

@@ -7,11 +7,15 @@
 struct bert_kind {
     const char *prefix; /* of the classes with a head: "bert." */
     bool after_padding; /* position p is row p + padding index + 1 of the table */
+    bool dense_head;    /* its class for classification has a layer of its own in the pooler's place */
     int vocab;          /* where the config does not say */
 };
 
 /* The `build` hook of struct model, for one kind. */
 int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, struct err *e,
                     const struct bert_kind *kind);
+
+/* The `pooler` hook. */
+struct site *bert_pooler(void *state, struct net *net, const struct modelfile *f, struct err *e);
 
 #endif

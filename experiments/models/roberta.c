@@ -8,7 +8,8 @@
 static bool roberta_match(const struct modelfile *f) { return reader_is(f, "roberta"); }
 
 static int roberta_build(struct net *net, const struct modelfile *f, void **ret, struct err *e) {
-    static const struct bert_kind kind = {.prefix = "roberta.", .after_padding = true, .vocab = 50265};
+    static const struct bert_kind kind = {
+        .prefix = "roberta.", .after_padding = true, .dense_head = true, .vocab = 50265};
     return bert_build_kind(net, f, ret, e, &kind);
 }
 
@@ -32,4 +33,5 @@ const struct model model_roberta = {
     .layout = transformer_layout,
     .forward = transformer_forward,
     .backward = transformer_backward,
+    .pooler = bert_pooler,
 };

@@ -54,7 +54,7 @@ static int file_json(struct file *f, const char *dir, const char *name, json_typ
     if (!file_exists(f->path)) return 0;
     int rc = file_read(f->path, JSON_LIMIT, &text, e);
     json_error_t at;
-    if (!rc && !(f->root = json_loadb(text.s ? text.s : "", text.len, 0, &at)))
+    if (!rc && !(f->root = json_loadb(text.s ? text.s : "", text.len, JSON_DECODE_INT_AS_REAL, &at)))
         rc = err_set(e, ERR_USER, "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
                      f->path, at.line, at.text);
     if (!rc && json_typeof(f->root) != kind)

@@ -45,6 +45,7 @@ void transformer_facts(const void *state, struct model_facts *f) {
                               .types = t->types ? t->types->rows : 0,
                               .bos_id = t->o.bos_id,
                               .ends = t->o.ends,
+                              .class_head = t->o.class_head,
                               .head = t->head};
 }
 

@@ -33,8 +33,9 @@ struct transformer_options {
     bool post_norm;         /* residual sums start from the norms' outputs, as above */
     bool bidirectional;     /* a token sees its whole sequence; else itself and what stands before it */
     int position_offset;    /* learned: position p is row p + position_offset (RoBERTa: 2) */
-    bool unscaled;          /* scores are not divided by sqrt(head_dim) */
-    bool scale_by_layer;    /* but, in layer l, by l + 1 */
+    enum class_kind class_head;
+    bool unscaled;       /* scores are not divided by sqrt(head_dim) */
+    bool scale_by_layer; /* but, in layer l, by l + 1 */
 };
 
 enum layer_site { SITE_Q, SITE_K, SITE_V, SITE_O, SITE_GATE, SITE_UP, SITE_DOWN, LAYER_SITES };

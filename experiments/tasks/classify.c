@@ -1,13 +1,11 @@
 /* classify.c - texts to classes: a linear head on the pooled hidden states of a text, softmax cross-entropy.
  *
- *   logits = W y + b,  y = the embedding of the text (harness/core/embed.h: mean or first token of encoders,
- *     last
- * token of decoders), not normalised
- *
- * The head bears the names of transformers' classes: classifier.weight and classifier.bias on encoders,
- * score.weight without a bias on decoders (whose forward pass, the last token's hidden state, is then the
- * same as theirs; BERT's class puts a pooler with tanh in between, this one does not). It starts uniform in
- * +-1/sqrt(D), zero bias, drawn from the seed; every method trains it and adapters carry it. Labels: those of
+ * The head has the form and the names of transformers' class for the architecture (class_head.h): decoders
+ * the last token and score, BERT its pooler and classifier, RoBERTa a classifier of two layers. With
+ * embedding.pooling given it is one layer on that vector, as it is where BERT's file lacks the pooler.
+ * Classes
+ * that a model's folder brings along (id2label and such tensors) are taken with the head where they are those
+ * of the data. Labels: those of
  * the training rows, sorted, or data.labels. The loss is the sum over texts, its weight their number. Rows
  * with a blank text are left out and counted. */
 #include "experiments/tasks/classify.h"
@@ -16,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/tasks/class_head.h"
 #include "experiments/tasks/data_opts.h"
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/texts.h"
@@ -50,8 +49,10 @@ struct classify {
     struct labels labels;
     struct texts split[SPLIT_COUNT];
     struct template *label[SPLIT_COUNT];
-    bool causal;
-    struct param *weight, *bias; /* bias NULL: none */
+    struct class_head head;
+    bool read_head;  /* as the model's file has it */
+    bool other_head; /* the file has one of other classes */
+    bool lacks_pooler;
     struct score score;
 };
 
@@ -61,9 +62,8 @@ struct class_batch {
     struct embed_batch *texts;
     int32_t *target; /* [n] */
     long *row;       /* [n]: row of the split */
-    /* of one pass */
-    float *h, *dh, *nll, *d; /* panels of the embeddings, their gradient, losses; the gradient as rows */
-    int32_t *top1;
+    struct class_pass pass;
+    float *d; /* [n, D]: the gradient of the embeddings, of one pass */
 };
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -103,23 +103,74 @@ static int open_split(struct classify *c, enum split s, const struct rows *rows,
     return rc;
 }
 
-static int read_labels(struct classify *c, const json_t *list, struct err *e) {
-    if (list && !json_is_null(list)) return labels_given(&c->labels, list, e);
-    if (!c->label[SPLIT_TRAIN])
+/* The classes, and whether the model's own head knows them: those given, else those of the training rows,
+ * else
+ * the model's. */
+static int choose_labels(struct classify *c, const json_t *list, const struct labels *own, bool plain,
+                         struct err *e) {
+    if (list && !json_is_null(list)) {
+        int rc = labels_given(&c->labels, list, e);
+        c->read_head = !rc && own->n == c->labels.n && (plain || labels_same(own, &c->labels));
+        return rc;
+    }
+    if (c->label[SPLIT_TRAIN]) {
+        int rc = labels_found(&c->labels, c->label[SPLIT_TRAIN], c->data->train, e);
+        c->read_head = !rc && own->n && (plain ? own->n == c->labels.n : labels_within(&c->labels, own));
+        if (!c->read_head || plain) return rc;
+        labels_release(&c->labels);
+    } else if (!own->n) {
         return err_set(e, ERR_USER,
                        "task classify: without training rows the classes are not known: give data.labels, in "
                        "the order of training");
-    return labels_found(&c->labels, c->label[SPLIT_TRAIN], c->data->train, e);
+    }
+    c->read_head = true;
+    json_t *names = labels_json(own);
+    int rc = labels_given(&c->labels, names, e);
+    json_decref(names);
+    return rc;
+}
+
+static int read_labels(struct classify *c, const json_t *config, struct err *e) {
+    const char *path = cfg_str(config, "model_path"), *init = cfg_str(config, "init_path");
+    struct labels own = {0}, before = {0};
+    struct modelfile *f = NULL;
+    bool plain = false, ignored;
+    int rc = dir_exists(path) ? modelfile_open(&f, path, e) : 0;
+    if (f && modelfile_find(f, class_head_output(c->head.form)))
+        rc = labels_of_folder(&own, path, &plain, NULL, e);
+    modelfile_close(f);
+    if (!rc) rc = choose_labels(c, cfg_get(config, "data.labels"), &own, plain, e);
+    c->other_head = !rc && own.n && !c->read_head;
+    if (!rc && init) rc = labels_of_folder(&before, init, &ignored, NULL, e);
+    if (!rc && before.n && !labels_same(&before, &c->labels))
+        rc = err_set(e, ERR_USER,
+                     "init: %s was trained on other classes, or in another order: give them as data.labels "
+                     "(its task.json has them)",
+                     init);
+    labels_release(&own);
+    labels_release(&before);
+    c->head.classes = c->labels.n;
+    return rc;
+}
+
+/* The head's form and, with it, how texts are pooled: NULL is the folder's way. */
+static const char *choose_form(struct classify *c, const json_t *config, const struct model_facts *facts) {
+    const char *given = cfg_str(config, "embedding.pooling");
+    c->lacks_pooler = !given && facts->class_head == CLASS_NONE;
+    c->head.form = facts->causal                      ? HEAD_SCORE
+                   : given || c->lacks_pooler         ? HEAD_PLAIN
+                   : facts->class_head == CLASS_DENSE ? HEAD_DENSE
+                                                      : HEAD_POOLER;
+    return given || c->lacks_pooler ? given : facts->causal ? "last" : "cls";
 }
 
 static int classify_open(void **ret, const json_t *config, struct mem *mem, struct tokenizer *tok,
                          const struct model_facts *facts, struct err *e) {
     struct classify *c = xcalloc(1, sizeof *c);
-    struct embed_options o = {.pooling = cfg_str(config, "embedding.pooling"),
+    struct embed_options o = {.pooling = choose_form(c, config, facts),
                               .normalize = 0,
                               .max_length = (int)cfg_int(config, "train.max_length")};
     c->mem = mem;
-    c->causal = facts->causal;
     int rc = embedder_open(&c->E, cfg_str(config, "model_path"), tok, facts, &o, mem, e);
     if (!rc) rc = data_open(&c->data, cfg_get(config, "data"), e);
     if (!rc && !(data_template(c->data, "text", 0) && data_template(c->data, "label", 0)))
@@ -129,7 +180,8 @@ static int classify_open(void **ret, const json_t *config, struct mem *mem, stru
     const struct rows *rows[] = {rc ? NULL : c->data->train, rc ? NULL : c->data->eval,
                                  rc ? NULL : c->data->test};
     for (int s = 0; s < SPLIT_COUNT && !rc; s++) rc = open_split(c, (enum split)s, rows[s], e);
-    if (!rc) rc = read_labels(c, cfg_get(config, "data.labels"), e);
+    if (!rc) rc = read_labels(c, config, e);
+    if (!rc) c->head.D = embedder_dim(c->E);
     if (rc)
         classify_free(c);
     else
@@ -138,15 +190,16 @@ static int classify_open(void **ret, const json_t *config, struct mem *mem, stru
 }
 
 static int classify_declare(void *state, struct net *net, struct err *e) {
-    (void)e;
     struct classify *c = state;
-    int D = embedder_dim(c->E), n = c->labels.n;
-    c->weight = net_head(net, c->causal ? "score.weight" : "classifier.weight", 2, n, D);
-    c->bias = c->causal ? NULL : net_head(net, "classifier.bias", 1, 1, n);
-    if (!net->mem->counting)
-        rng_fill_uniform(rng_make(net->seed, c->weight->name, 0), c->weight->value, (size_t)n * (size_t)D,
-                         1 / sqrtf((float)D));
-    return 0;
+    return class_head_declare(&c->head, net, c->read_head, e);
+}
+
+/* What `bench eval` and merging want to know of an adapter's head. */
+static json_t *classify_describe(const void *state) {
+    const struct classify *c = state;
+    json_t *d = json_pack("{ss,so}", "task", "classify", "labels", labels_json(&c->labels));
+    if (c->head.form == HEAD_PLAIN) json_object_set_new(d, "pooling", json_string(embedder_pooling(c->E)));
+    return d;
 }
 
 static long classify_rows(void *state, enum split s) {
@@ -207,24 +260,19 @@ static struct task_batch *classify_batch(void *state, const long *rows, int n, s
 static void classify_layout(void *state, struct task_net *tn, const struct task_batch *tb, bool train) {
     struct classify *c = state;
     struct class_batch *b = (struct class_batch *)tb;
-    struct net *net = tn->net;
-    int D = embedder_dim(c->E), np = panels(b->n);
+    size_t bytes = (size_t)b->n * (size_t)c->head.D * sizeof *b->d;
     embedder_layout(c->E, tn, b->texts, train ? EMBED_TRAIN : EMBED_SCORE);
-    b->h = net_keep(net, MEM_SCRATCH, np, D);
-    b->nll = net_keep(net, MEM_SCRATCH, np, 1);
-    b->top1 = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->n * sizeof *b->top1);
-    if (!train) return;
-    b->dh = net_keep(net, MEM_SCRATCH, np, D);
-    b->d = arena_alloc(&net->tape, MEM_SCRATCH, (size_t)b->n * (size_t)D * sizeof *b->d);
+    class_head_layout(&c->head, tn->net, &b->pass, b->n, train);
+    b->d = train ? arena_alloc(&tn->net->tape, MEM_SCRATCH, bytes) : NULL;
 }
 
 static void add_score(struct classify *c, const struct class_batch *b) {
     struct score *x = &c->score;
     for (int i = 0; i < b->n; i++) {
-        x->loss[b->row[i]] = (double)b->nll[i];
-        x->right[b->row[i]] = b->top1[i] == b->target[i];
-        x->table[b->target[i] * c->labels.n + b->top1[i]]++;
-        x->sum += (double)b->nll[i];
+        x->loss[b->row[i]] = (double)b->pass.nll[i];
+        x->right[b->row[i]] = b->pass.top1[i] == b->target[i];
+        x->table[b->target[i] * c->labels.n + b->pass.top1[i]]++;
+        x->sum += (double)b->pass.nll[i];
     }
 }
 
@@ -232,20 +280,15 @@ static double classify_run(void *state, struct task_net *tn, const struct task_b
                            double scale) {
     struct classify *c = state;
     struct class_batch *b = (struct class_batch *)tb;
-    struct team *team = tn->net->team;
-    int D = embedder_dim(c->E);
-    panel_from_rows(team, b->h, D, embedder_forward(c->E, tn, b->texts), D, b->n);
-    xent(team, b->nll, b->top1, train ? b->dh : NULL, D, train ? c->weight->grad : NULL,
-         train && c->bias ? c->bias->grad : NULL, &c->weight->w, c->bias ? c->bias->value : NULL, b->h, D,
-         b->n, b->target, (float)scale);
+    class_head_run(&c->head, tn->net, &b->pass, embedder_forward(c->E, tn, b->texts), b->n, b->target,
+                   train ? b->d : NULL, scale);
     if (!train) {
         add_score(c, b);
         return 0;
     }
-    panel_to_rows(team, b->d, b->dh, D, D, b->n);
     embedder_backward(c->E, tn, b->texts, b->d);
     double sum = 0;
-    for (int i = 0; i < b->n; i++) sum += (double)b->nll[i];
+    for (int i = 0; i < b->n; i++) sum += (double)b->pass.nll[i];
     return sum;
 }
 
@@ -315,6 +358,12 @@ static int classify_score_end(void *state, struct task_net *tn, const struct tas
 
 static void classify_remarks(void *state, remark_fn *say, void *arg) {
     struct classify *c = state;
+    if (c->lacks_pooler)
+        say(arg, "head",
+            "the model's file has no pooler, which transformers' class would draw at random: the head is one "
+            "layer on the pooled text, and its adapters are this program's alone");
+    if (c->other_head)
+        say(arg, "head", "the model's own head is of other classes than the data's: a new one was drawn");
     for (int s = 0; s < SPLIT_COUNT; s++)
         texts_remarks(&c->split[s], split_name((enum split)s), embedder_max_length(c->E), say, arg);
 }
@@ -333,6 +382,7 @@ const struct task task_classify = {
     .open = classify_open,
     .free = classify_free,
     .declare = classify_declare,
+    .describe = classify_describe,
     .rows = classify_rows,
     .batch = classify_batch,
     .batch_free = classify_batch_free,

@@ -1,5 +1,6 @@
 /* labels.c - the labels of a classification: found in the training rows or given. See classify.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,4 +108,82 @@ int labels_of(const struct labels *l, const struct template *t, const struct row
                    l->name[0], l->name[1]);
     strbuf_release(&b);
     return at < 0 ? -1 : at;
+}
+
+/* ---- that a folder brings along ------------------------------------------------------------------------ */
+
+json_t *labels_json(const struct labels *l) {
+    json_t *list = json_array();
+    for (int i = 0; i < l->n; i++) json_array_append_new(list, json_string(l->name[i]));
+    return list;
+}
+
+bool labels_same(const struct labels *a, const struct labels *b) {
+    bool same = a->n == b->n;
+    for (int i = 0; i < a->n && same; i++) same = !strcmp(a->name[i], b->name[i]);
+    return same;
+}
+
+bool labels_within(const struct labels *a, const struct labels *b) {
+    for (int i = 0; i < a->n; i++)
+        if (find_label(b, a->name[i]) < 0) return false;
+    return true;
+}
+
+/* NULL: no such file, or (e filled) a damaged one. */
+static json_t *folder_json(const char *dir, const char *name, struct err *e) {
+    char *path = path_join(dir, name);
+    json_error_t at;
+    json_t *c = NULL;
+    if (file_exists(path) && !json_is_object(c = json_load_file(path, 0, &at))) {
+        err_set(e, ERR_USER, "%s: not a JSON object", path);
+        json_decref(c);
+        c = NULL;
+    }
+    free(path);
+    return c;
+}
+
+/* id2label: {"0": name, "1": name, ...}. */
+static int read_id2label(struct labels *l, const json_t *map, bool *plain, struct err *e) {
+    char key[24], word[32];
+    *plain = true;
+    for (size_t i = 0; i < json_object_size(map); i++) {
+        snprintf(key, sizeof key, "%zu", i);
+        snprintf(word, sizeof word, "LABEL_%zu", i);
+        const char *name = json_string_value(json_object_get(map, key));
+        if (!name || l->n == LABELS_MOST || find_label(l, name) >= 0)
+            return err_set(e, ERR_USER, "id2label names no class %s, or one twice", key);
+        add_label(l, name);
+        *plain &= !strcmp(name, word);
+    }
+    if (!*plain) return 0;
+    for (int i = 0; i < l->n; i++) {
+        free(l->name[i]);
+        l->name[i] = xasprintf("%d", i);
+    }
+    return 0;
+}
+
+int labels_of_folder(struct labels *l, const char *dir, bool *plain, char **pooling, struct err *e) {
+    struct err local = {0};
+    *l = (struct labels){0};
+    *plain = false;
+    if (pooling) *pooling = NULL;
+    json_t *task = folder_json(dir, "task.json", &local);
+    const json_t *list = json_object_get(task, "labels");
+    const char *how = json_string_value(json_object_get(task, "pooling"));
+    int rc = local.code;
+    if (!rc && list) rc = labels_given(l, list, &local);
+    if (!rc && how && pooling) *pooling = xstrdup(how);
+    if (!rc && !list) {
+        json_t *config = folder_json(dir, "config.json", &local);
+        rc = local.code;
+        if (!rc) rc = read_id2label(l, json_object_get(config, "id2label"), plain, &local);
+        json_decref(config);
+    }
+    json_decref(task);
+    if (!rc) return 0;
+    labels_release(l);
+    return err_set(e, ERR_USER, strchr(local.msg, '/') ? "%.0s%s" : "%s: %s", dir, local.msg);
 }

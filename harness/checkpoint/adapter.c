@@ -127,7 +127,8 @@ static json_t *head_list(const struct net *net) {
     for (int i = 0; i < net->nparams; i++) {
         const struct param *p = net->params[i];
         if (!p->head && !p->kept) continue;
-        const char *module = p->name + (p->head ? strlen(HEAD_PREFIX) : 0), *dot = strrchr(module, '.');
+        const char *module = p->name + (p->head ? strlen(HEAD_PREFIX) : 0),
+                   *dot = p->head ? strchr(module, '.') : strrchr(module, '.');
         size_t n = dot ? (size_t)(dot - module) : strlen(module);
         if (strlen(last) != n || strncmp(last, module, n) != 0)
             json_array_append_new(list, json_stringn(module, n));
@@ -192,6 +193,24 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
     json_decref(meta);
     adapter_out_release(&o);
     return rc;
+}
+
+int adapter_describe(const char *dir, const json_t *task, struct err *e) {
+    if (!task) return 0;
+    char *json = json_dumps(task, JSON_INDENT(2)), *text = xasprintf("%s\n", json);
+    char *path = path_join(dir, "task.json");
+    int rc = file_write(path, text, strlen(text), e);
+    free(path);
+    free(text);
+    free(json);
+    return rc;
+}
+
+json_t *adapter_described(const char *dir) {
+    char *path = path_join(dir, "task.json");
+    json_t *task = file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
+    free(path);
+    return task;
 }
 
 /* ---- loading ------------------------------------------------------------------------------------------- */
@@ -322,6 +341,14 @@ char *adapter_base(const char *dir) {
     return ret;
 }
 
+bool adapter_classifies(const char *dir) {
+    json_t *c = read_config(dir, NULL);
+    const char *type = json_string_value(json_object_get(c, "task_type"));
+    bool yes = type && !strcmp(type, "SEQ_CLS");
+    json_decref(c);
+    return yes;
+}
+
 int adapter_digest(const char *dir, char out[65], struct err *e) {
     char *path = path_join(dir, "adapter_model.safetensors");
     int rc = digest_file_cached(path, out, e);
@@ -414,7 +441,8 @@ int adapter_overlay(struct modelfile *model, const char *dir, struct err *e) {
 
 /* The output layers of transformers' classes for sequence classification. */
 static bool is_class_head(const char *name) {
-    return !strncmp(name, "classifier.", 11) || !strncmp(name, "score.", 6);
+    return !strncmp(name, "classifier.", 11) || !strncmp(name, "score.", 6) ||
+           !strncmp(name, "pooled_classifier.", 18);
 }
 
 int adapter_heads(struct net *net, const struct modelfile *model, const char *dir, struct err *e) {

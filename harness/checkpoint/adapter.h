@@ -24,6 +24,11 @@ struct adapter_saved {
  * written and only the sizes are filled. Error: disk. */
 int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type,
                  struct adapter_saved *ret, struct err *e);
+/* What the task says of it (task.h, describe; NULL: nothing), as task.json in `dir`; and back, NULL where
+ * there
+ * is none (caller decrefs). */
+int adapter_describe(const char *dir, const json_t *task, struct err *e);
+json_t *adapter_described(const char *dir);
 
 /* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form
  * of a run's configuration, to be put over a base configuration. `as`: the method that shall read it (a LoRA
@@ -32,6 +37,8 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
 json_t *adapter_config(const char *dir, const struct method *as, struct err *e);
 /* base_model_name_or_path of a saved adapter, or NULL. Caller frees. */
 char *adapter_base(const char *dir);
+/* Is it of a classifier (PEFT's SEQ_CLS)? */
+bool adapter_classifies(const char *dir);
 /* SHA-256 (hex) of its tensors, remembered (digest.h). */
 int adapter_digest(const char *dir, char out[65], struct err *e);
 /* Before a model is built: the copies of its modules that an adapter has (modules_to_save: lm_head, ...)

@@ -92,6 +92,35 @@ static void set_type(json_t *c, enum dtype type) {
     if (earlier || !later) json_object_set_new(c, "torch_dtype", json_string(name));
 }
 
+/* A classifier's config: transformers' class for it, the names of its classes. */
+static void set_classes(const struct net *net, const struct model *model, json_t *c) {
+    static const char *const classes[][2] = {{"bert", "BertForSequenceClassification"},
+                                             {"roberta", "RobertaForSequenceClassification"},
+                                             {"gpt2", "GPT2ForSequenceClassification"},
+                                             {"llama", "LlamaForSequenceClassification"}};
+    static const char *const outputs[] = {HEAD_PREFIX "classifier.weight",
+                                          HEAD_PREFIX "classifier.out_proj.weight",
+                                          HEAD_PREFIX "score.weight"};
+    const struct param *out = NULL;
+    char key[24], word[32];
+    for (size_t i = 0; i < ARRAY_LEN(outputs) && !out; i++) out = net_find_param(net, outputs[i]);
+    if (!out) return;
+    json_t *names = json_object(), *ids = json_object();
+    for (int i = 0; i < out->rows; i++) {
+        const char *name = json_string_value(json_array_get(net->classes, (size_t)i));
+        snprintf(key, sizeof key, "%d", i);
+        snprintf(word, sizeof word, "LABEL_%d", i);
+        json_object_set_new(names, key, json_string(name ? name : word));
+        json_object_set_new(ids, name ? name : word, json_integer(i));
+    }
+    json_object_set_new(c, "id2label", names);
+    json_object_set_new(c, "label2id", ids);
+    json_object_set_new(c, "problem_type", json_string("single_label_classification"));
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        if (!strcmp(classes[i][0], model->name))
+            json_object_set_new(c, "architectures", json_pack("[s]", classes[i][1]));
+}
+
 /* NULL: the architecture has no such config. */
 static char *make_config(const struct net *net, const struct model *model, const void *state,
                          const struct modelfile *f, enum dtype type, struct err *e) {
@@ -104,6 +133,7 @@ static char *make_config(const struct net *net, const struct model *model, const
     }
     json_t *c = modelfile_is_gguf(f) ? model->hf_config(state) : json_deep_copy(modelfile_config(f));
     set_type(c, type);
+    set_classes(net, model, c);
     const struct param *head = net_find_param(net, "lm_head.weight");
     bool parted = head && (head->kept || modelfile_find(f, "lm_head.weight") == NULL);
     if (parted && !modelfile_is_gguf(f)) json_object_set_new(c, "tie_word_embeddings", json_false());

@@ -113,13 +113,25 @@ static int set_data(json_t *c, const struct options *o, struct err *e) {
     return 0;
 }
 
+/* What an adapter brings along of its task, where the configuration has such keys. */
+static void use_described(json_t *c, const json_t *described) {
+    static const char *const keys[][2] = {{"labels", "data.labels"}, {"pooling", "embedding.pooling"}};
+    const struct task *t = task_find(cfg_str(c, "task"));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        json_t *v = json_object_get(described, keys[i][0]);
+        if (v && opt_find(t->opts, keys[i][1])) cfg_set(c, keys[i][1], json_incref(v));
+    }
+}
+
 /* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
 static int configure_run(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
                          struct err *e) {
     json_t *over =
         adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", method_base()->name);
     if (!over) return e->code;
+    json_t *described = adapter ? adapter_described(adapter) : NULL;
     const char *task = o->task ? o->task : cfg_str(recorded, "task");
+    if (!task) task = json_string_value(json_object_get(described, "task"));
     if (!task) task = task_list[0]->name;
     int rc =
         task_find(task) ? 0 : err_set(e, ERR_USER, "unknown task '%s'; `bench ls tasks` lists them", task);
@@ -142,12 +154,14 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
             cfg_set(c, "train.max_length", json_integer(o->max_length));
         else if (!cfg_get(recorded, "train.max_length"))
             rc = fit_length(c, path, e);
+        use_described(c, described);
         if (!rc) rc = set_data(c, o, e);
         bool any = o->data || data;
         for (int i = 0; i < o->sets.n; i++) any |= !strncmp(o->sets.v[i], "data.", 5);
         if (!rc && !any) rc = err_set(e, ERR_USER, "--data is missing");
     }
     free(path);
+    json_decref(described);
     json_decref(over);
     return rc;
 }
@@ -235,10 +249,6 @@ static int run_eval(void *options, struct err *e) {
                             .save = "none"};
     struct told told = {json_object(), json_array()};
     struct train_report report = {.arg = &told, .metric = take_metric, .event = take_event};
-    if (!rc && !adapter && !strcmp(task_find(cfg_str(config, "task"))->task_type, "SEQ_CLS"))
-        fputs("bench eval: note: without --adapter the classes' head is drawn at random (one in the model's "
-              "own files is not read)\n",
-              stderr);
     if (!rc) tell_data(config, &told);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, &told);

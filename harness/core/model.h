@@ -27,6 +27,16 @@ static inline bool ends_has(const struct ends *x, int32_t id) {
     return false;
 }
 
+/* What transformers' class for sequence classification of an architecture has between the hidden states and
+ * its
+ * output layer. */
+enum class_kind {
+    CLASS_LAST,   /* the last token, output layer score.weight */
+    CLASS_POOLER, /* the first token, a layer of the model's own file, tanh; classifier.weight and .bias */
+    CLASS_DENSE,  /* the first token, classifier.dense, tanh, classifier.out_proj: all of them new */
+    CLASS_NONE,   /* a pooler that the file lacks: there the class would draw one at random */
+};
+
 struct model_facts {
     int hidden, layers;
     int d_in;          /* 0: a token is an id below vocab, and the model has a tokenizer; else d_in numbers */
@@ -35,7 +45,8 @@ struct model_facts {
     int types;         /* token types that it tells apart; 0: it has none */
     int bos_id;        /* -1: none */
     struct ends ends;
-    bool causal;             /* a token sees those before it alone; false: an encoder, which has no head */
+    bool causal; /* a token sees those before it alone; false: an encoder, which has no head */
+    enum class_kind class_head;
     struct param *head;      /* [vocab, hidden]; the embedding itself when tied; NULL: none */
     struct param *head_bias; /* or NULL */
 };
@@ -62,6 +73,9 @@ struct model {
      * NULL hooks: no such form. */
     int (*gguf_meta)(const void *state, struct gguf_out *o, struct err *e);
     bool (*gguf_name)(const void *state, const char *param, char *name, size_t size, int *rope_heads);
+    /* Of CLASS_POOLER: declare that layer of file `f`, before net_bind: a site, which methods may adapt. NULL
+     * with e filled: it is damaged. NULL hook: of the other kinds. */
+    struct site *(*pooler)(void *state, struct net *net, const struct modelfile *f, struct err *e);
     /* Once after net_bind: what must be kept follows from what trains. */
     void (*bound)(void *state, struct net *net);
     /* Reserve the memory of one pass on net->tape: kept for backward (train) or not. Touches nothing. */

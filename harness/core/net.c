@@ -155,7 +155,7 @@ int net_add_model(struct net *net, const struct model *model, const struct model
     if (scope) net->backbone = backbone;
     if (rc) return rc;
     GROW(net->models, net->nmodels, net->models_cap);
-    net->models[net->nmodels++] = (struct net_model){model, ret->model_state};
+    net->models[net->nmodels++] = (struct net_model){model, ret->model_state, f};
     model->facts(ret->model_state, &ret->facts);
     return 0;
 }

@@ -67,6 +67,7 @@ struct site {
 struct net_model {
     const struct model *model;
     void *state;
+    const struct modelfile *file; /* that it was built from */
 };
 
 struct net {
@@ -87,6 +88,8 @@ struct net {
     /* what the model's own names begin with in classes that have a head ("bert."); the bare model's lack it.
      * NULL: nothing. Set by the architecture when it builds; static */
     const char *backbone;
+    /* names of a classifier's classes, a list, for configs that are written; NULL: unknown. Borrowed */
+    const json_t *classes;
     struct arena tape; /* one micro-batch: kept activations and pass scratch */
     /* What random draws of a pass (dropout) are keyed by, beside the seed: never the place in the packed
      * batch. net_draw sets row and pos. */

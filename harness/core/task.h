@@ -68,6 +68,10 @@ struct task {
     /* Before a method is bound: declare the task's own parameters (net_head); and, where the task drives more
      * models than the one of the configuration, build them (net_add_model). NULL: neither. */
     int (*declare)(void *state, struct net *net, struct err *e);
+    /* What an adapter of it must bring along to be used again ("labels", ...): an object, which is saved
+     * beside
+     * it; caller decrefs. NULL hook: nothing. */
+    json_t *(*describe)(const void *state);
     /* Rows of a split, 0 where the split is absent. */
     long (*rows)(void *state, enum split s);
     /* A micro-batch of rows[0..n) of the training split; rows that cannot be used add nothing. Returns NULL

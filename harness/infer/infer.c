@@ -49,6 +49,9 @@ static int open_net(struct infer *m, const char *adapter, int threads, long posi
     if (!m->model) return e->code;
     int rc = adapter ? adapter_overlay(m->file, adapter, e) : 0;
     if (!rc) rc = net_add_model(&m->net, m->model, m->file, NULL, &tn, e);
+    if (!rc && adapter && adapter_classifies(adapter) && tn.facts.class_head == CLASS_POOLER &&
+        !m->model->pooler(tn.model_state, &m->net, m->file, e))
+        rc = e->code;
     if (!rc && adapter) rc = adapter_heads(&m->net, m->file, adapter, e);
     if (!rc) rc = net_bind(&m->net, method_find(cfg_str(m->config, "method")), e);
     if (!rc && adapter) rc = adapter_load(&m->net, m->file, adapter, e);

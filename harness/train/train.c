@@ -356,8 +356,12 @@ static int save_model(struct run *r, bool all, bool wanted) {
     if (!all) return 0;
     struct checkpoint_saved saved;
     run_tell_progress(r, "save", NAN);
+    json_t *task = r->task->describe ? r->task->describe(r->task_state) : NULL;
+    r->net.classes = json_object_get(task, "labels");
     int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file,
                              wanted ? r->job->out_dir : NULL, &saved, r->e);
+    r->net.classes = NULL;
+    json_decref(task);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     if (wanted && !r->counting) saved_at(r, saved.sha256);
@@ -380,6 +384,11 @@ static int save_checkpoint(struct run *r) {
     char *base = catalog_origin(cfg_str(r->cfg, "model"), cfg_str(r->cfg, "model_path"));
     int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, base, r->task->task_type, &saved, r->e);
     free(base);
+    if (!rc && wanted && !r->counting && r->task->describe) {
+        json_t *task = r->task->describe(r->task_state);
+        rc = adapter_describe(r->job->out_dir, task, r->e);
+        json_decref(task);
+    }
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     r->res->checkpoint_bytes_min = (long)saved.min_bytes;

@@ -65,7 +65,12 @@ h = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
 print(c["task_type"], c["modules_to_save"], h["base_model.model.score.weight"]["shape"])
 PY
     is "$output" "SEQ_CLS ['score'] [3, 64]"
-    # another file: the order of the classes must be given
+    # another file: the adapter brings its classes along; where it does not, their order must be given
+    run "$BENCH" eval --adapter "$dir1" --model smoke --data eval.tsv --set data.header=false --max-length 32 \
+        --set 'data.text="{1}"' --set 'data.label="{2}"'
+    is "$status" 0
+    has "$output" "eval/accuracy        1.000000"
+    rm "$dir1/task.json"
     refused "give data.labels" "$BENCH" eval --adapter "$dir1" --model smoke --task classify --data eval.tsv --set data.header=false \
         --set 'data.text="{1}"' --set 'data.label="{2}"'
     run "$BENCH" eval --adapter "$dir1" --model smoke --task classify --data eval.tsv --set data.header=false --max-length 32 \

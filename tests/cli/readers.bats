@@ -257,6 +257,15 @@ PY
     has "$(cat "$dir2/adapter_config.json")" '"lm_head"'
     "$BENCH" logits --model m --adapter "$dir2" --ids -i ids -o two.npy
     other two.npy copied.npy
+    python3 - copied "$dir2" <<'PY'
+import json, struct, sys
+def head(folder):
+    b = open(folder + "/adapter_model.safetensors", "rb").read()
+    n = struct.unpack("<Q", b[:8])[0]
+    at = json.loads(b[8:8 + n])["base_model.model.lm_head.weight"]["data_offsets"]
+    return b[8 + n + at[0]:8 + n + at[1]]
+sys.exit("the copy did not train" if head(sys.argv[1]) == head(sys.argv[2]) else 0)
+PY
     "$BENCH" merge "$dir2" --model m -o merged2
     logits merged2 x.npy
     [ "$(python3 -c "print($(apart x.npy two.npy) < 1e-4)")" = True ]

@@ -43,6 +43,9 @@ fi
 if "$venv/bin/python" -c 'import beir, sentence_transformers' 2>/dev/null; then
     mkdir "$work/search" && "$venv/bin/python" tests/parity/search.py "$BENCH" "$work/search" "$seed" || failed=1
 fi
+if [ -f tests/parity/classify.py ]; then
+    mkdir "$work/classify" && "$venv/bin/python" tests/parity/classify.py "$BENCH" "$work/classify" || failed=1
+fi
 if [ -f tests/parity/llamacpp.py ] && "$venv/bin/python" -c 'import llama_cpp' 2>/dev/null; then
     mkdir "$work/llamacpp" && "$venv/bin/python" tests/parity/llamacpp.py "$BENCH" "$work/llamacpp" || failed=1
 fi

@@ -217,6 +217,34 @@ static void what_is_not_implemented_or_damaged_is_refused_by_name(void **state) 
 }
 
 /* RoBERTa's: byte-level BPE, <s> and </s> around a text, a <mask> that takes the blank before it. */
+/* BERT's class hands token types to the model; a class that does not, or a list without them, gives zeros. */
+static void token_types_are_handed_on_as_the_tokenizers_class_does(void **state) {
+    (void)state;
+    static const struct {
+        const char *config;
+        int type;
+    } cases[] = {{"{\"tokenizer_class\": \"BertTokenizerFast\"}", 1},
+                 {"{\"model_max_length\": 1000000000000000019884624838656}", 1},
+                 {"{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}", 0},
+                 {"{\"tokenizer_class\": \"BertTokenizer\", \"model_input_names\": [\"input_ids\"]}", 0},
+                 {"{\"tokenizer_class\": \"X\", \"model_input_names\": [\"token_type_ids\"]}", 1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tokenizer *t;
+        struct err e = {0};
+        int n;
+        char *path = path_join(dir, "tokenizer_config.json");
+        if (tokenizer_open_json(&t, GOLDEN "_bert.json", &e)) fail_msg("%s", e.msg);
+        if (file_write(path, cases[i].config, strlen(cases[i].config), &e)) fail_msg("%s", e.msg);
+        if (tokenizer_read_config(t, dir, &e)) fail_msg("%s", e.msg);
+        const struct tokenizer_piece *pair = tokenizer_pair(t, &n);
+        assert_int_equal(n, 5);
+        assert_int_equal(pair[3].type, cases[i].type);
+        tokenizer_free(t);
+        unlink(path);
+        free(path);
+    }
+}
+
 static void roberta_adds_its_tokens_and_its_mask_takes_the_blank_before_it(void **state) {
     (void)state;
     struct tokenizer *t;
@@ -262,6 +290,7 @@ int main(void) {
         cmocka_unit_test(a_megabyte_is_quick_with_and_without_spaces),
         cmocka_unit_test(decoding_joins_pieces_and_closes_sentences),
         cmocka_unit_test(what_is_not_implemented_or_damaged_is_refused_by_name),
+        cmocka_unit_test(token_types_are_handed_on_as_the_tokenizers_class_does),
         cmocka_unit_test(roberta_adds_its_tokens_and_its_mask_takes_the_blank_before_it),
     };
     return cmocka_run_group_tests_name("WordPiece", tests, make_dir, remove_dir);

@@ -206,14 +206,15 @@ static int open_root(struct tokenizer **ret, const json_t *root, const char *pat
     return rc;
 }
 
-/* The JSON of a file; NULL with e filled. */
-static json_t *load_json(const char *path, struct err *e) {
+/* The JSON of a file; NULL with e filled. flags: jansson's (a length without end is no integer of 64 bits).
+ * */
+static json_t *load_json(const char *path, size_t flags, struct err *e) {
     struct map m;
     json_error_t at;
     if (map_open(&m, path, e)) return NULL;
-    json_t *root =
-        m.size ? json_loadb((const char *)m.data, m.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &at)
-               : NULL;
+    json_t *root = m.size ? json_loadb((const char *)m.data, m.size,
+                                       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | flags, &at)
+                          : NULL;
     if (!root && m.size)
         err_set(e, ERR_USER, "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
                 path, at.line, at.text);
@@ -227,7 +228,7 @@ int tokenizer_open_json(struct tokenizer **ret, const char *path, struct err *e)
     struct err local = {0};
     if (!e) e = &local;
     *ret = NULL;
-    json_t *root = load_json(path, e);
+    json_t *root = load_json(path, 0, e);
     int rc = root ? open_root(ret, root, path, e) : e->code;
     json_decref(root);
     return rc;
@@ -325,7 +326,7 @@ int tokenizer_open_vocab(struct tokenizer **ret, const char *dir, struct err *e)
     if (!e) e = &local;
     *ret = NULL;
     char *path = path_join(dir, "vocab.txt"), *beside = path_join(dir, "tokenizer_config.json");
-    json_t *config = file_exists(beside) ? load_json(beside, e) : json_object(),
+    json_t *config = file_exists(beside) ? load_json(beside, JSON_DECODE_INT_AS_REAL, e) : json_object(),
            *vocab = config ? vocab_lines(path, e) : NULL;
     json_t *root = vocab ? vocab_root(vocab, config, e) : NULL;
     if (vocab && !root) err_wrap(e, "%s", beside);
