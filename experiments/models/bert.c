@@ -38,6 +38,30 @@ static void read_activation(struct reader *r, struct transformer_options *o) {
     o->gelu_erf = activations[i % ARRAY_LEN(activations)].erf;
 }
 
+static const char *const used_fields[] = {"num_hidden_layers",       "hidden_size",     "num_attention_heads",
+                                          "intermediate_size",       "vocab_size",      "layer_norm_eps",
+                                          "max_position_embeddings", "type_vocab_size", "hidden_act",
+                                          "position_embedding_type", "pruned_heads",    NULL};
+/* Dropout is model_dropout's affair; the output layer of masked words is not read; pooler_* and
+ * directionality stand in older files and say what every BERT is. */
+static const char *const harmless_fields[] = {"hidden_dropout_prob",
+                                              "attention_probs_dropout_prob",
+                                              "classifier_dropout",
+                                              "tie_word_embeddings",
+                                              "directionality",
+                                              "pooler_fc_size",
+                                              "pooler_num_attention_heads",
+                                              "pooler_num_fc_layers",
+                                              "pooler_size_per_head",
+                                              "pooler_type",
+                                              "summary_type",
+                                              NULL};
+/* The pooler and classifiers, which their tasks read; heads of other tasks; a buffer of older files. */
+static const char *const other_tensors[] = {
+    "*position_ids", "*pooler.dense.weight", "*pooler.dense.bias", "cls.*", "lm_head.*",
+    "classifier.*",  "pooled_classifier.*",  "qa_outputs.*",       NULL};
+static const struct reader_table table = {used_fields, harmless_fields, NULL, other_tensors};
+
 static void read_options(struct reader *r, struct transformer_options *o, const struct bert_kind *kind) {
     o->layers = reader_int(r, "num_hidden_layers", 12);
     o->hidden = reader_int(r, "hidden_size", 768);
@@ -60,8 +84,6 @@ static void read_options(struct reader *r, struct transformer_options *o, const 
     const char *positions = json_string_value(json_object_get(r->config, "position_embedding_type"));
     reader_refuse(r, "position_embedding_type", positions && strcmp(positions, "absolute") != 0);
     reader_refuse(r, "pruned_heads", json_object_size(json_object_get(r->config, "pruned_heads")) > 0);
-    static const char *const unknown[] = {"is_decoder", "add_cross_attention", "quantization_config"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
 static void check_options(struct reader *r, struct transformer_options *o) {
@@ -190,6 +212,7 @@ int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, stru
         return err_set(b.r.e, ERR_USER, "%s: BERT in GGUF is not implemented: use its Hugging Face folder",
                        modelfile_path(f));
     read_options(&b.r, &o, kind);
+    reader_fields(&b.r, &table);
     check_options(&b.r, &o);
     if (b.r.failed) return b.r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -197,6 +220,7 @@ int bert_build_kind(struct net *net, const struct modelfile *f, void **ret, stru
     t->o.class_head = kind->dense_head ? CLASS_DENSE : has_pooler(&b) ? CLASS_POOLER : CLASS_NONE;
     take_embeddings(&b, t);
     for (int l = 0; l < o.layers && !b.r.failed; l++) take_layer(&b, t, l);
+    reader_tensors(&b.r, &table);
     if (b.r.failed) {
         transformer_free(t);
         return b.r.e->code;

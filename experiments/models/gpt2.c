@@ -16,7 +16,42 @@
 #include "harness/config/cfg.h"
 #include "harness/base/util.h"
 
+#define PREFIX "transformer."
+
 /* ---- options ------------------------------------------------------------------------------------------- */
+
+static const char *const used_fields[] = {"n_layer",
+                                          "n_embd",
+                                          "n_head",
+                                          "vocab_size",
+                                          "n_positions",
+                                          "n_inner",
+                                          "layer_norm_epsilon",
+                                          "tie_word_embeddings",
+                                          "scale_attn_weights",
+                                          "scale_attn_by_inverse_layer_idx",
+                                          "activation_function",
+                                          NULL};
+/* n_ctx repeats n_positions; summary_* are of a class with two heads; dropout is model_dropout's affair. */
+static const char *const harmless_fields[] = {"n_ctx",
+                                              "resid_pdrop",
+                                              "embd_pdrop",
+                                              "attn_pdrop",
+                                              "summary_type",
+                                              "summary_use_proj",
+                                              "summary_activation",
+                                              "summary_proj_to_labels",
+                                              "summary_first_dropout",
+                                              "reorder_and_upcast_attn",
+                                              NULL};
+static const char *const gguf_keys[] = {"block_count",          "context_length",
+                                        "embedding_length",     "feed_forward_length",
+                                        "attention.head_count", "attention.layer_norm_epsilon",
+                                        "vocab_size",           NULL};
+/* Masks of older files; an output layer that is tied all the same; a classifier's, which its task reads. */
+static const char *const other_tensors[] = {"*h.*.attn.bias", "*h.*.attn.masked_bias", "lm_head.weight",
+                                            "score.weight",   "pooled_classifier.*",   NULL};
+static const struct reader_table table = {used_fields, harmless_fields, gguf_keys, other_tensors};
 
 static void read_options(struct reader *r, struct transformer_options *o) {
     o->layers = reader_int(r, "n_layer", -1);
@@ -26,7 +61,8 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->max_positions = reader_int(r, "n_positions", 1024);
     o->ff = reader_int(r, "n_inner", o->hidden > 0 ? 4 * o->hidden : 1);
     o->norm_eps = (float)reader_num(r, "layer_norm_epsilon", 1e-5);
-    o->tied = reader_bool(r, "tie_word_embeddings", true);
+    o->tied = reader_tied(r, reader_bool(r, "tie_word_embeddings", true), "lm_head.weight",
+                          modelfile_find(r->f, PREFIX "wte.weight") ? PREFIX "wte.weight" : "wte.weight");
     o->bos_id = reader_id(r, "bos_token_id");
     reader_ends(r, &o->ends);
     o->unscaled = !reader_bool(r, "scale_attn_weights", true);
@@ -35,8 +71,6 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     const char *act = json_string_value(json_object_get(r->config, "activation_function"));
     reader_refuse(r, "activation_function",
                   act && strcmp(act, "gelu_new") != 0 && strcmp(act, "gelu_pytorch_tanh") != 0);
-    static const char *const unknown[] = {"add_cross_attention", "quantization_config"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
 static void check_options(struct reader *r, struct transformer_options *o) {
@@ -68,8 +102,6 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
 }
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
-
-#define PREFIX "transformer."
 
 /* The same for weights and biases. */
 static bool gpt2_gguf_name(const void *state, const char *hf, char *name, size_t size, int *rope_heads) {
@@ -170,6 +202,7 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
         gguf_options(&r, &o);
     else
         read_options(&r, &o);
+    reader_fields(&r, &table);
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -179,6 +212,7 @@ static int gpt2_build(struct net *net, const struct modelfile *f, void **ret, st
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     take_norm(&r, net, PREFIX "ln_f", o.hidden, &t->final_norm, &t->final_norm_bias);
     t->head = take_head(&r, net, t);
+    reader_tensors(&r, &table);
     if (r.failed) {
         transformer_free(t);
         return r.e->code;

@@ -40,6 +40,37 @@ static void hf_rope(struct reader *r, struct transformer_options *o) {
     reader_refuse(r, "partial_rotary_factor", json_is_number(partial) && json_number_value(partial) != 1.0);
 }
 
+static const char *const used_fields[] = {
+    "num_hidden_layers", "hidden_size",           "num_attention_heads", "num_key_value_heads",
+    "head_dim",          "intermediate_size",     "vocab_size",          "max_position_embeddings",
+    "rms_norm_eps",      "tie_word_embeddings",   "rope_theta",          "rope_parameters",
+    "rope_scaling",      "partial_rotary_factor", "hidden_act",          NULL};
+/* pretraining_tp cuts products into pieces, dropout is model_dropout's affair. */
+static const char *const harmless_fields[] = {"attention_dropout", "pretraining_tp", NULL};
+/* rope.scaling.original_context_length and finetuned tell of linear scaling what it was made from. */
+static const char *const gguf_keys[] = {"block_count",
+                                        "context_length",
+                                        "embedding_length",
+                                        "feed_forward_length",
+                                        "attention.head_count",
+                                        "attention.head_count_kv",
+                                        "attention.key_length",
+                                        "attention.value_length",
+                                        "attention.layer_norm_rms_epsilon",
+                                        "rope.dimension_count",
+                                        "rope.freq_base",
+                                        "rope.scaling.type",
+                                        "rope.scaling.factor",
+                                        "rope.scale_linear",
+                                        "rope.scaling.original_context_length",
+                                        "rope.scaling.finetuned",
+                                        "vocab_size",
+                                        NULL};
+/* Buffers of older files; an output layer that is tied all the same; a classifier's, which its task reads. */
+static const char *const other_tensors[] = {"*rotary_emb.inv_freq", "lm_head.weight", "score.weight",
+                                            "pooled_classifier.*", NULL};
+static const struct reader_table table = {used_fields, harmless_fields, gguf_keys, other_tensors};
+
 static void hf_options(struct reader *r, struct transformer_options *o) {
     const json_t *c = r->config;
     o->layers = reader_int(r, "num_hidden_layers", -1);
@@ -51,15 +82,13 @@ static void hf_options(struct reader *r, struct transformer_options *o) {
     o->vocab = reader_int(r, "vocab_size", -1);
     o->max_positions = reader_int(r, "max_position_embeddings", 2048);
     o->norm_eps = (float)reader_num(r, "rms_norm_eps", 1e-6);
-    o->tied = json_is_true(json_object_get(c, "tie_word_embeddings"));
+    o->tied = reader_tied(r, json_is_true(json_object_get(c, "tie_word_embeddings")), "lm_head.weight",
+                          "model.embed_tokens.weight");
     o->bos_id = reader_id(r, "bos_token_id");
     reader_ends(r, &o->ends);
     hf_rope(r, o);
     const char *act = json_string_value(json_object_get(c, "hidden_act"));
     reader_refuse(r, "hidden_act", act && strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0);
-    static const char *const unknown[] = {"sliding_window",      "attention_bias", "mlp_bias",
-                                          "quantization_config", "logit_scale",    "attn_logit_softcapping"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
 }
 
 /* As llama.cpp: a factor without a type, or under its older name, is linear scaling; 0 is none. */
@@ -96,8 +125,8 @@ static void gguf_options(struct reader *r, struct transformer_options *o) {
     if (!embed)
         reader_fail(r, "the model is incomplete (fetch it again): it lacks the tensor", "token_embd.weight");
     gguf_rope(r, o);
-    reader_refuse(r, "llama.expert_count",
-                  reader_has(r, "llama.expert_count") && reader_int(r, "llama.expert_count", 0) > 0);
+    int value = reader_int(r, "llama.attention.value_length", o->head_dim);
+    reader_refuse(r, "llama.attention.value_length", value != o->head_dim);
     reader_refuse(r, "rope_freqs.weight", modelfile_find(r->f, "rope_freqs.weight") != NULL);
     int rot = reader_int(r, "llama.rope.dimension_count", o->head_dim);
     reader_refuse(r, "llama.rope.dimension_count", rot != o->head_dim);
@@ -213,6 +242,7 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
         gguf_options(&r, &o);
     else
         hf_options(&r, &o);
+    reader_fields(&r, &table);
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -227,6 +257,7 @@ static int llama_build(struct net *net, const struct modelfile *f, void **ret, s
                                  .cols = o.hidden};
     t->head = reader_head(&r, net, t->embed, &t->o.tied, &head,
                           gguf ? "token_embd.weight" : "model.embed_tokens.weight");
+    reader_tensors(&r, &table);
     if (r.failed) {
         transformer_free(t);
         return r.e->code;

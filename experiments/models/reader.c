@@ -1,6 +1,7 @@
 /* reader.c - see reader.h. */
 #include "experiments/models/reader.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,12 @@ struct param *reader_param(struct reader *r, struct net *net, const struct reade
     return p;
 }
 
+bool reader_tied(struct reader *r, bool config, const char *head, const char *embed) {
+    const struct tensor *h = modelfile_find(r->f, head), *x = modelfile_find(r->f, embed);
+    return config &&
+           (!h || (x && h->dtype == x->dtype && h->bytes == x->bytes && !memcmp(h->data, x->data, x->bytes)));
+}
+
 struct param *reader_head(struct reader *r, struct net *net, struct param *embed, bool *tied,
                           const struct reader_tensor *head, const char *embed_file) {
     bool was_tied = *tied;
@@ -170,6 +177,77 @@ struct param *reader_head(struct reader *r, struct net *net, struct param *embed
     struct reader_tensor want = *head;
     if (was_tied) want.file = embed_file;
     return reader_param(r, net, &want);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------ */
+
+/* Of every architecture: where it came from, what training, generating or another program does with it, how
+ * it
+ * is stored or computed in transformers (not what), and what every reader looks at. */
+static const char *const everywhere[] = {
+    /* used */
+    "model_type", "bos_token_id", "eos_token_id",
+    /* harmless */
+    "_attn_implementation", "_attn_implementation_autoset", "_name_or_path", "_commit_hash", "architectures",
+    "bad_words_ids", "begin_suppress_tokens", "chunk_size_feed_forward", "decoder_start_token_id",
+    "diversity_penalty", "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size",
+    "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id", "forced_eos_token_id",
+    "gradient_checkpointing", "id2label", "initializer_range", "is_llama_config", "label2id",
+    "length_penalty", "max_length", "min_length", "name", "no_repeat_ngram_size", "num_beam_groups",
+    "num_beams", "num_labels", "num_return_sequences", "output_attentions", "output_hidden_states",
+    "output_past", "output_scores", "pad_token_id", "prefix", "remove_invalid_values", "repetition_penalty",
+    "return_dict", "return_dict_in_generate", "sep_token_id", "suppress_tokens", "task_specific_params",
+    "temperature", "tf_legacy_loss", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript",
+    "transformers.js_config", "transformers_version", "typical_p", "unsloth_fixed", "unsloth_version",
+    "use_bfloat16", "use_cache", NULL};
+
+static bool is_listed(const char *const *list, const char *key) {
+    for (; list && *list; list++)
+        if (!strcmp(*list, key)) return true;
+    return false;
+}
+
+/* A value that says of any field that it is not used. */
+static bool is_off(const json_t *v) {
+    return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !json_string_length(v)) ||
+           (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v));
+}
+
+static void check_gguf(struct reader *r, const struct reader_table *t) {
+    const char *key, *arch = json_string_value(json_object_get(r->config, "general.architecture"));
+    size_t n = strlen(arch);
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)r->config, key, v) {
+        if (strncmp(key, arch, n) != 0 || key[n] != '.' || is_listed(t->gguf, key + n + 1) || is_off(v))
+            continue;
+        reader_fail(r, "not implemented (it may change the computation): metadata key", key);
+    }
+}
+
+void reader_fields(struct reader *r, const struct reader_table *t) {
+    const char *key, *kind = json_string_value(json_object_get(r->config, "problem_type"));
+    json_t *v;
+    if (modelfile_is_gguf(r->f)) {
+        check_gguf(r, t);
+        return;
+    }
+    reader_refuse(r, "problem_type", kind && strcmp(kind, "single_label_classification") != 0);
+    json_object_foreach((json_t *)(uintptr_t)r->config, key, v) {
+        if (is_listed(everywhere, key) || is_listed(t->used, key) || is_listed(t->harmless, key) ||
+            is_off(v) || !strcmp(key, "problem_type"))
+            continue;
+        reader_fail(r, "not implemented (it may change the computation): config field", key);
+    }
+}
+
+void reader_tensors(struct reader *r, const struct reader_table *t) {
+    for (int i = 0; i < modelfile_count(r->f) && !r->failed; i++) {
+        const struct tensor *x = modelfile_at(r->f, i);
+        bool known = x->taken;
+        for (const char *const *glob = t->tensors; !known && *glob; glob++)
+            known = !fnmatch(*glob, x->name, 0);
+        if (!known) reader_fail(r, "not implemented (nobody here reads it): tensor", x->name);
+    }
 }
 
 json_t *reader_float(float x) {

@@ -44,6 +44,21 @@ bool reader_has(const struct reader *r, const char *key);
  * written. */
 json_t *reader_float(float x);
 
+/* ---- the rest: used, harmless, or refused -------------------------------------------------------------- */
+
+/* What a reader knows of its files. Lists end with NULL. A field, key or tensor that is in none of them is
+ * refused by name, unless its value says "off" (null, false, an empty list, object or text). */
+struct reader_table {
+    const char *const *used;     /* fields of config.json that the reader reads or refuses by their values */
+    const char *const *harmless; /* and that change nothing of a forward pass here */
+    const char *const *gguf;     /* keys of a GGUF file below "<architecture>.", read or harmless */
+    const char *const *tensors;  /* globs (fnmatch) of tensors that nobody needs to read */
+};
+/* Fails on the first field or key that the table does not have. */
+void reader_fields(struct reader *r, const struct reader_table *t);
+/* After the build: fails on the first tensor that was not taken and that the table does not have. */
+void reader_tensors(struct reader *r, const struct reader_table *t);
+
 /* A tensor of the file as a parameter. rows 0: a vector of `cols`. */
 struct reader_tensor {
     const char *file; /* its name there */
@@ -56,6 +71,9 @@ struct reader_tensor {
 /* An adapter's copy of it goes first (modelfile_replace). NULL (and failed) when it is missing or has another
  * shape. */
 struct param *reader_param(struct reader *r, struct net *net, const struct reader_tensor *t);
+/* Is the output layer the embedding, where the config says so? Not where the file has one with other values.
+ * */
+bool reader_tied(struct reader *r, bool config, const char *head, const char *embed);
 /* The output layer of a decoder: `embed`, where it is tied; the file's (`head`) where it is not, or where an
  * adapter has a copy of one of the two. *tied tells it. */
 struct param *reader_head(struct reader *r, struct net *net, struct param *embed, bool *tied,

@@ -134,9 +134,8 @@ static char *make_config(const struct net *net, const struct model *model, const
     json_t *c = modelfile_is_gguf(f) ? model->hf_config(state) : json_deep_copy(modelfile_config(f));
     set_type(c, type);
     set_classes(net, model, c);
-    const struct param *head = net_find_param(net, "lm_head.weight");
-    bool parted = head && (head->kept || modelfile_find(f, "lm_head.weight") == NULL);
-    if (parted && !modelfile_is_gguf(f)) json_object_set_new(c, "tie_word_embeddings", json_false());
+    if (net_find_param(net, "lm_head.weight") && !modelfile_is_gguf(f))
+        json_object_set_new(c, "tie_word_embeddings", json_false());
     char *text = config_text(c);
     json_decref(c);
     return text;

@@ -366,7 +366,7 @@ PY
         pid=$!
         until_true worker_sleeps "$pid"
         if [ $file = m ]; then
-            sed 's/"rope_theta"/"unused": 1, "rope_theta"/; 1s/{/{"unused_too": 1,/' m/config.json >new
+            sed 's/"rope_theta"/"_name_or_path": "x", "rope_theta"/; 1s/{/{"prefix": "y",/' m/config.json >new
             mv new m/config.json
         else
             echo '{"q": "x5", "a": "y"}' >>d.jsonl

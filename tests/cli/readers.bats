@@ -288,3 +288,90 @@ PY
         has "$output" "model.embed_positions.weight"
     done
 }
+
+@test "a GGUF file's keys: each that gguf-py knows is read or refused by its name" {
+    folder m
+    "$BENCH" export --model m --gguf m.gguf --type f32
+    python3 - "$BENCH" "$BATS_TEST_DIRNAME" <<'PY'
+import json, subprocess, sys
+bench, here = sys.argv[1:]
+keys = json.load(open(here + "/../golden/config_fields.json"))["gguf"]
+read = """block_count context_length embedding_length feed_forward_length attention.head_count attention.head_count_kv attention.key_length
+attention.value_length attention.layer_norm_rms_epsilon rope.dimension_count rope.freq_base rope.scaling.type rope.scaling.factor
+rope.scaling.original_context_length rope.scaling.finetuned vocab_size""".split()
+assert len(keys) > 80
+for key in [k for k in keys if k not in read] + ["some.new_key"]:
+    subprocess.run([sys.executable, here + "/gguf_edit.py", "m.gguf", "x.gguf", "llama.%s=u32:3" % key], check=True)
+    got = subprocess.run([bench, "tokenize", "--model", "x.gguf"], input="hi", capture_output=True, text=True)
+    assert got.returncode == 0, got.stderr  # the tokenizer alone does not care
+    got = subprocess.run([bench, "logits", "--model", "x.gguf", "-i", here + "/gguf_edit.py", "--no-special", "-o", "x.npy"], capture_output=True, text=True)
+    assert got.returncode == 2 and "'llama.%s'" % key in got.stderr, (key, got.stderr)
+PY
+    edit m.gguf x.gguf tokenizer.ggml.remove_extra_whitespaces=bool:1
+    run "$BENCH" tokenize --model x.gguf <<<hi
+    is "$status" 2
+    has "$output" "'tokenizer.ggml.remove_extra_whitespaces'"
+    ids=$(python3 -c 'print(",".join(map(str, range(100))))')
+    edit m.gguf x.gguf "llama.rope.long_list=ids:$ids"
+    run logits x.gguf x.npy
+    is "$status" 2
+    has "$output" "'llama.rope.long_list'"
+}
+
+add_tensor() { # folder, name
+    python3 - "$@" <<'PY'
+import json, struct, sys
+path = sys.argv[1] + "/model.safetensors"
+b = open(path, "rb").read()
+n = struct.unpack("<Q", b[:8])[0]
+h = json.loads(b[8:8 + n])
+h[sys.argv[2]] = {"dtype": "F32", "shape": [4], "data_offsets": [len(b) - 8 - n, len(b) - 8 - n + 16]}
+text = json.dumps(h).encode()
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + b[8 + n:] + b"\0" * 16)
+PY
+}
+
+@test "a tensor that nobody reads is refused by its name, buffers of older files are not" {
+    folder m
+    add_tensor m model.layers.0.self_attn.rotary_emb.inv_freq
+    logits m x.npy
+    add_tensor m model.layers.0.self_attn.q_norm.weight
+    run logits m x.npy
+    is "$status" 2
+    has "$output" "'model.layers.0.self_attn.q_norm.weight'"
+}
+
+@test "parts of a tokenizer: what its files say is used or refused by name" {
+    folder m
+    says() { # field, what
+        python3 - "$1" <<'PY'
+import json, sys
+c = json.load(open("plain.json"))
+key, value = sys.argv[1].split("=", 1)
+c[key] = json.loads(value)
+json.dump(c, open("m/tokenizer_config.json", "w"))
+PY
+        run "$BENCH" tokenize --model m <<<hi
+        is "$status" 2
+        has "$output" "$2"
+        has "$output" "tokenizer_config.json"
+    }
+    cp m/tokenizer_config.json plain.json
+    says 'truncation_side="left"' "truncation_side"
+    says 'split_special_tokens=true' "split_special_tokens"
+    says 'add_prefix_space=true' "add_prefix_space"
+    says 'added_tokens_decoder={"7": {"content": "<new>"}}' "<new>"
+    says 'soft_prompt=3' "'soft_prompt'"
+    cp plain.json m/tokenizer_config.json
+    # add_bos_token and add_eos_token go before the post_processor, as in transformers
+    plain=$("$BENCH" tokenize --model m <<<hi)
+    sed 's/{/{"add_bos_token": true, "add_eos_token": true,/' plain.json >m/tokenizer_config.json
+    is "$("$BENCH" tokenize --model m <<<hi)" "1 $plain 2"
+    start_token m
+    sed 's/{/{"add_bos_token": false,/' plain.json >m/tokenizer_config.json
+    is "$("$BENCH" tokenize --model m <<<hi)" "$plain"
+    sed -i 's/"version"/"soft_prompt": 3, "version"/' m/tokenizer.json
+    run "$BENCH" tokenize --model m <<<hi
+    is "$status" 2
+    has "$output" "'soft_prompt'"
+}

@@ -217,7 +217,7 @@ static int read_kv(struct modelfile *f, struct cur *c, json_t *seen, struct err 
     } else if (type == GT_ARRAY) {
         struct gguf_array a;
         code = skip_array(c, &key, 1, &a, e);
-        if (!code && a.n <= ARRAY_KEPT) value = array_json(c, &a);
+        if (!code) value = a.n <= ARRAY_KEPT ? array_json(c, &a) : json_true();
         if (!code && key_is(&key, "tokenizer.ggml.tokens")) f->tokens = a;
         if (!code && key_is(&key, "tokenizer.ggml.token_type")) f->token_types = a;
         if (!code && key_is(&key, "tokenizer.ggml.merges")) f->merges = a;
@@ -452,6 +452,31 @@ static int special_id(const struct modelfile *f, const char *key, int *id, struc
     return 0;
 }
 
+/* Keys of the tokenizer that are read, here or by the model, or that change no ids of byte-level BPE. */
+static const char *const tokenizer_keys[] = {
+    "model", "pre", "tokens", "token_type", "merges", "scores", "bos_token_id", "eos_token_id",
+    "eot_token_id", "eom_token_id", "add_bos_token", "add_eos_token", "add_space_prefix",
+    /* harmless */
+    "unknown_token_id", "padding_token_id", "seperator_token_id", "cls_token_id", "mask_token_id",
+    "token_type_count", "fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id", "fim_pad_token_id",
+    "fim_rep_token_id", "fim_sep_token_id", "prefix_token_id", "suffix_token_id", "middle_token_id"};
+
+static int check_keys(const struct modelfile *f, struct err *e) {
+    static const char prefix[] = "tokenizer.ggml.";
+    const char *key;
+    json_t *v;
+    json_object_foreach(f->config, key, v) {
+        size_t i = 0;
+        if (strncmp(key, prefix, strlen(prefix)) != 0 || json_is_false(v)) continue;
+        while (i < ARRAY_LEN(tokenizer_keys) && strcmp(tokenizer_keys[i], key + strlen(prefix)) != 0) i++;
+        if (i == ARRAY_LEN(tokenizer_keys))
+            return err_set(e, ERR_USER,
+                           "%s: not implemented (it may change the tokens): metadata key '%.200s'", f->path,
+                           key);
+    }
+    return 0;
+}
+
 static bool flag_of(const struct modelfile *f, const char *key, bool absent) {
     const json_t *v = json_object_get(f->config, key);
     return json_is_boolean(v) ? json_is_true(v) : absent;
@@ -475,6 +500,7 @@ int gguf_tokenizer_read(const struct modelfile *f, struct tokenizer_gguf *g, str
     int32_t *types = NULL;
     *g = (struct tokenizer_gguf){.bos_id = -1, .eos_id = -1};
     int code = check_bpe(f, e);
+    if (!code) code = check_keys(f, e);
     if (!code) code = strings_of(f, &f->tokens, "tokenizer.ggml.tokens", &tokens, &token_len, e);
     if (!code) code = strings_of(f, &f->merges, "tokenizer.ggml.merges", &merges, &merge_len, e);
     if (!code) code = types_of(f, &types, e);

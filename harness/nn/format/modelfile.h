@@ -44,7 +44,7 @@ void modelfile_close(struct modelfile *f); /* accepts NULL; unmaps: weights that
 bool modelfile_is_gguf(const struct modelfile *f);
 const char *modelfile_path(const struct modelfile *f);
 /* Folder: config.json's object. GGUF: an object of its scalar metadata, keys as in the file
- * ("llama.block_count"); arrays of more than 64 elements are left out. Borrowed. NULL for a bare
+ * ("llama.block_count"); arrays of more than 64 elements are only noted (true). Borrowed. NULL for a bare
  * .safetensors. */
 const json_t *modelfile_config(const struct modelfile *f);
 /* NULL when there is none of that name. Borrowed. */

@@ -42,7 +42,8 @@ struct tokenizer {
     struct pretok *pretok;
     /* NULL: BPE over the words of pretok; else WordPiece over those of berttext_words */
     struct wordpiece *wordpiece;
-    bool nfc, bert; /* how text is normalised: by NFC, as normal_bert says, or not */
+    bool prefix_space; /* ByteLevel puts a space before the text */
+    bool nfc, bert;    /* how text is normalised: by NFC, as normal_bert says, or not */
     struct berttext normal_bert;
     struct added *added;
     int n_added, cap_added;

@@ -31,6 +31,23 @@ static int check_bpe(const json_t *m, struct err *e) {
     return 0;
 }
 
+/* truncation and padding are of a call, and transformers sets them anew. */
+static const char *const root_keys[] = {"version",        "truncation", "padding",
+                                        "added_tokens",   "normalizer", "pre_tokenizer",
+                                        "post_processor", "decoder",    "model"};
+/* fuse_unk and unk_token count where a byte has no token, which seal_bpe refuses. */
+static const char *const model_keys[] = {"type",
+                                         "vocab",
+                                         "merges",
+                                         "unk_token",
+                                         "continuing_subword_prefix",
+                                         "end_of_word_suffix",
+                                         "fuse_unk",
+                                         "byte_fallback",
+                                         "ignore_merges",
+                                         "dropout",
+                                         "max_input_chars_per_word"};
+
 static int check_model(const json_t *m, bool *wordpiece, struct err *e) {
     const json_t *type = json_object_get(m, "type");
     if (!json_is_object(m)) return err_set(e, ERR_USER, "there is no object 'model'");
@@ -181,7 +198,10 @@ static int read_tokenizer(struct tokenizer **ret, const json_t *root, struct err
     bool wordpiece = false;
     int rc;
     if (!json_is_object(root)) return err_set(e, ERR_USER, "the file does not hold a JSON object");
-    if ((rc = check_model(model, &wordpiece, e))) return rc;
+    if ((rc = check_model(model, &wordpiece, e)) ||
+        (rc = steps_known(root, "the file", root_keys, ARRAY_LEN(root_keys), e)) ||
+        (rc = steps_known(model, "'model'", model_keys, ARRAY_LEN(model_keys), e)))
+        return rc;
     json_t *vocab = json_object_get(model, "vocab");
     const json_t *merges = wordpiece ? NULL : json_object_get(model, "merges");
     if (json_object_size(vocab) > BPE_MAX_ID || json_array_size(merges) > 4 * (size_t)BPE_MAX_ID)

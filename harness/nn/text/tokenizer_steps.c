@@ -15,6 +15,21 @@ int steps_refuse(struct err *e, const char *what, const char *name) {
 
 bool steps_is_set(const json_t *j) { return j && !json_is_null(j) && !json_is_false(j); }
 
+int steps_known(const json_t *o, const char *where, const char *const *keys, size_t n, struct err *e) {
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        size_t i = 0;
+        bool empty = (json_is_string(v) && !json_string_length(v)) ||
+                     (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v));
+        while (i < n && strcmp(keys[i], key) != 0) i++;
+        if (i == n && steps_is_set(v) && !empty)
+            return err_set(e, ERR_USER, "%s: not implemented (it may change the tokens): '%.80s'", where,
+                           key);
+    }
+    return 0;
+}
+
 int steps_flag(const json_t *o, const char *key, bool dflt, bool *out, struct err *e) {
     const json_t *j = json_object_get(o, key);
     *out = dflt;
@@ -111,6 +126,7 @@ static int read_pretokenizer(struct tokenizer *t, const json_t *j, int depth, bo
             (rc = steps_flag(j, "use_regex", true, &b, e)))
             return rc;
         pretok_add_bytelevel(t->pretok, a, b);
+        t->prefix_space = a;
         *done = true;
         return 0;
     }

@@ -13,6 +13,8 @@
 /* ERR_USER: "WHAT 'NAME' is not implemented", with the remedy. */
 int steps_refuse(struct err *e, const char *what, const char *name);
 bool steps_is_set(const json_t *j); /* there, and neither null nor false */
+/* Every key of `o` must be one of keys[0..n), or off (null, false, nothing in it). Else ERR_USER names it. */
+int steps_known(const json_t *o, const char *where, const char *const *keys, size_t n, struct err *e);
 /* A flag of an object: absent or null is `dflt`. */
 int steps_flag(const json_t *o, const char *key, bool dflt, bool *out, struct err *e);
 
