@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/util.h"
+
 const char *reader_type(const struct modelfile *f) {
     const char *key = modelfile_is_gguf(f) ? "general.architecture" : "model_type";
     return json_string_value(json_object_get(modelfile_config(f), key));
@@ -15,8 +17,6 @@ bool reader_is(const struct modelfile *f, const char *type) {
     const char *own = reader_type(f);
     return own && !strcmp(own, type);
 }
-
-#include "harness/base/util.h"
 
 void reader_fail(struct reader *r, const char *what, const char *key) {
     if (!r->failed) err_set(r->e, ERR_USER, "%s: %s '%s'", modelfile_path(r->f), what, key);

@@ -195,22 +195,63 @@ int adapter_save(struct net *net, const char *dir, const char *base_model, const
     return rc;
 }
 
-int adapter_describe(const char *dir, const json_t *task, struct err *e) {
-    if (!task) return 0;
-    char *json = json_dumps(task, JSON_INDENT(2)), *text = xasprintf("%s\n", json);
-    char *path = path_join(dir, "task.json");
-    int rc = file_write(path, text, strlen(text), e);
-    free(path);
-    free(text);
-    free(json);
-    return rc;
-}
-
 json_t *adapter_described(const char *dir) {
     char *path = path_join(dir, "task.json");
     json_t *task = file_exists(path) ? json_load_file(path, 0, NULL) : NULL;
     free(path);
     return task;
+}
+
+/* The path of a base, the same by whatever name it is reached. Caller frees. */
+static char *full_path(const struct modelfile *f) {
+    char *full = realpath(modelfile_path(f), NULL);
+    return full ? full : xstrdup(modelfile_path(f));
+}
+
+int adapter_describe(const char *dir, const json_t *task, const char *sha256, const struct modelfile *f,
+                     struct err *e) {
+    char digest[65], *base = full_path(f);
+    int rc = modelfile_digest(f, digest, e);
+    json_t *all = task ? json_deep_copy(task) : json_object();
+    json_object_set_new(all, "sha256", json_string(sha256));
+    json_object_set_new(all, "base", json_pack("{ss,ss}", "path", base, "digest", digest));
+    char *json = json_dumps(all, JSON_INDENT(2)), *text = xasprintf("%s\n", json);
+    char *path = path_join(dir, "task.json");
+    if (!rc) rc = file_write(path, text, strlen(text), e);
+    json_decref(all);
+    free(path);
+    free(text);
+    free(json);
+    free(base);
+    return rc;
+}
+
+/* Is it what was saved, on what it was trained on? */
+static int check_described(const char *dir, const struct modelfile *f, struct err *e) {
+    json_t *task = adapter_described(dir);
+    const json_t *base = json_object_get(task, "base");
+    const char *sha256 = json_string_value(json_object_get(task, "sha256")),
+               *path = json_string_value(json_object_get(base, "path")),
+               *digest = json_string_value(json_object_get(base, "digest"));
+    char hex[65], *here = full_path(f);
+    int rc = sha256 ? adapter_digest(dir, hex, e) : 0;
+    if (!rc && sha256 && strcmp(hex, sha256) != 0)
+        rc = err_set(
+            e, ERR_USER,
+            "%s/adapter_model.safetensors is not the file that was saved there (its SHA-256 is another): "
+            "it is damaged or was replaced; remove task.json beside it to use it all the same",
+            dir);
+    bool same = !rc && path && digest && !strcmp(path, here);
+    if (same) rc = modelfile_digest(f, hex, e);
+    if (!rc && same && strcmp(hex, digest) != 0)
+        rc = err_set(
+            e, ERR_USER,
+            "%s: the base has changed since the adapter %s was trained on it: put the former file back, "
+            "or remove \"base\" from its task.json to use it all the same",
+            here, dir);
+    free(here);
+    json_decref(task);
+    return rc;
 }
 
 /* ---- loading ------------------------------------------------------------------------------------------- */
@@ -428,7 +469,9 @@ static int open_modules(const char *dir, json_t **config, struct modelfile **f, 
 int adapter_overlay(struct modelfile *model, const char *dir, struct err *e) {
     json_t *c;
     struct modelfile *f;
-    int rc = open_modules(dir, &c, &f, e);
+    int rc = check_described(dir, model, e);
+    if (rc) return rc;
+    rc = open_modules(dir, &c, &f, e);
     for (int i = 0; f && i < modelfile_count(f) && !rc; i++) {
         const struct tensor *t = modelfile_at(f, i);
         if (is_of_modules(t->name, json_object_get(c, "modules_to_save")))

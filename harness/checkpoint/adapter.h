@@ -24,10 +24,12 @@ struct adapter_saved {
  * written and only the sizes are filled. Error: disk. */
 int adapter_save(struct net *net, const char *dir, const char *base_model, const char *task_type,
                  struct adapter_saved *ret, struct err *e);
-/* What the task says of it (task.h, describe; NULL: nothing), as task.json in `dir`; and back, NULL where
- * there
- * is none (caller decrefs). */
-int adapter_describe(const char *dir, const json_t *task, struct err *e);
+/* What one must know of it later, as task.json in `dir`: what the task says (task.h, describe; NULL:
+ * nothing),
+ * the SHA-256 of its tensors, and path and digest of the base `f`. And back, NULL where there is none (caller
+ * decrefs). */
+int adapter_describe(const char *dir, const json_t *task, const char *sha256, const struct modelfile *f,
+                     struct err *e);
 json_t *adapter_described(const char *dir);
 
 /* What a saved adapter says it is: the keys `method`, `target_modules` and the method's options, in the form
@@ -41,7 +43,10 @@ char *adapter_base(const char *dir);
 bool adapter_classifies(const char *dir);
 /* SHA-256 (hex) of its tensors, remembered (digest.h). */
 int adapter_digest(const char *dir, char out[65], struct err *e);
-/* Before a model is built: the copies of its modules that an adapter has (modules_to_save: lm_head, ...)
+/* Before a model is built: is the adapter the one that was saved, and the file at its base's path the one
+ * that
+ * it was trained on? (Another path is another matter: a quantised form of the base, or a copy.) Then the
+ * copies of its modules that an adapter has (modules_to_save: lm_head, ...)
  * stand
  * in their place. Those that no model takes are a task's heads, or adapter_load's error. */
 int adapter_overlay(struct modelfile *f, const char *dir, struct err *e);

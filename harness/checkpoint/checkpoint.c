@@ -22,6 +22,8 @@ struct tensors {
     struct tensor_out *t;
     struct source *of; /* of each, for those that are made */
     int n;
+    char **names; /* made for tensors that are written as they are */
+    int n_names, cap_names;
 };
 
 static void make_values(void *arg, float *dst) {
@@ -38,9 +40,41 @@ static const float *plain_rows(const struct net *net, const struct param *p) {
     return weight_is_plain(&p->w, &data, &ld) && ld == p->cols ? data : NULL;
 }
 
-static void collect_tensors(struct net *net, enum dtype type, struct tensors *all) {
-    all->t = xcalloc((size_t)net->nparams + 1, sizeof *all->t);
-    all->of = xcalloc((size_t)net->nparams + 1, sizeof *all->of);
+/* A tensor of the file that the model as it is built does not read (a pooler, a head of pretraining):
+ * written as
+ * it is. Classes with a head have the backbone's prefix before what a bare file has without it. */
+static void add_unread(const struct net *net, const struct tensor *x, bool bare, struct tensors *all) {
+    static const char *const heads[] = {"cls.",   "lm_head.",   "classifier.", "pooled_classifier.",
+                                        "score.", "qa_outputs."};
+    bool head = false;
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) head |= !strncmp(x->name, heads[i], strlen(heads[i]));
+    char *name = bare && !head ? xasprintf("%s%s", net->backbone, x->name) : xstrdup(x->name);
+    bool there = !strcmp(name, "lm_head.weight"); /* tied, and written as the embedding */
+    for (int i = 0; i < all->n && !there; i++) there = !strcmp(all->t[i].name, name);
+    if (there) {
+        free(name);
+        return;
+    }
+    struct tensor_out *t = &all->t[all->n++];
+    *t = (struct tensor_out){.name = name, .dtype = x->dtype, .ndim = x->ndim, .data = x->data};
+    memcpy(t->shape, x->shape, sizeof t->shape);
+    GROW(all->names, all->n_names, all->cap_names);
+    all->names[all->n_names++] = name;
+}
+
+static void add_all_unread(const struct net *net, const struct modelfile *f, struct tensors *all) {
+    bool bare = net->backbone != NULL;
+    for (int i = 0; bare && i < modelfile_count(f); i++)
+        bare = strncmp(modelfile_at(f, i)->name, net->backbone, strlen(net->backbone)) != 0;
+    for (int i = 0; i < modelfile_count(f); i++)
+        if (!modelfile_at(f, i)->taken) add_unread(net, modelfile_at(f, i), bare, all);
+}
+
+static void collect_tensors(struct net *net, const struct modelfile *f, enum dtype type,
+                            struct tensors *all) {
+    size_t most = (size_t)net->nparams + (size_t)modelfile_count(f) + 1;
+    all->t = xcalloc(most, sizeof *all->t);
+    all->of = xcalloc(most, sizeof *all->of);
     for (int i = 0; i < net->nparams; i++) {
         const struct param *p = net->params[i];
         if (!merge_is_models(p)) continue;
@@ -63,9 +97,12 @@ static void collect_tensors(struct net *net, enum dtype type, struct tensors *al
         }
         all->n++;
     }
+    if (!modelfile_is_gguf(f)) add_all_unread(net, f, all);
 }
 
 static void tensors_release(struct tensors *all) {
+    for (int i = 0; i < all->n_names; i++) free(all->names[i]);
+    free(all->names);
     free(all->t);
     free(all->of);
 }
@@ -234,7 +271,7 @@ int checkpoint_save_as(struct net *net, const struct model *model, const void *s
     if (rc) return rc;
     struct tensors all = {0};
     json_t *meta = json_pack("{ss}", "format", "pt");
-    collect_tensors(net, type, &all);
+    collect_tensors(net, f, type, &all);
     ret->file_bytes = safetensors_size(all.t, all.n, meta);
     if (dir) rc = write_model(dir, &all, meta, ret->sha256, e);
     tensors_release(&all);

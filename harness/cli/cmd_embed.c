@@ -100,7 +100,8 @@ static int write_vectors(struct infer *m, struct embedder *E, const struct optio
     encode_texts(E, &tn, (const struct embed_text *const *)all->v, all->n, out, talk ? show_progress : NULL,
                  all);
     if (talk) fputs("\r\033[K", stderr);
-    int rc = npy_write(o->out, out, 2, (int64_t[]){all->n, embedder_dim(E)}, e);
+    int rc = infer_finite(m, out, bytes / sizeof *out, "the vectors", e);
+    if (!rc) rc = npy_write(o->out, out, 2, (int64_t[]){all->n, embedder_dim(E)}, e);
     mem_free(&m->mem, MEM_MISC, out, bytes);
     if (rc) return rc;
     printf("%s: %ld texts x %d numbers (%s of the tokens%s) in %.3g s", o->out, all->n, embedder_dim(E),

@@ -234,6 +234,19 @@ static void print_result(const struct train_result *r, const struct options *o, 
     putchar('\n');
 }
 
+/* Do the model's files bring a classifier's output layer along? */
+static bool has_class_head(const char *path) {
+    static const char *const outputs[] = {"classifier.weight", "classifier.out_proj.weight", "score.weight",
+                                          "pooled_classifier.weight"};
+    struct modelfile *f;
+    struct err ignored;
+    bool found = false;
+    if (modelfile_open(&f, path, &ignored)) return true; /* the run will say what is wrong */
+    for (size_t i = 0; i < ARRAY_LEN(outputs); i++) found |= modelfile_find(f, outputs[i]) != NULL;
+    modelfile_close(f);
+    return found;
+}
+
 static int run_eval(void *options, struct err *e) {
     const struct options *o = options;
     json_t *recorded = NULL, *config = NULL;
@@ -249,6 +262,12 @@ static int run_eval(void *options, struct err *e) {
                             .save = "none"};
     struct told told = {json_object(), json_array()};
     struct train_report report = {.arg = &told, .metric = take_metric, .event = take_event};
+    if (!rc && !adapter && !strcmp(task_find(cfg_str(config, "task"))->task_type, "SEQ_CLS") &&
+        !has_class_head(cfg_str(config, "model_path")))
+        fputs("bench eval: note: without --adapter the classes' head is drawn at random: the model's files "
+              "have "
+              "none\n",
+              stderr);
     if (!rc) tell_data(config, &told);
     if (!rc) rc = train_run(&job, &report, &res, e);
     if (!rc) print_result(&res, o, &told);

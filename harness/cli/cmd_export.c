@@ -29,7 +29,8 @@ static int write_files(const struct options *o, const char *model, const char *a
     struct infer m;
     int rc = infer_open(&m, model, adapter, 0, 0, e);
     if (rc) return rc;
-    rc = write_one(&m, o->gguf, false, given != DT_COUNT ? given : DT_F16, e);
+    rc = infer_weights_finite(&m, e);
+    if (!rc) rc = write_one(&m, o->gguf, false, given != DT_COUNT ? given : DT_F16, e);
     if (!rc) rc = write_one(&m, o->lora, true, given != DT_COUNT ? given : DT_F32, e);
     infer_close(&m);
     return rc;

@@ -59,7 +59,8 @@ static int write_logits(struct infer *m, const struct token_ids *ids, const char
     float *rows = mem_alloc(&m->mem, MEM_MISC, bytes);
     const struct param *bias = m->facts.head_bias;
     logits_rows(m->team, rows, &m->facts.head->w, bias ? bias->value : NULL, hidden, m->facts.hidden, ids->n);
-    int rc = npy_write(out, rows, 2, (int64_t[]){ids->n, m->facts.vocab}, e);
+    int rc = infer_finite(m, rows, bytes / sizeof *rows, "the logits", e);
+    if (!rc) rc = npy_write(out, rows, 2, (int64_t[]){ids->n, m->facts.vocab}, e);
     mem_free(&m->mem, MEM_MISC, rows, bytes);
     return rc;
 }

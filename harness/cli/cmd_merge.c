@@ -37,6 +37,7 @@ static int run_merge(void *options, struct err *e) {
     int rc = model ? infer_open(&m, model, adapter, 0, 0, e) : e->code;
     json_t *task = rc ? NULL : adapter_described(adapter);
     m.net.classes = json_object_get(task, "labels");
+    if (!rc) rc = infer_weights_finite(&m, e);
     if (!rc) rc = write_folder(&m, o, &saved, e);
     if (!rc)
         printf("%s: %s with the %s adapter of %s in its weights, %s, %s\n", o->out, model, m.net.method->name,

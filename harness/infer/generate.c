@@ -150,6 +150,8 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     *end = GENERATE_LENGTH;
     advance_sequences(m, kv, prompt, n, logits);
     for (int i = 0; i < o->max_tokens; i++) {
+        rc = infer_finite(m, logits, (size_t)m->facts.vocab, "the logits", e);
+        if (rc) break;
         int32_t id = generate_pick(logits, m->facts.vocab, o, (uint64_t)i);
         bool ended = ends_has(&stops, id), more = !ended && tell(arg, id);
         if (!more) *end = ended ? GENERATE_STOPPED : GENERATE_REFUSED;
@@ -159,5 +161,5 @@ int generate_run(struct infer *m, const int32_t *prompt, int n, const struct gen
     }
     m->model->kv_free(kv);
     mem_free(&m->mem, MEM_SCRATCH, logits, bytes);
-    return 0;
+    return rc;
 }

@@ -2,6 +2,7 @@
 #include "harness/infer/infer.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,28 @@ const float *infer_hidden(struct infer *m, const int32_t *ids, int n) {
     memcpy(b.ids + batch_add(&b, n, 0), ids, (size_t)n * sizeof *ids);
     m->model->layout(m->state, &m->net, b.np, false);
     return m->model->forward(m->state, &m->net, &b);
+}
+
+int infer_weights_finite(const struct infer *m, struct err *e) {
+    char bad[700];
+    if (modelfile_bad_weight(m->file, bad, sizeof bad)) return err_set(e, ERR_USER, "%s", bad);
+    for (int i = 0; i < m->net.nparams; i++) {
+        const struct param *p = m->net.params[i];
+        for (size_t k = 0; p->role != PARAM_BASE && p->value && k < param_size(p); k++)
+            if (!isfinite(p->value[k]))
+                return err_set(e, ERR_USER, "the adapter's tensor '%s' is not finite: its file is damaged",
+                               p->name);
+    }
+    return 0;
+}
+
+int infer_finite(const struct infer *m, const float *v, size_t n, const char *what, struct err *e) {
+    size_t i = 0;
+    while (i < n && isfinite(v[i])) i++;
+    if (i == n) return 0;
+    if (infer_weights_finite(m, e)) return err_wrap(e, "%s are not finite", what);
+    return err_set(e, ERR_USER,
+                   "%s are not finite: the model overflows, though each of its weights is finite", what);
 }
 
 /* ---- adapters by run ----------------------------------------------------------------------------------- */

@@ -30,6 +30,11 @@ int infer_reads_text(const struct infer *m, struct err *e);
  * below facts.vocab. */
 const float *infer_hidden(struct infer *m, const int32_t *ids, int n);
 
+/* 0 when v[0..n) are finite; else the error that says what is not, and why as far as the files show. */
+int infer_finite(const struct infer *m, const float *v, size_t n, const char *what, struct err *e);
+/* 0 when every weight of the model and of its adapter is finite: before they are written elsewhere. */
+int infer_weights_finite(const struct infer *m, struct err *e);
+
 /* A resolved configuration in which every row of the core, of `task` and of `method` has its default. Caller
  * decrefs. */
 json_t *infer_config(const char *task, const char *method);

@@ -264,14 +264,15 @@ static int end_run(struct run *r, enum run_state state, const char *why) {
     return 1;
 }
 
-/* Before the first step it is the base, or what the method started with, that is wrong: looked for only
- * here. */
+/* A loss of a damaged file is no result: the files are looked at before it is believed. */
 static int not_finite(struct run *r, const char *what) {
     char why[800], bad[700];
     int n = snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
-    if (r->step == 0 && run_files_bad_weight(r->file, bad, sizeof bad))
+    if (modelfile_bad_weight(r->file, bad, sizeof bad)) {
         snprintf(why + n, sizeof why - (size_t)n, ": the base itself is not: %s", bad);
-    else if (!r->steps && !r->job->adapter)
+        return end_run(r, "failed", why);
+    }
+    if (!r->steps && !r->job->adapter)
         snprintf(why + n, sizeof why - (size_t)n,
                  ": the base itself overflows, though each of its weights is finite");
     return end_run(r, RUN_DIVERGED, why);
@@ -384,9 +385,9 @@ static int save_checkpoint(struct run *r) {
     char *base = catalog_origin(cfg_str(r->cfg, "model"), cfg_str(r->cfg, "model_path"));
     int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, base, r->task->task_type, &saved, r->e);
     free(base);
-    if (!rc && wanted && !r->counting && r->task->describe) {
-        json_t *task = r->task->describe(r->task_state);
-        rc = adapter_describe(r->job->out_dir, task, r->e);
+    if (!rc && wanted && !r->counting) {
+        json_t *task = r->task->describe ? r->task->describe(r->task_state) : NULL;
+        rc = adapter_describe(r->job->out_dir, task, saved.sha256, r->file, r->e);
         json_decref(task);
     }
     if (rc) return rc;

@@ -96,7 +96,7 @@ CASES
     refused "/m.gguf" "fetch it again" "lacks the tensor" "blk.1.attn_v.weight"
 }
 
-@test "weights that are no numbers: state nan, with the tensor and the place; bench eval exits with 2" {
+@test "weights that are no numbers: state failed, with the tensor and the place; bench eval exits with 2" {
     cp -r "$SMOKE" m && cp "$SMOKE.gguf" m.gguf
     damage m/model.safetensors nan
     damage m.gguf nan
@@ -104,8 +104,8 @@ CASES
         rm -rf results
         sweep_of "$model"
         run "$BENCH" run t.yaml
-        is "$status" 0
-        is "$(q 'select state, count(*) from runs group by 1')" "nan|3"
+        is "$status" 1
+        is "$(q 'select state, count(*) from runs group by 1')" "failed|3"
         for error in "$(q "select error from runs where method = 'none'")" "$(q "select error from runs where r = 1")"; do
             has "$error" "the base itself is not: $dir/$model: tensor '$tensor' is not finite at row"
             has "$error" "fetch it again"
@@ -116,7 +116,7 @@ CASES
         lacks "$output" "eval/loss "
         run --separate-stderr "$BENCH" eval --model "$model" --data smoke --rows 4 --json
         is "$status" 2
-        is "$(python3 -c 'import json,sys; j=json.load(sys.stdin); print(j["state"], "eval/loss" in j)' <<<"$output")" "nan False"
+        is "$(python3 -c 'import json,sys; j=json.load(sys.stdin); print(j["state"], "eval/loss" in j)' <<<"$output")" "failed False"
     done <<'CASES'
 m model.layers.1.mlp.up_proj.weight
 m.gguf blk.1.attn_v.weight

@@ -66,7 +66,7 @@ Y
     is "$status" 0
     lacks "$output" "[1/1]"
     "$BENCH" run first.yaml --set seeds=1 --set method=lora >/dev/null
-    cp "results/checkpoints/$(q "select max(run_id) from runs where sweep = 'first' and method = 'lora'")/adapter_model.safetensors" elsewhere/
+    cp "results/checkpoints/$(q "select max(run_id) from runs where sweep = 'first' and method = 'lora'")/"* elsewhere/
     run "$BENCH" run one.yaml --set init=elsewhere
     has "$output" "[1/1] lora"
 }

@@ -177,15 +177,15 @@ refused() { # what, command...
     refused "queries.jsonl:4: the id '1' is there twice" "$BENCH" eval --model smoke --task pairs --data set
 }
 
-@test "weights that are no numbers give the state nan, no score and no adapter" {
+@test "weights that are no numbers give the state failed, no score and no adapter" {
     files
     python3 "$BATS_TEST_DIRNAME/../../experiments/models/smoke/make_smoke.py" m
     python3 "$BATS_TEST_DIRNAME/damage.py" m/model.safetensors nan
     printf 'data: %s\n%s}\n' "$PAIRS" "$TRAIN" | one
     sed -i 's/model: smoke/model: m/' one.yaml
     run "$BENCH" run one.yaml
-    is "$status" 0
-    is "$(q "SELECT state, count(*), count(metric), count(checkpoint_path) FROM runs GROUP BY 1")" "nan|2|0|0"
+    is "$status" 1
+    is "$(q "SELECT state, count(*), count(metric), count(checkpoint_path) FROM runs GROUP BY 1")" "failed|2|0|0"
     run "$BENCH" eval --model m --task classify --data p.jsonl --set 'data.text="{q}"' --set 'data.label="{a}"' --set 'data.labels=["a dog", "a cat", "a bird", "a fish"]'
     is "$status" 2
     has "$output" "is not finite at row"

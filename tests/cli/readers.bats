@@ -196,7 +196,7 @@ eval_loss() { "$BENCH" eval --model "$1" --data smoke --rows 4 --json | python3 
 copied() { # the module's tensor, as the model has it, and as the adapter calls it
     printf 'name: one\nbase: {model: m, task: lm, data: {name: smoke}, train: {steps: 3, batch_size: 2, max_length: 32}, eval: {rows: 2}}\nvariants: [{method: lora, parameters: {r: [2]}}]\n' >one.yaml
     [ -d adapter ] || { "$BENCH" run one.yaml && cp -r "$(q "SELECT checkpoint_path FROM runs WHERE method = 'lora'")" adapter; }
-    rm -rf copied && cp -r adapter copied
+    rm -rf copied && cp -r adapter copied && rm copied/task.json
     python3 - "$1" "$2" <<'PY'
 import json, struct, sys
 def read(path):

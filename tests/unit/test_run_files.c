@@ -43,7 +43,7 @@ static struct modelfile *open_file(const char *name) {
 static void says(const char *name, const char *words) {
     char why[700] = "";
     struct modelfile *f = open_file(name);
-    bool bad = run_files_bad_weight(f, why, sizeof why);
+    bool bad = modelfile_bad_weight(f, why, sizeof why);
     assert_int_equal(bad, *words != 0);
     if (bad && (!strstr(why, words) || !strstr(why, path))) fail_msg("'%s' does not say '%s'", why, words);
     modelfile_close(f);

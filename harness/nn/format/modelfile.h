@@ -75,6 +75,12 @@ int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, c
  * (names and contents), hex. Cached in cache_dir()/digests (digest.h). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
 
+/* Is there a weight that is NaN or infinite, in the file or in an adapter's copies? Reads every tensor: for a
+ * result that is not finite. *why: file, tensor and place of the first one, in the order of the names, and
+ * the
+ * remedy. Of a block type the scales are looked at. */
+bool modelfile_bad_weight(const struct modelfile *f, char *why, size_t size);
+
 /* A tensor as a weight (1-d: rows 1). Error when it has more than 2 dimensions or too large ones. rope_heads
  * is the caller's to set. */
 int tensor_weight(const struct tensor *t, struct weight *w, struct err *e);

@@ -120,8 +120,12 @@ INLINE vec square_sum(const float *x, int d) {
     return (a[0] + a[1]) + (a[2] + a[3]);
 }
 
+/* 1/sqrt(v); NaN where v has overflowed: its true value is not 0, and what is made of 0 would look like a
+ * result (all logits equal). Adding v - v changes no bit of any other. */
+INLINE vec inverse_root(vec v) { return 1.0f / sqrt_v(v) + (v - v); }
+
 INLINE vec inverse_rms(const float *x, int d, float eps) {
-    return 1.0f / sqrt_v(square_sum(x, d) / (float)d + eps);
+    return inverse_root(square_sum(x, d) / (float)d + eps);
 }
 
 static void rmsnorm(float *y, const float *x, const float *gamma, int d, float eps) {
@@ -162,7 +166,7 @@ INLINE void lane_stats(const float *x, int d, float eps, vec *mean, vec *inv) {
         q[f & 3] += v * v;
     }
     *mean = m;
-    *inv = 1.0f / sqrt_v(((q[0] + q[1]) + (q[2] + q[3])) / (float)d + eps);
+    *inv = inverse_root(((q[0] + q[1]) + (q[2] + q[3])) / (float)d + eps);
 }
 
 static void layernorm(float *y, const float *x, const float *gamma, const float *beta, int d, float eps) {
