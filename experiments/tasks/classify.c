@@ -368,12 +368,19 @@ static void classify_remarks(void *state, remark_fn *say, void *arg) {
         texts_remarks(&c->split[s], split_name((enum split)s), embedder_max_length(c->E), say, arg);
 }
 
+/* Heads of runs before the classes of transformers were followed were one layer on the model's own pooling.
+ * */
+static void classify_identity(const json_t *config, json_t *hashed) {
+    if (!cfg_str(config, "embedding.pooling")) json_object_set_new(hashed, "head", json_string("class"));
+}
+
 const struct task task_classify = {
     .name = "classify",
     .summary = "texts to classes: a linear head on the pooled hidden states",
     .task_type = "SEQ_CLS",
     .texts = true,
     .opts = classify_opts,
+    .identity = classify_identity,
     .default_metric = "eval/accuracy",
     .default_goal = "maximize",
     .metrics = classify_metrics,

@@ -270,7 +270,7 @@ static int not_finite(struct run *r, const char *what) {
     int n = snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
     if (modelfile_bad_weight(r->file, bad, sizeof bad)) {
         snprintf(why + n, sizeof why - (size_t)n, ": the base itself is not: %s", bad);
-        return end_run(r, "failed", why);
+        return end_run(r, RUN_FAILED, why);
     }
     if (!r->steps && !r->job->adapter)
         snprintf(why + n, sizeof why - (size_t)n,
