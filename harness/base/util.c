@@ -336,10 +336,24 @@ int file_write(const char *path, const void *bytes, size_t n, struct err *e) {
         if (!bad && !into && rename(tmp, target) < 0) bad = true, why = errno;
         if (bad) code = err_set(e, ERR_RESOURCE, "%s: cannot write %zu bytes: %s", path, n, strerror(why));
         if (bad && !into) unlink(tmp);
+        if (!bad && !into) dir_sync_of(target);
     }
     free(tmp);
     free(real);
     return code;
+}
+
+void dir_sync(const char *dir) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    fsync(fd); /* where a folder cannot be synced, its names are as safe as they get */
+    close(fd);
+}
+
+void dir_sync_of(const char *path) {
+    char *dir = path_dir(path);
+    dir_sync(dir);
+    free(dir);
 }
 
 bool file_exists(const char *path) {
@@ -361,10 +375,12 @@ int dir_make(const char *path, struct err *e) {
         end += strcspn(end, "/");
         bool last = !*end;
         *end = '\0';
-        if (mkdir(p, 0777) < 0 && !dir_exists(p)) {
-            code = err_set(e, ERR_RESOURCE, "%s: cannot make the folder: %s", p, strerror(errno));
+        int why = mkdir(p, 0777) < 0 ? errno : 0;
+        if (why && !dir_exists(p)) {
+            code = err_set(e, ERR_RESOURCE, "%s: cannot make the folder: %s", p, strerror(why));
             break;
         }
+        if (!why) dir_sync_of(p);
         if (last) break;
     }
     free(p);

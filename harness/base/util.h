@@ -62,9 +62,13 @@ int file_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
 /* The same of what a user names as input: a pipe will do, and a device. A named pipe into which nobody writes
  * is waited for, which is told on stderr. */
 int input_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
-/* Write atomically: temporary file in the same folder, fsync, rename. Through a link its file is replaced; a
- * device or a pipe is written into. */
+/* Write atomically: temporary file in the same folder, fsync, rename, fsync of the folder. Through a link
+ * its file is replaced; a device or a pipe is written into. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *e);
+/* After a rename or unlink: the folder, or the one that `path` is in, to the disk, so that a power cut does
+ * not undo it. */
+void dir_sync(const char *dir);
+void dir_sync_of(const char *path);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 int dir_make(const char *path, struct err *e);      /* like mkdir -p */

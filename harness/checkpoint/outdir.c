@@ -46,6 +46,7 @@ char *outdir_begin(const char *path, struct err *e) {
 int outdir_commit(const char *tmp, const char *path, struct err *e) {
     char *p = trimmed_path(path);
     int rc = rename(tmp, p) < 0 ? err_set(e, ERR_RESOURCE, "%s: cannot create: %s", p, strerror(errno)) : 0;
+    if (!rc) dir_sync_of(p);
     free(p);
     return rc;
 }

@@ -64,7 +64,7 @@ static int look_once(const char *path, bool terminal, bool *held, struct err *e)
     int rc = db_open(&db, path, false, e);
     if (rc) return rc;
     gethostname(here, sizeof here - 1);
-    *held = db_runner(db_path(db), &w.pid, host);
+    *held = db_runner(db, &w.pid, host);
     w.local = *held && !strcmp(host, here);
     if (!*held) w.pid = 0;
     if (terminal) strbuf_adds(&out, "\033[H\033[J");
@@ -110,7 +110,7 @@ static int run_status(void *options, struct err *e) {
     if (!rc) {
         long pid;
         char host[257];
-        bool held = db_runner(db_path(db), &pid, host);
+        bool held = db_runner(db, &pid, host);
         (o->format == TABLE_AS_JSON ? print_json : print_text)(db_path(db), held, pid, host, sweeps, runs);
     }
     table_free(sweeps);

@@ -343,24 +343,17 @@ static void part_remove(const struct hub_job *j) {
     rmdir(j->part);
 }
 
-static void sync_dir(const char *path) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    fsync(fd);
-    close(fd);
-}
-
 /* Everything is there and checked: to its place, at once. */
 static int settle_folder(struct hub_job *j, struct err *e) {
     char *models = hub_models_dir(), *folder = hub_folder(j->n, j->commit),
          *place = path_join(models, folder);
     int code = 0;
-    sync_dir(j->files);
+    dir_sync(j->files);
     if (rename(j->files, place) < 0) {
         code = err_set(e, ERR_RESOURCE, "%s: cannot be made: %s: remove what is there and pull again", place,
                        strerror(errno));
     } else {
-        sync_dir(models);
+        dir_sync(models);
         part_remove(j);
     }
     free(place), free(folder), free(models);

@@ -297,6 +297,7 @@ static int settle_file(struct job *j, struct err *e) {
     if (!code && tree) remove_tree(place); /* what is there is not the whole model */
     if (!code && rename(j->member, place) < 0)
         code = err_set(e, ERR_RESOURCE, "%s: cannot write: %s", place, strerror(errno));
+    if (!code) dir_sync(folder);
     free(folder);
     free(place);
     return code;

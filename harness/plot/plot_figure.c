@@ -291,12 +291,16 @@ static int gnuplot_start(const char *dir, const char *script, int *out, pid_t *p
     if (pipe2(fd, O_CLOEXEC)) return err_set(e, ERR_RESOURCE, "cannot start gnuplot: %s", strerror(errno));
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t at;
-    sigset_t none;
+    sigset_t none, pipe_signal;
     sigemptyset(&none);
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
     posix_spawn_file_actions_init(&fa);
     posix_spawnattr_init(&at);
     posix_spawnattr_setsigmask(&at, &none);
-    posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK);
+    /* `bench run` ignores SIGPIPE, which a started program would inherit */
+    posix_spawnattr_setsigdefault(&at, &pipe_signal);
+    posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_addchdir_np(&fa, dir);
     posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&fa, fd[1], 1);

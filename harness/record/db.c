@@ -15,6 +15,7 @@
 
 #include "build/schema.inc"
 #include "harness/record/db_private.h"
+#include "harness/record/db_file.h"
 #include "harness/base/util.h"
 
 #if SQLITE_VERSION_NUMBER < 3037000
@@ -137,7 +138,7 @@ static int db_journal(struct db *db, struct err *e) {
     if (!db->write) return 0;
     return db_exec(db,
                    fs_is_network(db->path) ? "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL"
-                                           : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+                                           : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
                    e);
 }
 
@@ -170,6 +171,7 @@ static int db_connect(struct db *db, struct err *e) {
     }
     rc = db_settings(db, e);
     if (!rc) rc = schema_check(db, e);
+    if (!rc && !(db->file = db_file_open(db->path, db->write, e))) rc = e->code;
     if (!rc && !db->write) rc = db_reader_views(db, strstr(schema_sql, "CREATE VIEW "), e);
     return rc ? rc : db_journal(db, e);
 }
@@ -193,7 +195,6 @@ int db_open(struct db **ret, const char *path, bool write, struct err *e) {
     }
     struct db *db = xcalloc(1, sizeof *db);
     db->write = write;
-    db->lock_fd = -1;
     char *cwd = getcwd(NULL, 0);
     db->path = path_join(cwd ? cwd : ".", path);
     free(cwd);
@@ -205,17 +206,23 @@ int db_open(struct db **ret, const char *path, bool write, struct err *e) {
     return 0;
 }
 
+/* All that was committed into the file itself, so that it can be copied alone; also while somebody reads. */
+static void complete_file(struct db *db) {
+    int keep = 1;
+    if (!db->write || !db->sql) return;
+    sqlite3_exec(db->sql, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    /* What stands beside that name now may be another database's. */
+    if (db->lost) sqlite3_file_control(db->sql, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
 void db_close(struct db *db) {
     if (!db) return;
     db_flush(db, NULL);
     for (int i = 0; i < db->nstmt; i++) sqlite3_finalize(db->stmt[i].s);
+    complete_file(db);
     int rc = sqlite3_close(db->sql);
     BUG_ON(rc == SQLITE_BUSY, "a query of %s is still open", db->path);
-    if (db->lock_fd >= 0) {
-        if (ftruncate(db->lock_fd, 0)) { /* the lock is what counts, not the text in it */
-        }
-        close(db->lock_fd);
-    }
+    db_file_close(db->file);
     free(db->path);
     free(db);
 }

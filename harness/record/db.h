@@ -1,14 +1,13 @@
 /* db.h - the record: everything that ran, in one SQLite file. db.c is the only file that knows SQLite.
  *
- * One process writes: the parent of `bench run`, which holds the lock file "<db>.lock". Anybody may read
- * meanwhile. Tables, columns and the views `runs` and `sweep_runs` are documented in schema.sql.
+ * One process writes: the parent of `bench run`, which holds a lock on the file (db_file.h). Anybody may
+ * read meanwhile. Tables, columns and the views `runs` and `sweep_runs` are documented in schema.sql.
  *
  * Transactions: a recording call opens one when none is open. db_sweep_ready, db_run_new, db_run_start and
  * db_run_finish commit what has gathered; db_flush commits the rows of running runs (call it about once a
- * second, so that readers see curves grow). A run therefore costs two commits, without fsync on a local disk
- * (WAL, synchronous=NORMAL): a commit is in the kernel's hands when the call returns, so kill -9 loses
- * nothing that was committed; only a power cut may lose the last commits, never the file. On a network
- * filesystem: DELETE journal, synchronous=FULL, since WAL needs shared memory.
+ * second, so that readers see curves grow). synchronous=FULL: a commit is on the disk when the call returns,
+ * so that neither kill -9 nor a power cut loses what was committed. On a local disk the journal is a WAL,
+ * which db_close writes into the file; on a network filesystem DELETE, since WAL needs shared memory.
  *
  * Every function that returns int: 0 or a negative err_code with `e` filled. Strings are copied. Not
  * thread-safe per handle. */
@@ -40,11 +39,15 @@ void db_close(struct db *db);
 /* Absolute path of the file. Checkpoints and plots go into folders beside it. */
 const char *db_path(const struct db *db);
 
-/* Become the one runner of this database (a lock on "<db>.lock", which ends with the process however it ends;
+/* Become the one runner of this database (a lock on the file, which ends with the process however it ends;
  * exec'ed children do not inherit it). Then rows that a killed runner left `waiting` or `running` become
- * `interrupted`. Taken by another: ERR_RESOURCE with its pid and host; with `wait`, polls until it is free or
- * *stop (may be NULL) becomes nonzero: ERR_STOP. */
+ * `interrupted`. Taken by another: ERR_RESOURCE with its pid and host; with `wait`, polls until it is free
+ * or *stop (may be NULL) becomes nonzero: ERR_STOP. */
 int db_lock(struct db *db, bool wait, const volatile sig_atomic_t *stop, struct err *e);
+
+/* Is the file still where it was opened? ERR_RESOURCE: it was deleted, moved or replaced, as the message
+ * says. */
+int db_check(struct db *db, struct err *e);
 
 /* ---- recording ----------------------------------------------------------------------------------------- */
 
@@ -97,9 +100,9 @@ int db_control(struct db *db, int64_t sweep, int64_t point, int64_t control, con
                struct err *e);
 int db_sweep_ready(struct db *db, struct err *e); /* commit: the sweep and its cells are visible */
 
-/* The process that runs on the record `path` now (holds its lock): its id (0: unknown) and host. False:
- * nobody does. */
-bool db_runner(const char *path, long *pid, char host[257]);
+/* The process that runs on this record now (holds its lock): its id (0: unknown) and host. False: nobody
+ * does. */
+bool db_runner(const struct db *db, long *pid, char host[257]);
 
 /* The finished run of this configuration and seed, or 0; negative on error. Finished:
  * run_state_is_finished of its last attempt; the same command tries all others again. Works on read-only

@@ -10,12 +10,15 @@
 #define DB_BUSY_MS    10000 /* how long a statement waits for another process */
 #define DB_STATEMENTS 40    /* distinct texts given to db_do */
 
+struct db_file; /* db_file.h */
+
 struct db {
     sqlite3 *sql;
     char *path;
     bool write;
     int version; /* of the file's schema */
-    int lock_fd;
+    struct db_file *file;
+    bool lost;     /* the file is not where it was any more */
     int64_t value; /* first column of the first row of the last db_do; 0: no row */
     int nstmt;
     struct {

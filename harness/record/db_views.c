@@ -29,7 +29,7 @@ static int hide_dead_runs(struct db *db, struct err *e) {
     long pid;
     char host[257];
     if (db_number(db, "SELECT count(*) FROM main.run WHERE state IN " RUN_SQL_OPEN) <= 0 ||
-        db_runner(db_path(db), &pid, host))
+        db_runner(db, &pid, host))
         return 0;
     return hide_table(db, "run", "state",
                       "CASE WHEN state IN " RUN_SQL_OPEN " THEN 'interrupted' ELSE state END AS state", e);

@@ -50,7 +50,8 @@ size_t watch_children(long pid, int *n) {
         if (parent != pid) continue;
         path = xasprintf("/proc/%ld/statm", child);
         if ((s = fopen(path, "r"))) {
-            if (fscanf(s, "%*d %ld", &resident) == 1) bytes += (size_t)resident * 4096, ++*n;
+            if (fscanf(s, "%*d %ld", &resident) == 1)
+                bytes += (size_t)resident * (size_t)sysconf(_SC_PAGESIZE), ++*n;
             fclose(s);
         }
         free(path);

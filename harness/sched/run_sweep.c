@@ -215,6 +215,16 @@ static int on_finish(void *arg, int job, const struct train_result *res, int con
     return rc || concurrent ? rc : keep_speed(r, h, res, e);
 }
 
+/* The record is not where it was: what that means for the runs of this command. */
+static int tell_lost(const struct run_sweep *r, struct err *e) {
+    int ended = r->progress.done;
+    return err_set(
+        e, ERR_RESOURCE,
+        "%s; what this command has run (%d run%s) is in that file or gone with it, and what was under "
+        "way is stopped: with the file in its place the same command continues",
+        e->msg, ended, ended == 1 ? "" : "s");
+}
+
 static int on_tick(void *arg, struct err *e) {
     struct run_sweep *r = arg;
     tell_status(r);
@@ -225,7 +235,8 @@ static int on_tick(void *arg, struct err *e) {
     double now = now_seconds();
     if (now - r->work->flushed < 1) return 0;
     r->work->flushed = now;
-    return db_flush(r->db, e);
+    int rc = db_check(r->db, e);
+    return rc ? tell_lost(r, e) : db_flush(r->db, e);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 #define TICK_S       0.2
 #define STOP_GRACE_S 30.0 /* after the user's first signal */
+#define END_GRACE_S  5.0  /* after an error */
 
 /* ---- packing ------------------------------------------------------------------------------------------- */
 
@@ -318,14 +319,18 @@ static int retry_starts(struct loop *l, struct err *e) {
     return 0;
 }
 
-static void kill_all(struct loop *l) {
+/* After an error: the workers end after their step, or are killed. */
+static void end_all(struct loop *l) {
     sigset_t all;
     sigfillset(&all);
-    for (int i = 0; i < l->nslots; i++) signal_slot(l->slots[i], LAUNCH_KILL);
+    double patience = now_seconds() + END_GRACE_S;
+    for (int i = 0; i < l->nslots; i++) signal_slot(l->slots[i], LAUNCH_STOP);
     for (int i = 0; i < l->nslots; i++) {
         struct slot *s = l->slots[i];
-        while (s->worker && !l->launcher->read(s->worker, on_line, s))
+        while (s->worker && !l->launcher->read(s->worker, on_line, s)) {
+            if (now_seconds() > patience) signal_slot(s, LAUNCH_KILL);
             l->launcher->wait(l->launcher, &s->worker, 1, TICK_S, &all);
+        }
         if (s->worker) l->launcher->release(s->worker);
         free((char *)(uintptr_t)l->jobs[s->job].job.out_dir);
         l->jobs[s->job].job.out_dir = NULL;
@@ -373,7 +378,7 @@ int sched_run(const struct sched_room *room, struct launcher *launcher, struct s
     sigset_t during = before;
     for (int i = 0; sched_stop_signals[i]; i++) sigdelset(&during, sched_stop_signals[i]);
     int rc = loop_go(&l, &during, e);
-    if (rc) kill_all(&l);
+    if (rc) end_all(&l);
     sigprocmask(SIG_SETMASK, &before, NULL);
     free(l.slots);
     free(l.waiting);

@@ -55,7 +55,7 @@ void sched_pick(const struct sched_room *room, const struct sched_load *load,
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
 /* `job` is the index into the jobs given. Functions that return int end the loop with that error when
- * negative; workers are then killed. */
+ * negative; workers are then ended. */
 struct sched_hooks {
     void *arg;
     /* About to start: record it, say where checkpoints go (malloc'ed; NULL: nowhere) and who hears what the

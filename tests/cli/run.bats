@@ -261,3 +261,12 @@ w() { python3 -c 'import sqlite3, sys; db = sqlite3.connect("results/bench.db");
     has "$output" "4 of 5 runs are done already"
     is "$(q "select state, count(*) from runs group by 1")" "complete|5"
 }
+
+@test "gnuplot is started with the usual answer to a closed pipe" {
+    mkdir bin
+    printf '#!/bin/bash\ngrep SigIgn /proc/$$/status >>%q/ignored\n' "$dir" >bin/gnuplot
+    chmod +x bin/gnuplot
+    PATH=$dir/bin:$PATH "$BENCH" run t.yaml
+    [ -s ignored ]
+    while read -r _ mask; do is "$((0x$mask & 0x1000))" 0; done <ignored # SIGPIPE is 13
+}

@@ -151,6 +151,40 @@ finish() {
 # the attempt that is running has told something
 asleep_again() { [ "$(q "select count(*) from run where state = 'running' and id in (select run from metric)")" = 1 ]; }
 
+@test "a record that is moved or deleted under way is noticed within a second or two: exit code 3, its fate told" {
+    for fate in "mv results/bench.db moved.db|was moved to $dir/moved.db" "rm results/bench.db|was deleted" \
+                "cp results/bench.db x; mv x results/bench.db|was replaced"; do
+        rm -rf results moved.db
+        start_sleeping
+        worker=$(child_of "$pid")
+        begun=$SECONDS
+        eval "${fate%%|*}"
+        finish
+        is "$status" 3
+        has "$(cat log)" "${fate#*|}"
+        has "$(cat log)" "what this command has run (4 runs)"
+        [ $((SECONDS - begun)) -le 4 ]
+        ! kill -0 "$worker"
+    done
+    # what was moved holds what had finished
+    rm -rf results
+    start_sleeping
+    mv results/bench.db moved.db
+    finish
+    is "$(q 'select count(*) from runs where state = "complete"' moved.db)" 4
+}
+
+@test "two names of one record are one record: the second bench run is refused" {
+    start_sleeping
+    rm results/bench.db.lock
+    ln -s results/bench.db link.db
+    run "$BENCH" run t.yaml --db link.db
+    is "$status" 3
+    has "$output" "running on"
+    kill -INT "$pid"
+    finish
+}
+
 @test "several workers may die in one sweep" {
     BENCH_TEST_WORKER=segv:1,exit:2,segv:3,kill:4 run "$BENCH" run t.yaml
     is "$status" 1

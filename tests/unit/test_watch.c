@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/table/table.h"
@@ -62,9 +65,37 @@ static void a_sweep_under_way_shows_what_runs_and_what_ended(void **state) {
     free(path), free(remove);
 }
 
+/* The system's page size, as many times larger as the test says. */
+static long pages_larger = 1;
+
+long sysconf(int name) {
+    static long (*real)(int);
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "sysconf");
+    return real(name) * (name == _SC_PAGESIZE ? pages_larger : 1);
+}
+
+static void memory_of_workers_counts_pages_of_this_machine(void **state) {
+    (void)state;
+    int n;
+    pid_t pid = fork();
+    if (pid == 0)
+        for (;;) pause();
+    usleep(50000);
+    size_t small = watch_children(getpid(), &n);
+    assert_int_equal(n, 1);
+    pages_larger = 16; /* 64 KiB: arm64, ppc64 */
+    size_t large = watch_children(getpid(), &n);
+    pages_larger = 1;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_true(small > 0);
+    assert_int_equal(large, 16 * small);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sparklines_span_their_values),
+        cmocka_unit_test(memory_of_workers_counts_pages_of_this_machine),
         cmocka_unit_test(a_sweep_under_way_shows_what_runs_and_what_ended),
     };
     (void)make_plot_db;

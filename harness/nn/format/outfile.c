@@ -38,7 +38,10 @@ int outfile_close(struct outfile *o, struct err *e) {
     int why = o->why ? o->why : errno, code = 0;
     if (fclose(o->f) != 0 && !bad) bad = true, why = errno;
     if (!bad && rename(o->tmp, o->path) < 0) bad = true, why = errno;
-    if (bad) unlink(o->tmp);
+    if (bad)
+        unlink(o->tmp);
+    else
+        dir_sync_of(o->path);
     if (bad && o->what.code)
         code = err_set(e, o->what.code, "%s: %s", o->path, o->what.msg);
     else if (bad)
