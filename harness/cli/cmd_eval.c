@@ -135,8 +135,8 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
     if (!task) task = task_list[0]->name;
     int rc =
         task_find(task) ? 0 : err_set(e, ERR_USER, "unknown task '%s'; `bench ls tasks` lists them", task);
-    const char *model = o->model ? o->model : cfg_str(recorded, "model");
-    if (!rc && !model) rc = err_set(e, ERR_USER, "--model is missing");
+    char *model = rc ? NULL : infer_model(o->model, recorded, adapter, e);
+    if (!rc && !model) rc = e->code;
     char *path = rc ? NULL : catalog_model_path(model, e);
     if (!rc && !path) rc = e->code;
     if (!rc) {
@@ -162,6 +162,7 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
     }
     free(path);
     json_decref(described);
+    free(model);
     json_decref(over);
     return rc;
 }

@@ -137,8 +137,8 @@ static int run_generate(void *options, struct err *e) {
     struct strbuf prompt = {0};
     char *adapter = o->adapter ? infer_adapter(o->adapter, o->db, &recorded, e) : NULL;
     if (o->adapter && !adapter) return e->code;
-    const char *model = o->model ? o->model : recorded ? cfg_str(recorded, "model") : NULL;
-    int rc = model ? 0 : err_set(e, ERR_USER, "--model is missing");
+    char *model = infer_model(o->model, recorded, adapter, e);
+    int rc = model ? 0 : e->code;
     if (!rc && !strcmp(o->prompt, "-"))
         rc = input_read("/dev/stdin", (size_t)16 << 20, &prompt, e);
     else
@@ -153,6 +153,7 @@ static int run_generate(void *options, struct err *e) {
     }
     strbuf_release(&prompt);
     json_decref(recorded);
+    free(model);
     free(adapter);
     return rc;
 }

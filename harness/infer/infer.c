@@ -160,6 +160,17 @@ static bool is_model(const char *path) {
     return whole;
 }
 
+/* Checkpoints lie beside their record, and move with it. Takes `path`. */
+static char *follow_record(char *path, const char *db) {
+    const char *last = strrchr(path, '/');
+    if (dir_exists(path) || !last) return path;
+    char *folder = path_dir(db), *moved = xasprintf("%s/checkpoints%s", folder, last);
+    bool found = dir_exists(moved);
+    free(folder);
+    free(found ? path : moved);
+    return found ? moved : path;
+}
+
 static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
     if (dir_exists(run_or_dir)) {
         char *full = realpath(run_or_dir, NULL);
@@ -173,6 +184,7 @@ static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t
     struct db *db;
     if (db_open(&db, db_file ? db_file : DB_DEFAULT, false, e)) return NULL;
     char *path = run_adapter(db, run_or_dir, config, e);
+    if (path) path = follow_record(path, db_path(db));
     db_close(db);
     if (path && !dir_exists(path)) {
         err_set(e, ERR_RESOURCE, "the adapter of run %s is not at %s any more", run_or_dir, path);
@@ -226,9 +238,21 @@ static char *named_base(const char *adapter, struct err *e) {
     return found;
 }
 
+/* As its sweep named it where that is still the same file; else where that file was: a path in a sweep may be
+ * meant from another folder than this one. */
+static char *recorded_model(const json_t *config) {
+    const char *name = cfg_str(config, "model"), *place = cfg_str(config, "model_path");
+    struct err ignored;
+    char *now = catalog_model_path(name, &ignored);
+    bool same = now && (!place || !strcmp(now, place)),
+         there = place && (file_exists(place) || dir_exists(place));
+    free(now);
+    return xstrdup(same || !there ? name : place);
+}
+
 char *infer_model(const char *given, const json_t *recorded, const char *adapter, struct err *e) {
-    const char *name = given ? given : recorded ? cfg_str(recorded, "model") : NULL;
-    if (name) return xstrdup(name);
+    if (given) return xstrdup(given);
+    if (recorded && cfg_str(recorded, "model")) return recorded_model(recorded);
     if (adapter) return named_base(adapter, e);
     err_set(e, ERR_USER, "--model is missing");
     return NULL;

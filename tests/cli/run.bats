@@ -270,3 +270,36 @@ w() { python3 -c 'import sqlite3, sys; db = sqlite3.connect("results/bench.db");
     [ -s ignored ]
     while read -r _ mask; do is "$((0x$mask & 0x1000))" 0; done <ignored # SIGPIPE is 13
 }
+
+@test "a finished run is usable from any folder, by every command, and moves with its record" {
+    top=$(realpath "$BATS_TEST_DIRNAME/../..")
+    mkdir -p proj/sweeps proj/models else
+    cp -r "$top/build/share/models/smoke" proj/models/mine
+    cp "$top"/build/share/data/smoke/{train,eval}.jsonl proj/sweeps/
+    sed 's|model: smoke|model: ../models/mine|; s|data: .*|data: {train: train.jsonl, eval: eval.jsonl, prompt: "{question}", completion: "{answer}"}|' \
+        t.yaml >proj/sweeps/t.yaml
+    (cd proj && "$BENCH" run sweeps/t.yaml --set r=1 --set seeds=0)
+    printf 'a text\n' >else/texts.txt
+    use() { # as a stranger, with the record at $1
+        rm -rf m x.gguf l.gguf
+        "$BENCH" merge 2 --db "$1" --output m
+        "$BENCH" export 2 --db "$1" --gguf x.gguf
+        "$BENCH" export 2 --db "$1" --gguf-lora l.gguf
+        "$BENCH" inspect 2 --db "$1"
+        "$BENCH" generate --adapter 2 --db "$1" x --max-tokens 2
+        "$BENCH" eval --adapter 2 --db "$1" --rows 2
+        # an adapter's folder names its base as well
+        "$BENCH" generate --adapter "$(dirname "$1")/checkpoints/2" x --max-tokens 2
+    }
+    cd else
+    use ../proj/results/bench.db
+    cd ..
+    mv proj/results moved
+    cd else
+    use ../moved/bench.db
+    # a folder of the same name that is another model does not stand in for it
+    mkdir -p ../models
+    cp -r "$top/build/share/models/smoke" ../models/mine
+    truncate -s 100 ../models/mine/model.safetensors
+    use ../moved/bench.db
+}
