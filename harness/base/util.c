@@ -313,18 +313,21 @@ static int write_all(int fd, const char *p, size_t n) {
     return 0;
 }
 
+char *file_target(const char *path) {
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+    if (!there && lstat(path, &st) == 0) return NULL; /* a link to what is not there yet */
+    if (!there || S_ISDIR(st.st_mode)) return xstrdup(path);
+    return S_ISREG(st.st_mode) ? realpath(path, NULL) : NULL;
+}
+
 int file_write(const char *path, const void *bytes, size_t n, struct err *e) {
     static atomic_uint serial; /* two threads, one path: two temporary files */
-    struct stat st;
-    /* Renaming would put a file in the place of a device, a pipe or a link: those are written into, and the
-     * file that a link names is replaced. */
-    char *real = realpath(path, NULL);
-    bool there = stat(path, &st) == 0 && !S_ISDIR(st.st_mode),
-         into = there && (!S_ISREG(st.st_mode) || !real);
-    const char *target = there && !into ? real : path;
+    char *target = file_target(path);
+    bool into = !target;
     char *tmp =
         into ? NULL : xasprintf("%s.tmp.%ld.%u", target, (long)getpid(), atomic_fetch_add(&serial, 1));
-    int fd = into ? open(path, O_WRONLY | O_CLOEXEC)
+    int fd = into ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
                   : open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666),
         code = 0;
     if (fd < 0) {
@@ -339,7 +342,7 @@ int file_write(const char *path, const void *bytes, size_t n, struct err *e) {
         if (!bad && !into) dir_sync_of(target);
     }
     free(tmp);
-    free(real);
+    free(target);
     return code;
 }
 

@@ -65,6 +65,9 @@ int input_read(const char *path, size_t limit, struct strbuf *b, struct err *e);
 /* Write atomically: temporary file in the same folder, fsync, rename, fsync of the folder. Through a link
  * its file is replaced; a device or a pipe is written into. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *e);
+/* The file that writing to `path` replaces: itself, or what it links to. NULL: a device, a pipe or a link to
+ * nothing, which is written into. Caller frees. */
+char *file_target(const char *path);
 /* After a rename or unlink: the folder, or the one that `path` is in, to the disk, so that a power cut does
  * not undo it. */
 void dir_sync(const char *dir);

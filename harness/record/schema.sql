@@ -126,7 +126,7 @@ CREATE TABLE run (
     best_metric          REAL,
     best_step            INTEGER,
     test_metric          REAL,     -- scored once, at the end, never used to choose
-    peak_bytes           INTEGER,  -- through the allocation gate
+    peak_bytes           INTEGER,  -- through the allocation gate, with the scratch of one thread: how many it got depends on what else ran
     peak_bytes_predicted INTEGER,
     rss_bytes            INTEGER,  -- largest resident size of the worker
     checkpoint_bytes     INTEGER,  -- adapter_model.safetensors; for full, the model

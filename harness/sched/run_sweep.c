@@ -9,6 +9,7 @@
 #include "harness/base/blas.h"
 #include "harness/base/util.h"
 #include "harness/config/cfg.h"
+#include "harness/nn/kernels/panel.h"
 #include "harness/sched/speed.h"
 
 /* A job and its row: whom the reports of its worker reach. */
@@ -95,10 +96,19 @@ static int open_row(struct run_sweep *r, struct heard_run *h, int threads, struc
     return db_run_new(r->db, &row, &h->id, e);
 }
 
+/* The scratch of one thread: how many a run got depends on what else ran, its peak should not. */
+static void count_one_thread(struct train_result *res, int threads) {
+    size_t more = threads > 1 ? (size_t)(threads - 1) * team_thread_bytes() : 0;
+    size_t *const counts[] = {&res->peak_bytes, &res->peak_bytes_predicted, &res->mem_peak[MEM_SCRATCH],
+                              &res->mem_at_peak[MEM_SCRATCH]};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) *counts[i] -= MIN_OF(more, *counts[i]);
+}
+
 static int close_row(struct run_sweep *r, const struct heard_run *h, const struct train_result *res,
                      int concurrent, struct err *e) {
     struct train_result shown = *res;
-    int rc = db_run_finish(r->db, h->id, res, concurrent, e);
+    count_one_thread(&shown, h->threads);
+    int rc = db_run_finish(r->db, h->id, &shown, concurrent, e);
     /* A run tells of its loss; the record has the value of the sweep's metric. */
     if (!rc) rc = db_run_metric(r->db, h->id, &shown.metric, e);
     if (rc) return rc;
@@ -298,6 +308,7 @@ static int work_off(struct run_sweep *r, struct err *e) {
 int run_sweep(struct run_sweep *r, struct err *e) {
     const struct run_sweep_options *o = r->options;
     r->work = xcalloc(1, sizeof *r->work);
+    blas_set_env(); /* before the record tells which kernel the workers have */
     machine_read(&r->machine);
     int rc = db_open(&r->db, o->db, true, e);
     if (!rc) rc = db_lock(r->db, o->wait, r->stops, e);

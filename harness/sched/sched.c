@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/awake.h"
 #include "harness/base/util.h"
 #include "harness/sched/worker.h"
 
@@ -120,7 +121,7 @@ static void on_line(void *arg, const char *line, size_t n) {
 
 /* A worker ends by itself after the step in which its time is up; one that does not is asked, then killed. */
 static void set_deadlines(struct slot *s, double limit) {
-    s->started = now_seconds();
+    s->started = awake_seconds();
     s->ask_at = s->kill_at = INFINITY;
     if (limit <= 0) return;
     s->ask_at = s->started + limit + fmin(fmax(limit * 0.1, 1), 30);
@@ -141,7 +142,7 @@ static void launch_slot(struct slot *s) {
         return;
     }
     s->worker = NULL;
-    s->retry_at = now_seconds() + s->loop->launcher->retry_s;
+    s->retry_at = awake_seconds() + s->loop->launcher->retry_s;
 }
 
 static int start_one(struct loop *l, int at, int threads, struct err *e) {
@@ -162,7 +163,7 @@ static int start_one(struct loop *l, int at, int threads, struct err *e) {
     s->job = job;
     s->threads = threads;
     s->ask_at = s->kill_at = INFINITY;
-    s->started = now_seconds();
+    s->started = awake_seconds();
     s->give_up_at = s->started + l->launcher->patience_s;
     worker_result_init(&s->res);
     launch_slot(s);
@@ -211,7 +212,7 @@ static void explain_death(struct slot *s, bool stopped) {
         snprintf(r->error, sizeof r->error, "over limits.time, %g s%s", limit,
                  s->killed ? "; it did not end when asked and was killed" : "");
     }
-    if (isnan(r->total_s)) r->total_s = now_seconds() - s->started;
+    if (isnan(r->total_s)) r->total_s = awake_seconds() - s->started;
 }
 
 /* A worker that ended as if asked, and was not: a stranger's SIGTERM. Its run starts again, a few times. */
@@ -263,7 +264,7 @@ static void wait_for_news(struct loop *l, const sigset_t *during) {
 /* Pass on the user's signals; ask and kill workers that are over their time. */
 static void stop_what_must(struct loop *l) {
     int stops = *l->stops;
-    double now = now_seconds();
+    double now = awake_seconds();
     for (int i = 0; i < l->nslots; i++) {
         struct slot *s = l->slots[i];
         if (stops > l->stops_seen) {
@@ -297,7 +298,7 @@ static int read_reports(struct loop *l, struct err *e) {
 /* Runs whose worker could not be started: once more; given up when the user stops, and after a while in which
  * nothing else ran whose end could have helped. */
 static int retry_starts(struct loop *l, struct err *e) {
-    double now = now_seconds();
+    double now = awake_seconds();
     int running = 0;
     for (int i = 0; i < l->nslots; i++) running += l->slots[i]->worker != NULL;
     for (int i = l->nslots; i-- > 0;) {
@@ -323,12 +324,12 @@ static int retry_starts(struct loop *l, struct err *e) {
 static void end_all(struct loop *l) {
     sigset_t all;
     sigfillset(&all);
-    double patience = now_seconds() + END_GRACE_S;
+    double patience = awake_seconds() + END_GRACE_S;
     for (int i = 0; i < l->nslots; i++) signal_slot(l->slots[i], LAUNCH_STOP);
     for (int i = 0; i < l->nslots; i++) {
         struct slot *s = l->slots[i];
         while (s->worker && !l->launcher->read(s->worker, on_line, s)) {
-            if (now_seconds() > patience) signal_slot(s, LAUNCH_KILL);
+            if (awake_seconds() > patience) signal_slot(s, LAUNCH_KILL);
             l->launcher->wait(l->launcher, &s->worker, 1, TICK_S, &all);
         }
         if (s->worker) l->launcher->release(s->worker);
@@ -349,7 +350,7 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
         stop_what_must(l);
         if ((rc = read_reports(l, e))) return rc;
         if ((rc = retry_starts(l, e))) return rc;
-        double now = now_seconds();
+        double now = awake_seconds();
         if (now - ticked >= TICK_S && l->hooks->tick) {
             ticked = now;
             if ((rc = l->hooks->tick(l->hooks->arg, e))) return rc;

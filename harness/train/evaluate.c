@@ -5,6 +5,7 @@
 
 #include "harness/config/cfg.h"
 #include "harness/train/run.h"
+#include "harness/base/awake.h"
 #include "harness/base/util.h"
 
 /* Tokens per evaluation batch: enough for the kernels, and below what training a few rows takes in memory. */
@@ -99,7 +100,7 @@ static void on_count(void *arg, const struct score_count *c) {
 int evaluate(struct run *r, enum split s, bool items, double *loss) {
     struct telling t = {r, s, items, NAN, true};
     struct task_tell tell = {&t, on_metric, on_item, on_count};
-    double t0 = now_seconds();
+    double t0 = awake_seconds();
     long limit;
     int rc = r->task->score_begin(r->task_state, &r->tn, s, rows_wanted(r, s), &limit, r->e);
     if (rc) return rc;
@@ -108,7 +109,7 @@ int evaluate(struct run *r, enum split s, bool items, double *loss) {
     rc = score_items(r, s, limit);
     int ended =
         r->task->score_end(r->task_state, &r->tn, rc || r->counting ? NULL : &tell, rc ? &given_up : r->e);
-    r->res->eval_s += now_seconds() - t0;
+    r->res->eval_s += awake_seconds() - t0;
     *loss = t.loss;
     if (rc || ended) return rc ? rc : ended;
     return !t.finite;

@@ -16,6 +16,7 @@
 #include "harness/checkpoint/checkpoint.h"
 #include "harness/train/run_files.h"
 #include "harness/train/run.h"
+#include "harness/base/awake.h"
 #include "harness/base/util.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
@@ -227,7 +228,7 @@ static int train_batches(struct run *r, double *loss) {
 /* 0: stepped; 1: no row had a label, nothing was learned; negative: an error. */
 static int train_step(struct run *r, double *loss) {
     long accum = cfg_int(r->cfg, "train.grad_accum"), size = cfg_int(r->cfg, "train.batch_size");
-    double t0 = now_seconds();
+    double t0 = awake_seconds();
     for (long i = 0; i < accum; i++) {
         for (long k = 0; k < size; k++) r->batch_rows[k] = next_row(r);
         if (!run_keep_batch(r, r->task->batch(r->task_state, r->batch_rows, (int)size, r->e)))
@@ -243,7 +244,7 @@ static int train_step(struct run *r, double *loss) {
         run_tell_metric(r, "train/lr", r->step, lr);
         update_parameters(r, lr, clip_gradient(r));
     }
-    r->res->train_s += now_seconds() - t0;
+    r->res->train_s += awake_seconds() - t0;
     if (r->step == 0) {
         r->res->first_s = r->res->train_s;
         r->res->first_tokens = r->res->tokens;
@@ -254,7 +255,7 @@ static int train_step(struct run *r, double *loss) {
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
 static bool over_time(const struct run *r) {
-    return r->job->time_limit > 0 && now_seconds() - r->started > r->job->time_limit;
+    return r->job->time_limit > 0 && awake_seconds() - r->started > r->job->time_limit;
 }
 
 /* Ends with res->state when something other than completion ended it. */
@@ -267,6 +268,9 @@ static int end_run(struct run *r, enum run_state state, const char *why) {
 /* A loss of a damaged file is no result: the files are looked at before it is believed. */
 static int not_finite(struct run *r, const char *what) {
     char why[800], bad[700];
+    /* A file that was damaged under the run is no result of the method: the run has failed. */
+    int rc = run_files_unchanged(r->cfg, r->file, r->e);
+    if (rc) return rc;
     int n = snprintf(why, sizeof why, "%s is not finite at step %ld", what, r->step);
     if (modelfile_bad_weight(r->file, bad, sizeof bad)) {
         snprintf(why + n, sizeof why - (size_t)n, ": the base itself is not: %s", bad);
@@ -426,7 +430,7 @@ static int run_phases(const struct train_job *job, const struct train_report *re
                       bool counting, struct err *e) {
     struct run *r = xcalloc(1, sizeof *r); /* on the heap: longjmp keeps it intact */
     *r = (struct run){.job = job, .rep = rep, .res = res, .e = e, .cfg = job->config, .counting = counting};
-    r->started = now_seconds();
+    r->started = awake_seconds();
     r->watched = NAN;
     early_stop_init(&r->early, r->cfg, task_find(cfg_str(r->cfg, "task")));
     mem_init(&r->mem, counting, job->memory_limit);
@@ -452,7 +456,7 @@ static int run_phases(const struct train_job *job, const struct train_report *re
     memcpy(res->mem_peak, r->mem.peak, sizeof res->mem_peak);
     memcpy(res->mem_at_peak, r->mem.at_peak, sizeof res->mem_at_peak);
     res->rss_bytes = rss_peak_bytes();
-    res->total_s = now_seconds() - r->started;
+    res->total_s = awake_seconds() - r->started;
     run_close(r);
     free(r);
     return rc < 0 ? rc : 0;
@@ -468,7 +472,7 @@ int train_plan(const struct train_job *job, struct train_result *res, struct err
 int train_run(const struct train_job *job, const struct train_report *rep, struct train_result *res,
               struct err *e) {
     struct train_result plan = {.peak_bytes_predicted = job->predicted};
-    double t0 = now_seconds();
+    double t0 = awake_seconds();
     int rc = job->predicted ? 0 : train_plan(job, &plan, e);
     result_init(res);
     if (rc) {
@@ -477,6 +481,6 @@ int train_run(const struct train_job *job, const struct train_report *rep, struc
     }
     rc = run_phases(job, rep, res, false, e);
     res->peak_bytes_predicted = plan.peak_bytes_predicted;
-    res->total_s = now_seconds() - t0;
+    res->total_s = awake_seconds() - t0;
     return rc;
 }

@@ -303,3 +303,9 @@ w() { python3 -c 'import sqlite3, sys; db = sqlite3.connect("results/bench.db");
     truncate -s 100 ../models/mine/model.safetensors
     use ../moved/bench.db
 }
+
+@test "the record names the kernel that the workers computed with" {
+    [ "$(uname -m)" = x86_64 ] || skip "kernels are chosen on x86 alone"
+    env -u OPENBLAS_CORETYPE BENCH_CPU=baseline "$BENCH" run t.yaml --set r=1 --set seeds=0
+    has "$(q 'select blas from env')" " Nehalem"
+}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,39 @@ static void a_large_file_and_its_name(void **state) {
     assert_true(file_synced >= 1 && folder_synced >= 1);
 }
 
+static void write_large(const char *path) {
+    struct outfile o;
+    assert_int_equal(outfile_open(&o, path, &e), 0);
+    outfile_put(&o, "text", 4);
+    assert_int_equal(outfile_close(&o, &e), 0);
+}
+
+static bool is_type(const char *path, mode_t type) {
+    struct stat st;
+    return lstat(path, &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+static void a_large_file_leaves_links_and_pipes_what_they_are(void **state) {
+    (void)state;
+    char *link = path_join(dir, "link"), *open_link = path_join(dir, "open"),
+         *later = path_join(dir, "later"), *fifo = path_join(dir, "fifo"), got[5] = "";
+    write_large(watched);
+    assert_int_equal(symlink("x", link) | symlink("later", open_link) | mkfifo(fifo, 0600), 0);
+    write_large(link);
+    assert_true(is_type(link, S_IFLNK) && is_type(watched, S_IFREG));
+    write_large(open_link);
+    assert_true(is_type(open_link, S_IFLNK) && is_type(later, S_IFREG));
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    write_large(fifo);
+    assert_true(is_type(fifo, S_IFIFO));
+    assert_int_equal(read(reader, got, 4), 4);
+    assert_string_equal(got, "text");
+    close(reader);
+    write_large("/dev/null");
+    assert_true(is_type("/dev/null", S_IFCHR));
+    free(link), free(open_link), free(later), free(fifo);
+}
+
 static void a_folder_that_gets_its_name_when_it_is_whole(void **state) {
     (void)state;
     char *tmp = outdir_begin(watched, &e);
@@ -86,6 +120,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_small_file_and_its_name),
         T(a_large_file_and_its_name),
+        T(a_large_file_leaves_links_and_pipes_what_they_are),
         T(a_folder_that_gets_its_name_when_it_is_whole),
         T(a_folder_that_is_made),
     };

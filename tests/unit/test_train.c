@@ -13,6 +13,7 @@
 #include "harness/config/cfg.h"
 #include "harness/train/early_stop.h"
 #include "harness/infer/infer.h"
+#include "harness/nn/format/modelfile.h"
 #include "harness/train/train.h"
 #include "harness/base/util.h"
 
@@ -289,6 +290,47 @@ static void longer_rows_than_the_model_has_positions_are_refused(void **state) {
     json_decref(c);
 }
 
+/* Writes over the weights of the model in use, as a failing disk or a careless copy does. */
+static void damage_model(void *arg, const char *key, long step, double value) {
+    (void)value;
+    if (strcmp(key, "train/loss") != 0 || step != 2) return;
+    FILE *f = fopen(arg, "r+b");
+    unsigned char bad[65536];
+    memset(bad, 0xff, sizeof bad); /* not a number in every type */
+    if (!f || fseek(f, -(long)sizeof bad, SEEK_END) || fwrite(bad, 1, sizeof bad, f) != sizeof bad ||
+        fclose(f))
+        abort();
+}
+
+static void a_model_that_is_damaged_under_a_run_is_no_divergence(void **state) {
+    (void)state;
+    char dir[] = "/tmp/bench-test-train-XXXXXX", digest[65];
+    struct err e = {0};
+    assert_non_null(mkdtemp(dir));
+    char *copy = xasprintf("cp build/share/models/smoke/* %s", dir), *gone = xasprintf("rm -r %s", dir);
+    char *weights = path_join(dir, "model.safetensors");
+    assert_int_equal(system(copy), 0);
+    struct modelfile *f;
+    if (modelfile_open(&f, dir, &e) || modelfile_digest(f, digest, &e)) fail_msg("%s", e.msg);
+    modelfile_close(f);
+    json_t *c = infer_config("lm", "lora");
+    cfg_set(c, "model", json_string("mine"));
+    cfg_set(c, "model_path", json_string(dir));
+    cfg_set(c, "model_digest", json_string(digest));
+    cfg_set(c, "data.name", json_string("smoke"));
+    cfg_set(c, "train.steps", json_integer(12));
+    struct train_report rep = {.arg = weights, .metric = damage_model};
+    struct train_job job = {.config = c, .threads = 1, .save = "none"};
+    struct train_result r;
+    assert_int_not_equal(train_run(&job, &rep, &r, &e), 0);
+    assert_int_equal(r.state, RUN_FAILED);
+    assert_non_null(strstr(r.error, "the model was replaced while the sweep ran"));
+    assert_true(r.steps < 12); /* its loss had shown it */
+    assert_int_equal(system(gone), 0);
+    json_decref(c);
+    free(copy), free(gone), free(weights);
+}
+
 /* ---- early stopping ------------------------------------------------------------------------------------ */
 
 static void a_run_ends_after_so_many_evaluations_without_an_improvement(void **state) {
@@ -398,6 +440,7 @@ int main(void) {
         cmocka_unit_test(accuracy_is_better_when_larger),
         cmocka_unit_test(data_without_a_label_is_refused),
         cmocka_unit_test(every_pattern_of_target_modules_must_choose_something),
+        cmocka_unit_test(a_model_that_is_damaged_under_a_run_is_no_divergence),
         cmocka_unit_test(longer_rows_than_the_model_has_positions_are_refused),
     };
     return cmocka_run_group_tests_name("train", tests, NULL, NULL);

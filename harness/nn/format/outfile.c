@@ -13,11 +13,14 @@
 int outfile_open(struct outfile *o, const char *path, struct err *e) {
     static atomic_uint serial;
     *o = (struct outfile){.path = path};
-    o->tmp = xasprintf("%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
-    o->f = fopen(o->tmp, "wbxe");
+    o->target = file_target(path);
+    if (o->target)
+        o->tmp = xasprintf("%s.tmp.%ld.%u", o->target, (long)getpid(), atomic_fetch_add(&serial, 1));
+    o->f = fopen(o->tmp ? o->tmp : path, o->tmp ? "wbxe" : "wbe");
     if (o->f) return 0;
     int code = err_set(e, ERR_RESOURCE, "%s: cannot create: %s", path, strerror(errno));
     free(o->tmp);
+    free(o->target);
     return code;
 }
 
@@ -34,19 +37,18 @@ void outfile_pad(struct outfile *o, size_t multiple) {
 }
 
 int outfile_close(struct outfile *o, struct err *e) {
-    bool bad = o->what.code || o->why || fflush(o->f) != 0 || fsync(fileno(o->f)) < 0;
+    bool bad = o->what.code || o->why || fflush(o->f) != 0 || (o->tmp && fsync(fileno(o->f)) < 0);
     int why = o->why ? o->why : errno, code = 0;
     if (fclose(o->f) != 0 && !bad) bad = true, why = errno;
-    if (!bad && rename(o->tmp, o->path) < 0) bad = true, why = errno;
-    if (bad)
-        unlink(o->tmp);
-    else
-        dir_sync_of(o->path);
+    if (!bad && o->tmp && rename(o->tmp, o->target) < 0) bad = true, why = errno;
+    if (bad && o->tmp) unlink(o->tmp);
+    if (!bad && o->tmp) dir_sync_of(o->target);
     if (bad && o->what.code)
         code = err_set(e, o->what.code, "%s: %s", o->path, o->what.msg);
     else if (bad)
         code = err_set(e, ERR_RESOURCE, "%s: cannot write %zu bytes: %s", o->path, o->bytes, strerror(why));
     free(o->tmp);
+    free(o->target);
     return code;
 }
 

@@ -11,7 +11,8 @@
 
 struct outfile {
     const char *path; /* borrowed */
-    char *tmp;
+    char *target; /* what is replaced: `path`, or what it links to; NULL: a device or pipe, written into */
+    char *tmp;    /* beside it; NULL: none */
     FILE *f;
     size_t bytes;
     int why;         /* errno of the first write that failed */
