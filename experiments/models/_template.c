@@ -25,6 +25,7 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->max_positions = reader_int(r, "max_position_embeddings", 2048);
     o->norm_eps = (float)reader_num(r, "rms_norm_eps", 1e-6);
     o->rope_theta = (float)reader_num(r, "rope_theta", 10000.0);
+    o->rope_factor = 1;
     o->tied = reader_bool(r, "tie_word_embeddings", false);
     o->bos_id = reader_id(r, "bos_token_id");
     reader_ends(r, &o->ends);

@@ -18,6 +18,8 @@ struct transformer *transformer_new(const struct transformer_options *o, struct 
     t->layer = xcalloc((size_t)o->layers, sizeof *t->layer);
     t->table_positions = (int)MIN_OF(positions, (long)o->max_positions);
     if (o->learned_positions) return t;
+    BUG_ON(!(o->rope_factor > 0 && o->rope_theta > 0), "rotary positions by %g, base %g",
+           (double)o->rope_factor, (double)o->rope_theta);
     t->cos_table = mem_alloc(m, MEM_MISC, table_bytes(t));
     t->sin_table = mem_alloc(m, MEM_MISC, table_bytes(t));
     if (!m->counting)

@@ -338,6 +338,7 @@ static int pictures_score_end(void *state, struct task_net *tn, const struct tas
     struct pictures *p = state;
     (void)tn, (void)e;
     if (tell) tell->metric(tell->arg, "loss", p->sum / p->n);
+    if (tell) tell->count(tell->arg, &(struct score_count){.what = "rows", .scored = (long)p->n});
     return 0;
 }
 

@@ -17,6 +17,7 @@ static float *logits_of(struct engine *g, struct engine_batch *b) {
 static double worst(const float *a, const float *b, size_t n) {
     double d = 0, m = 0;
     for (size_t i = 0; i < n; i++) {
+        if (!isfinite(a[i]) || !isfinite(b[i])) return INFINITY;
         d = fmax(d, fabs((double)a[i] - (double)b[i]));
         m = fmax(m, fabs((double)b[i]));
     }

@@ -35,6 +35,7 @@ static void train(struct engine *g, struct engine_batch *b) {
 static double worst(const float *a, const float *b) {
     double d = 0, m = 0;
     for (int i = 0; i < TOKENS * VOCAB; i++) {
+        if (!isfinite(a[i]) || !isfinite(b[i])) return INFINITY;
         d = fmax(d, fabs((double)a[i] - (double)b[i]));
         m = fmax(m, fabs((double)b[i]));
     }
