@@ -16,6 +16,7 @@
 #include "harness/config/cfg.h"
 #include "harness/core/method.h"
 #include "harness/base/util.h"
+#include "harness/core/target.h"
 
 static const struct opt ia3_opts[] = {
     {"feedforward_modules", OPT_ANY, "[down_proj, mlp.c_proj, output.dense]", 0, 0, NULL,

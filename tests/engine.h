@@ -16,6 +16,8 @@
 #include "harness/core/method.h"
 #include "harness/core/model.h"
 #include "harness/base/util.h"
+#include "harness/nn/kernels/xent.h"
+#include "harness/nn/kernels/vec.h"
 
 struct engine {
     struct mem mem;

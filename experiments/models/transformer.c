@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "harness/base/util.h"
+#include "harness/nn/kernels/layers.h"
+#include "harness/nn/kernels/attention.h"
 
 static size_t table_bytes(const struct transformer *t) {
     return (size_t)t->table_positions * (size_t)(t->o.head_dim / 2) * sizeof(float);

@@ -17,6 +17,7 @@
 #define BENCH_MODELS_TRANSFORMER_H
 
 #include "harness/core/model.h"
+#include "harness/nn/kernels/attention.h"
 
 struct transformer_options {
     int layers, hidden, heads, kv_heads, head_dim, ff, vocab, max_positions;

@@ -14,6 +14,7 @@
 
 #include "experiments/models/transformer.h"
 #include "harness/base/util.h"
+#include "harness/nn/kernels/attention.h"
 
 struct kv {
     struct net *net;

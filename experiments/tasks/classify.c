@@ -19,6 +19,7 @@
 #include "experiments/tasks/metrics.h"
 #include "experiments/tasks/texts.h"
 #include "harness/config/cfg.h"
+#include "harness/nn/kernels/xent.h"
 
 static const struct opt classify_opts[] = {
     DATA_FILE_OPTS,

@@ -21,6 +21,7 @@
 #include "harness/core/remark.h"
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
+#include "harness/nn/kernels/xent.h"
 
 static const struct opt lm_opts[] = {
     {"data.name", OPT_STR, NULL, 0, 0, NULL, "a built-in data set (`bench ls data`), instead of files"},

@@ -7,6 +7,7 @@
 #include "harness/cli/command.h"
 #include "harness/infer/infer.h"
 #include "harness/base/util.h"
+#include "harness/nn/kernels/xent.h"
 
 struct options {
     const char *model, *adapter, *in, *out, *db;

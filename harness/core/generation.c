@@ -4,6 +4,7 @@
  * newest token of every sequence that has not ended. The first piece is the largest pass, so that its memory
  * is that of all. */
 #include "harness/core/generation.h"
+#include "harness/nn/kernels/xent.h"
 
 #include <string.h>
 

@@ -156,16 +156,4 @@ void site_base_backward(struct net *net, struct site *s, const float *x, int ldx
                         float *dx, int lddx, int np);
 void net_zero_grad(struct net *net);
 
-/* ---- target_modules ------------------------------------------------------------------------------------ */
-
-/* Does `spec` (JSON: a preset "all-linear" | "attention" | "mlp", a name or glob, a list of those, or
- * {"modules": ..., "layers": "4-11"}) choose this site? Names match the kind, the site's name, or the end of
- * the module path; globs as fnmatch. */
-bool target_match(const json_t *spec, const char *name, const char *module, const char *kind, int layer);
-/* Check the shape of a spec itself (layer ranges, types). Error text without a file position: the caller
- * knows it. */
-int target_check(const json_t *spec, struct err *e);
-/* Comma-joined display form: "q_proj,v_proj", "all-linear", "attention[4-11]". Caller frees. */
-char *target_name(const json_t *spec);
-
 #endif

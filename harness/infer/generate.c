@@ -7,6 +7,7 @@
 #include "harness/infer/generate.h"
 
 #include "harness/core/generation.h"
+#include "harness/nn/kernels/xent.h"
 
 #include <math.h>
 #include <stdlib.h>

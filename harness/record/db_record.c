@@ -11,6 +11,7 @@
 #include "harness/record/db_do.h"
 #include "harness/core/method.h"
 #include "harness/base/util.h"
+#include "harness/core/target.h"
 
 /* ---- recording: what is run ---------------------------------------------------------------------------- */
 

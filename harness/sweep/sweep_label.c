@@ -13,6 +13,7 @@
 #include "harness/record/identity.h"
 #include "harness/core/net.h"
 #include "harness/sweep/sweep_private.h"
+#include "harness/core/target.h"
 
 /* ---- labels -------------------------------------------------------------------------------------------- */
 

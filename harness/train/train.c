@@ -18,6 +18,7 @@
 #include "harness/train/run.h"
 #include "harness/base/awake.h"
 #include "harness/base/util.h"
+#include "harness/nn/kernels/vec.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 

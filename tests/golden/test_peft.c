@@ -9,6 +9,7 @@
 #include "harness/core/task.h"
 #include "harness/train/train.h"
 #include "tests/golden/golden.h"
+#include "harness/nn/kernels/xent.h"
 
 #define FOLDER "tests/golden/peft"
 #define SMOKE  "build/share/models/smoke"

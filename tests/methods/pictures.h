@@ -10,6 +10,8 @@
 #include "harness/core/embed.h"
 #include "harness/nn/kernels/pool.h"
 #include "tests/engine.h"
+#include "harness/nn/kernels/layers.h"
+#include "harness/nn/kernels/xent.h"
 
 enum { PATCH = 16, CLASSES = 2, MAX_PICTURES = 64 };
 

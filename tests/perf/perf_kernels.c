@@ -11,6 +11,10 @@
 #include "harness/nn/kernels/panel.h"
 #include "harness/base/rng.h"
 #include "harness/base/util.h"
+#include "harness/nn/kernels/layers.h"
+#include "harness/nn/kernels/attention.h"
+#include "harness/nn/kernels/xent.h"
+#include "harness/nn/kernels/vec.h"
 
 enum { D = 576, KV = 192, FF = 1536, V = 49152, MAXN = 1024 };
 

@@ -15,7 +15,7 @@
 #include "harness/nn/kernels/kernels.h"
 #include "harness/nn/kernels/panel.h"
 #include "harness/nn/kernels/ref.h"
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 #include "harness/base/util.h"
 
 static const char *const cpu_paths[] = {"avx512", "avx2", "baseline"};

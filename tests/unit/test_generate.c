@@ -3,6 +3,7 @@
 #include "harness/infer/generate.h"
 #include "harness/core/generation.h"
 #include "tests/engine.h"
+#include "harness/nn/kernels/xent.h"
 
 static const char *const folders[] = {"tests/golden/llama_tied", "build/share/models/smoke",
                                       "tests/golden/gpt2_tiny"};

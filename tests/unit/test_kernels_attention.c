@@ -1,6 +1,7 @@
 /* test_kernels_attention.c - attention on packed sequences, forward and backward, against the row-major twin;
  * the twin against central differences. */
 #include "tests/unit/nn_util.h"
+#include "harness/nn/kernels/attention.h"
 
 struct shape {
     int heads, kv_heads, hd;

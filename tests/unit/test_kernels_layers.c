@@ -1,6 +1,8 @@
 /* test_kernels_layers.c - norms, rotations, gates, embeddings and optimizer vectors against their twins and
  * central differences. */
 #include "tests/unit/nn_util.h"
+#include "harness/nn/kernels/layers.h"
+#include "harness/nn/kernels/vec.h"
 
 enum { N = 75, D = 83, LD = 90, NP = 3 };
 

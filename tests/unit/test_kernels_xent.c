@@ -1,5 +1,6 @@
 /* test_kernels_xent.c - cross-entropy over the vocabulary against the twin that holds all logits. */
 #include "tests/unit/nn_util.h"
+#include "harness/nn/kernels/xent.h"
 
 struct shape {
     int n, d, V;

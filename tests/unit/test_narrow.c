@@ -1,6 +1,7 @@
 /* test_narrow.c - products with one token against panel_mm: the same to rounding, the same bits with any
  * number of threads, zeros in the lanes that do not count. */
 #include "tests/unit/nn_util.h"
+#include "harness/nn/kernels/xent.h"
 
 static const enum dtype all_types[] = {DT_F32, DT_F16, DT_BF16, DT_Q8_0, DT_Q4_0, DT_Q4_1};
 

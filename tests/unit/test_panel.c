@@ -1,6 +1,9 @@
 /* test_panel.c - products, weight gradients, layouts and stored types on panels, against the row-major twins
  * and OpenBLAS. */
 #include "tests/unit/nn_util.h"
+#include "harness/nn/kernels/attention.h"
+#include "harness/nn/kernels/xent.h"
+#include "harness/nn/kernels/vec.h"
 
 #include <cblas.h>
 

@@ -15,11 +15,13 @@
  *
  * Every output has one writer: no atomics, and the same bits for any number of threads. Limit: about
  * 50,000 panels in a batch (the shared scratch holds the key limits). */
+#include "harness/nn/kernels/attention.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "harness/base/err.h"
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 #include "harness/base/util.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "harness/base/err.h"
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 #include "harness/base/util.h"
 
 enum { BLOCK = 64 }; /* features per item of work: a multiple of 8 */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "harness/nn/kernels/panel.h"
+#include "harness/nn/kernels/vec.h"
 
 /* One summand of a small product, all panels of it: y[p][i][:] += sum over kk < k of A(i, kk) x[p][kk][:].
  * The broadcast operand A is w[i*ws + kk], or, with trans, w[kk*ws + i]. */

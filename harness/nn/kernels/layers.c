@@ -1,93 +1,14 @@
-/* layers.c - embedding, layouts, RMSNorm (Zhang & Sennrich, 1910.07467), LayerNorm (Ba et al., 1607.06450),
- * rotary positions (Su et al., 2104.09864), and the flat-vector operations of optimizers. Each parallel over
- * panels, features or fixed chunks; sums in a fixed order. */
+/* layers.c - embedding, RMSNorm (Zhang & Sennrich, 1910.07467), LayerNorm (Ba et al., 1607.06450), rotary
+ * positions (Su et al., 2104.09864) and activations. Each parallel over panels or features; sums in a fixed
+ * order. */
+#include "harness/nn/kernels/layers.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "harness/base/err.h"
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 #include "harness/base/util.h"
-
-/* ---- layouts ------------------------------------------------------------------------------------------- */
-
-/* dst[32 features][32 lanes] from n rows of w features at src (row stride ss); what is missing is zero. */
-static void rows_to_block(float *dst, const float *src, ptrdiff_t ss, int n, int w) {
-    if (n == PANEL && w == PANEL) {
-        kernels_get()->transpose(dst, PANEL, src, ss);
-        return;
-    }
-    for (int f = 0; f < w; f++)
-        for (int j = 0; j < PANEL; j++) dst[f * PANEL + j] = j < n ? src[j * ss + f] : 0;
-}
-
-void panel_from_rows(struct team *t, float *x, int ldx, const float *rows, int d, int n) {
-    int np = panels(n);
-    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
-        long lo, hi;
-        team_range(np, &lo, &hi);
-        for (long p = lo; p < hi; p++)
-            for (int f = 0; f < d; f += PANEL)
-                rows_to_block(x + ((size_t)p * ldx + f) * PANEL, rows + (size_t)p * PANEL * d + f, d,
-                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
-    }
-}
-
-void block_to_rows(float *dst, ptrdiff_t ds, const float *src, int n, int w) {
-    if (n == PANEL && w == PANEL) {
-        kernels_get()->transpose(dst, ds, src, PANEL);
-        return;
-    }
-    for (int j = 0; j < n; j++)
-        for (int f = 0; f < w; f++) dst[j * ds + f] = src[f * PANEL + j];
-}
-
-void panel_to_rows(struct team *t, float *rows, const float *x, int ldx, int d, int n) {
-    int np = panels(n);
-    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
-        long lo, hi;
-        team_range(np, &lo, &hi);
-        for (long p = lo; p < hi; p++)
-            for (int f = 0; f < d; f += PANEL)
-                block_to_rows(rows + (size_t)p * PANEL * d + f, d, x + ((size_t)p * ldx + f) * PANEL,
-                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
-    }
-}
-
-static size_t token_offset(int32_t token, int ld) {
-    return (size_t)(token / PANEL) * (size_t)ld * PANEL + token % PANEL;
-}
-
-void panel_gather(struct team *t, float *y, int ldy, const float *x, int ldx, int d, const int32_t *idx,
-                  int n) {
-    int np = panels(n);
-    TEAM_PARALLEL(t, 1.0 * np * d * PANEL) {
-        long lo, hi;
-        team_range(np, &lo, &hi);
-        for (long p = lo; p < hi; p++) {
-            int live = MIN_OF(PANEL, n - (int)p * PANEL);
-            size_t from[PANEL];
-            for (int j = 0; j < live; j++) from[j] = token_offset(idx[p * PANEL + j], ldx);
-            for (int f = 0; f < d; f++) {
-                float *to = y + ((size_t)p * ldy + f) * PANEL;
-                for (int j = 0; j < PANEL; j++) to[j] = j < live ? x[from[j] + (size_t)f * PANEL] : 0;
-            }
-        }
-    }
-}
-
-void panel_scatter(struct team *t, float *y, int ldy, int np_y, const float *x, int ldx, int d,
-                   const int32_t *idx, int n) {
-    panel_zero(t, y, ldy, d, np_y);
-    TEAM_PARALLEL(t, 1.0 * n * d) {
-        long lo, hi; /* over features: every token of y may be in any panel of x */
-        team_range(d, &lo, &hi);
-        for (int j = 0; j < n; j++) {
-            float *to = y + token_offset(idx[j], ldy);
-            const float *from = x + token_offset(j, ldx);
-            for (long f = lo; f < hi; f++) to[f * PANEL] = from[f * PANEL];
-        }
-    }
-}
 
 /* ---- embedding ----------------------------------------------------------------------------------------- */
 
@@ -246,43 +167,39 @@ void rope_apply(struct team *t, float *x, int ldx, int heads, int hd, const int3
     }
 }
 
-/* ---- vectors: chunks of VEC_CHUNK floats, whatever the number of threads ------------------------------- */
+/* ---- activations --------------------------------------------------------------------------------------- */
 
-enum { VEC_CHUNK = 64 << 10 };
-
-#define FOR_CHUNKS(t, n)                                                                                     \
-    TEAM_PARALLEL(t, 0.2 * (double)(n))                                                                      \
-    for (long c_, hi_, once_ = 1;                                                                            \
-         once_ && (team_range((long)(((n) + VEC_CHUNK - 1) / VEC_CHUNK), &c_, &hi_), 1); once_ = 0)          \
-        for (size_t o, w; c_ < hi_ && (o = (size_t)c_ * VEC_CHUNK, w = MIN_OF((n)-o, (size_t)VEC_CHUNK), 1); \
-             c_++)
-
-double vec_sum_squares(struct team *t, const float *x, size_t n) {
-    enum { AT_ONCE = 64 }; /* chunks whose sums fit the shared scratch */
-    double *part = (double *)t->shared, sum = 0;
-    for (size_t done = 0; done < n; done += (size_t)AT_ONCE * VEC_CHUNK) {
-        size_t len = MIN_OF(n - done, (size_t)AT_ONCE * VEC_CHUNK);
-        FOR_CHUNKS(t, len)
-        part[c_] = kernels_get()->sum_squares(x + done + o, w);
-        for (size_t i = 0; i < (len + VEC_CHUNK - 1) / VEC_CHUNK; i++) sum += part[i];
-    }
-    return sum;
+void silu_mul_forward(struct team *t, float *h, int ldh, const float *g, int ldg, const float *u, int ldu,
+                      int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->silu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), u + ROWS_OF(ldu), (size_t)n * PANEL);
 }
 
-void vec_scale(struct team *t, float *x, size_t n, float s) {
-    FOR_CHUNKS(t, n)
-    kernels_get()->scale(x + o, w, s);
+void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu, const float *dh, int lddh,
+                       const float *g, int ldg, const float *u, int ldu, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->silu_grad(dg + ROWS_OF(lddg), du + ROWS_OF(lddu), dh + ROWS_OF(lddh), g + ROWS_OF(ldg),
+                             u + ROWS_OF(ldu), (size_t)n * PANEL);
 }
 
-void vec_adamw(struct team *t, float *p, float *m, float *v, const float *g, size_t n,
-               const struct adamw *h) {
-    FOR_CHUNKS(t, n)
-    kernels_get()->adamw(p + o, m + o, v + o, g + o, w, h);
+void gelu_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
 }
 
-void vec_sgd(struct team *t, float *p, float *buf, const float *g, size_t n, double lr, double momentum,
-             double weight_decay, double gscale, bool first) {
-    FOR_CHUNKS(t, n)
-    kernels_get()->sgd(p + o, buf ? buf + o : NULL, g + o, w, (float)lr, (float)momentum, (float)weight_decay,
-                       (float)gscale, first);
+void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg,
+                   int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+}
+
+void gelu_erf_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_erf(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+}
+
+void gelu_erf_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g,
+                       int ldg, int d, int np) {
+    FOR_ROWS(t, d, np, 0.3)
+    kernels_get()->gelu_erf_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
 }

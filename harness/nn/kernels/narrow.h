@@ -3,7 +3,7 @@
 #ifndef BENCH_NN_NARROW_H
 #define BENCH_NN_NARROW_H
 
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 
 /* Do the inputs of these terms fit into the scratch that narrow_mm has? */
 bool narrow_serves(const struct term *terms, int nterms);

@@ -282,23 +282,6 @@ void panel_row_dot(struct team *t, float *d, const float *a, int lda, const floa
 
 /* ---- elementwise: work is cut over (panel, feature) rows ----------------------------------------------- */
 
-/* The next run of features of one panel in the row range [*at, hi): panel *p, first feature *f. Returns their
- * number. */
-static int next_rows(long *at, long hi, int d, long *p, int *f) {
-    if (*at >= hi) return 0;
-    *p = *at / d;
-    *f = (int)(*at % d);
-    int n = (int)MIN_OF((long)(d - *f), hi - *at);
-    *at += n;
-    return n;
-}
-
-#define ROWS_OF(ld) (((size_t)p * (size_t)(ld) + (size_t)f) * PANEL)
-#define FOR_ROWS(t, d, np, cost)                                                                             \
-    TEAM_PARALLEL(t, (double)(cost) * (d) * (np)*PANEL)                                                      \
-    for (long at_, hi_, p, once_ = 1; once_ && (team_range((long)(np) * (d), &at_, &hi_), 1); once_ = 0)     \
-        for (int f, n; (n = next_rows(&at_, hi_, d, &p, &f)) > 0;)
-
 void panel_row_scale(struct team *t, float *y, int ldy, const float *x, int ldx, const float *v, float s,
                      int m, int np, bool accumulate) {
     FOR_ROWS(t, m, np, 0.1)
@@ -320,37 +303,82 @@ void panel_copy(struct team *t, float *y, int ldy, const float *x, int ldx, int 
     memmove(y + ROWS_OF(ldy), x + ROWS_OF(ldx), (size_t)n * PANEL * sizeof(float));
 }
 
-void silu_mul_forward(struct team *t, float *h, int ldh, const float *g, int ldg, const float *u, int ldu,
-                      int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->silu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), u + ROWS_OF(ldu), (size_t)n * PANEL);
+/* ---- layouts ------------------------------------------------------------------------------------------- */
+
+void rows_to_block(float *dst, const float *src, ptrdiff_t ss, int n, int w) {
+    if (n == PANEL && w == PANEL) {
+        kernels_get()->transpose(dst, PANEL, src, ss);
+        return;
+    }
+    for (int f = 0; f < w; f++)
+        for (int j = 0; j < PANEL; j++) dst[f * PANEL + j] = j < n ? src[j * ss + f] : 0;
 }
 
-void silu_mul_backward(struct team *t, float *dg, int lddg, float *du, int lddu, const float *dh, int lddh,
-                       const float *g, int ldg, const float *u, int ldu, int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->silu_grad(dg + ROWS_OF(lddg), du + ROWS_OF(lddu), dh + ROWS_OF(lddh), g + ROWS_OF(ldg),
-                             u + ROWS_OF(ldu), (size_t)n * PANEL);
+void panel_from_rows(struct team *t, float *x, int ldx, const float *rows, int d, int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            for (int f = 0; f < d; f += PANEL)
+                rows_to_block(x + ((size_t)p * ldx + f) * PANEL, rows + (size_t)p * PANEL * d + f, d,
+                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
+    }
 }
 
-void gelu_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->gelu(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+void block_to_rows(float *dst, ptrdiff_t ds, const float *src, int n, int w) {
+    if (n == PANEL && w == PANEL) {
+        kernels_get()->transpose(dst, ds, src, PANEL);
+        return;
+    }
+    for (int j = 0; j < n; j++)
+        for (int f = 0; f < w; f++) dst[j * ds + f] = src[f * PANEL + j];
 }
 
-void gelu_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g, int ldg,
-                   int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->gelu_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+void panel_to_rows(struct team *t, float *rows, const float *x, int ldx, int d, int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 0.2 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++)
+            for (int f = 0; f < d; f += PANEL)
+                block_to_rows(rows + (size_t)p * PANEL * d + f, d, x + ((size_t)p * ldx + f) * PANEL,
+                              MIN_OF(PANEL, n - (int)p * PANEL), MIN_OF(PANEL, d - f));
+    }
 }
 
-void gelu_erf_forward(struct team *t, float *h, int ldh, const float *g, int ldg, int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->gelu_erf(h + ROWS_OF(ldh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+static size_t token_offset(int32_t token, int ld) {
+    return (size_t)(token / PANEL) * (size_t)ld * PANEL + token % PANEL;
 }
 
-void gelu_erf_backward(struct team *t, float *dg, int lddg, const float *dh, int lddh, const float *g,
-                       int ldg, int d, int np) {
-    FOR_ROWS(t, d, np, 0.3)
-    kernels_get()->gelu_erf_grad(dg + ROWS_OF(lddg), dh + ROWS_OF(lddh), g + ROWS_OF(ldg), (size_t)n * PANEL);
+void panel_gather(struct team *t, float *y, int ldy, const float *x, int ldx, int d, const int32_t *idx,
+                  int n) {
+    int np = panels(n);
+    TEAM_PARALLEL(t, 1.0 * np * d * PANEL) {
+        long lo, hi;
+        team_range(np, &lo, &hi);
+        for (long p = lo; p < hi; p++) {
+            int live = MIN_OF(PANEL, n - (int)p * PANEL);
+            size_t from[PANEL];
+            for (int j = 0; j < live; j++) from[j] = token_offset(idx[p * PANEL + j], ldx);
+            for (int f = 0; f < d; f++) {
+                float *to = y + ((size_t)p * ldy + f) * PANEL;
+                for (int j = 0; j < PANEL; j++) to[j] = j < live ? x[from[j] + (size_t)f * PANEL] : 0;
+            }
+        }
+    }
+}
+
+void panel_scatter(struct team *t, float *y, int ldy, int np_y, const float *x, int ldx, int d,
+                   const int32_t *idx, int n) {
+    panel_zero(t, y, ldy, d, np_y);
+    TEAM_PARALLEL(t, 1.0 * n * d) {
+        long lo, hi; /* over features: every token of y may be in any panel of x */
+        team_range(d, &lo, &hi);
+        for (int j = 0; j < n; j++) {
+            float *to = y + token_offset(idx[j], ldy);
+            const float *from = x + token_offset(j, ldx);
+            for (long f = lo; f < hi; f++) to[f * PANEL] = from[f * PANEL];
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 #include "harness/base/util.h"
 
 #define NORM_MIN 1e-12

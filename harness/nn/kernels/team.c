@@ -1,5 +1,5 @@
 /* team.c - threads of a run, their scratch, and the choice of the instruction set. */
-#include "harness/nn/kernels/team.h"
+#include "harness/nn/kernels/team_private.h"
 
 #include <stdlib.h>
 #include <string.h>

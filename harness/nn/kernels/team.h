@@ -1,62 +1,25 @@
-/* team.h - the threads of a run and the scratch they own (private to harness/nn).
- *
- * Every parallel function splits its own work: TEAM_PARALLEL(t, ns) opens a region when `ns`, the rough time
- * of the work on one core, is worth waking threads for; team_range gives a thread its contiguous share.
- * Scratch is bounded and allocated once, so that the memory of a run does not depend on which operations it
- * calls: TEAM_LOCAL floats for each thread and TEAM_SHARED floats for all. Functions that would need more
- * split their work. */
+/* team.h - the threads of a run, and which instruction set they use. */
 #ifndef BENCH_NN_TEAM_H
 #define BENCH_NN_TEAM_H
 
-#include <omp.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-#include "harness/nn/kernels/kernels.h"
+#include "harness/base/mem.h"
 
-enum {
-    TEAM_LOCAL = 320 << 10, /* 1.25 MiB for each thread */
-    TEAM_SHARED = 2 << 20,  /* 8 MiB, touched only by the operations that need it */
-    TEAM_WAKE = 20000,      /* ns; waking costs 5 (spinning) to 50 us (sleeping threads) */
-};
-
-struct team {
-    struct mem *mem;
-    int n;
-    float *local, *shared;
-    bool one_token; /* team_one_token */
-    double wake_ns; /* TEAM_WAKE; a test sets 0, so that every region is parallel */
-};
-
-static inline float *team_local(const struct team *t) {
-    return t->local + (size_t)omp_get_thread_num() * TEAM_LOCAL;
-}
-
-/* The share [*lo, *hi) of `items` that belongs to the calling thread. */
-static inline void team_range(long items, long *lo, long *hi) {
-    long n = omp_get_num_threads(), i = omp_get_thread_num();
-    *lo = items * i / n;
-    *hi = items * (i + 1) / n;
-}
-
-/* ---- serial pieces that several files use; `local` is scratch of the calling thread -------------------- */
-
-enum {
-    EMBED_COLS = 512,
-    EMBED_LOCAL = PANEL * (EMBED_COLS + 16), /* floats of scratch of embed_block */
-    OUTER_PANELS = 16,                       /* panels per chain of a sum over tokens */
-    OUTER_WIDE = 96,
-    OUTER_LOCAL = PANEL * OUTER_PANELS * OUTER_WIDE + PANEL * PANEL, /* of outer_serial */
-};
-/* n rows of w features (both <= 32) at dst, row stride ds, from src [w features][32 lanes]. */
-void block_to_rows(float *dst, ptrdiff_t ds, const float *src, int n, int w);
-/* Columns f0..f0+w-1 (w <= EMBED_COLS, f0 a multiple of 32) of rows ids[0..n-1] of E, n <= 32, as dst [w][32
- * lanes]. */
-void embed_block(float *dst, const struct weight *E, const int32_t *ids, int n, int f0, int w, float *local);
-/* panel_outer by the calling thread alone. */
-void outer_serial(float *dw, int ld, const float *dy, int ldy, int m, const float *x, int ldx, int k, int np,
-                  float *local);
-
-#define TEAM_STR(x) #x
-#define TEAM_PARALLEL(t, ns)                                                                                 \
-    _Pragma(TEAM_STR(omp parallel num_threads((t)->n) if ((t)->n > 1 && (double)(ns) > (t)->wake_ns)))
+/* The threads of a run and their scratch. Created once; every function below takes it first. Not
+ * reentrant. */
+struct team;
+/* Scratch passes through the gate as MEM_SCRATCH (the same bytes for a given nthreads). Sets flush-to-zero
+ * nowhere. nthreads >= 1 and <= 64. */
+struct team *team_new(struct mem *m, int nthreads);
+void team_free(struct team *t);
+int team_threads(const struct team *t);
+size_t team_thread_bytes(void); /* of its scratch, what each thread adds */
+/* While on: of a product with np = 1 only lane 0 (the first token) counts, and panel_mm may take the way for
+ * one token: up to 1e-6 of the largest output away from the other, the other lanes 0. For passes that extend
+ * a sequence by a token. */
+void team_one_token(struct team *t, bool on);
+const char *panel_cpu(void); /* "avx512", "avx2", "baseline": the path in use */
 
 #endif

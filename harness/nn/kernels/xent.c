@@ -9,6 +9,8 @@
  * needs the final sums: a second pass.
  *
  * Shapes: n tokens in np panels, d features, V words of the vocabulary; [np][d][32] are panels (panel.h). */
+#include "harness/nn/kernels/xent.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
