@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/util.h"
+#include "harness/nn/kernels/xent.h"
 
 static const char *const outputs[] = {[HEAD_PLAIN] = "pooled_classifier",
                                       [HEAD_SCORE] = "score",
