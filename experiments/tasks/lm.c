@@ -214,6 +214,9 @@ static void encode_piece(struct lm *lm, struct strbuf *text, const char *s, size
     strbuf_add(text, s, len);
 }
 
+/* Bytes per token of max_length in which special tokens are looked for: what is cut off does not matter. */
+enum { LOOK = 64 };
+
 static int encode_template(struct lm *lm, const struct template *t, long row, struct token_ids *out,
                            struct err *e) {
     struct strbuf text = {0};
@@ -223,7 +226,9 @@ static int encode_template(struct lm *lm, const struct template *t, long row, st
         rc = template_piece(t, row, k, &p, e);
         bool plain = !rc && p.is_field && !lm->data->special_tokens;
         size_t at, n;
-        if (plain && tokenizer_find_special(lm->tok, p.s, p.len, &at, &n) >= 0) lm->met_special = true;
+        if (plain &&
+            tokenizer_find_special(lm->tok, p.s, MIN_OF(p.len, LOOK * (size_t)lm->max_length), &at, &n) >= 0)
+            lm->met_special = true;
         if (!rc) encode_piece(lm, &text, p.s, p.len, !plain, out);
     }
     if (!rc) encode_text(lm, &text, out);

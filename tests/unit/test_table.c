@@ -150,8 +150,8 @@ static void test_wide_text_is_shortened_but_ids_and_numbers_never(void **state) 
 static void test_hostile_text_cannot_steer_the_terminal(void **state) {
     (void)state;
     char *s = table_clean("a\x1b[31m\xff\xc2\x9bz\n\xe2\x82\xac");
-    assert_string_equal(s, "a [31m?  z \xe2\x82\xac");
-    assert_int_equal(table_width(s), 12);
+    assert_string_equal(s, "a [31m? z \xe2\x82\xac");
+    assert_int_equal(table_width(s), 11);
     free(s);
     assert_int_equal(table_width("\xe4\xb8\xad"), 2); /* a wide character */
     s = table_clean("");
