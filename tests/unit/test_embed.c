@@ -203,6 +203,75 @@ static void what_a_folder_says_and_is_not_implemented_is_refused_by_name(void **
     }
 }
 
+/* What is told of vectors and scores by the folder. Caller frees. */
+static char *told_by_folder(const struct setup *s) {
+    return xasprintf("%s %s %d %d '%s' '%s'", embedder_similarity(s->E), embedder_pooling(s->E),
+                     embedder_normalizes(s->E), embedder_max_length(s->E), embedder_prompt(s->E, "query"),
+                     embedder_prompt(s->E, NULL));
+}
+
+/* NULL where the folder is refused: e. */
+static char *open_folder(struct err *e) {
+    struct setup s;
+    const struct embed_options o = {.normalize = -1};
+    engine_open(&s.g, dir, "none", NULL, 1, 0, true);
+    assert_int_equal(modelfile_tokenizer(s.g.file, &s.tok, e), 0);
+    char *told = embedder_open(&s.E, dir, s.tok, &s.g.facts, &o, &s.g.mem, e) ? NULL : told_by_folder(&s);
+    embedder_close(s.E);
+    tokenizer_free(s.tok);
+    engine_close(&s.g);
+    return told;
+}
+
+/* A field of tests/unit/sentence_fields.txt by itself: it changes what is told, or is refused by its name or
+ * value; or it is one that changes nothing. */
+static void try_field(const char *file, const char *key, const char *value, const char *plain) {
+    static const char *const idle[] = {
+        "unpad_inputs", "__version__", "requirements", "pooling_mode_mean_tokens", /* that is so already */
+        "do_lower_case" /* changes tokens: do_lower_case_lowers_before_a_tokenizer_that_keeps_case */};
+    const char *base =
+        strstr(file, "Pooling") && !strstr(key, "pooling_mode") ? "\"pooling_mode\": \"mean\", "
+        : strstr(file, "config_sentence") ? "\"prompts\": {\"query\": \"red \", \"passage\": \"blue \"}, "
+        : !strcmp(file, "sentence_bert_config.json") ? "\"max_seq_length\": 16, "
+                                                     : "";
+    bool changes = true;
+    for (size_t i = 0; i < ARRAY_LEN(idle); i++) changes &= strcmp(idle[i], key) != 0;
+    struct err e = {0};
+    char *text = xasprintf("{%s\"%s\": %s}", base, key, value),
+         *word = xstrndup(value + (*value == '"'), strcspn(value + 1, "\"}"));
+    encoder_folder(dir);
+    encoder_put(dir, file, text);
+    char *told = open_folder(&e);
+    if (told && changes == !strcmp(told, plain)) fail_msg("%s: %s: taken, and %s", file, text, told);
+    if (!told && !strstr(e.msg, key) && !strstr(e.msg, word)) fail_msg("%s: %s: %s", file, text, e.msg);
+    encoder_put(dir, "2_Normalize/config.json", NULL);
+    free(told), free(text), free(word);
+}
+
+static void every_field_of_a_folder_is_used_or_refused_by_name(void **state) {
+    (void)state;
+    char *normalize = path_join(dir, "2_Normalize"), *save = NULL;
+    struct strbuf b = {0};
+    struct err e = {0};
+    int fields = 0;
+    mkdir(normalize, 0777);
+    free(normalize);
+    encoder_folder(dir);
+    char *plain = open_folder(&e);
+    assert_non_null(plain);
+    assert_int_equal(file_read("tests/unit/sentence_fields.txt", 1 << 20, &b, &e), 0);
+    for (char *line = strtok_r(b.s, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *key = strchr(line, '\t'), *value = key ? strchr(key + 1, '\t') : NULL;
+        if (*line == '#' || !value) continue;
+        *key = *value = '\0';
+        try_field(line, key + 1, value + 1, plain);
+        fields++;
+    }
+    assert_true(fields > 30);
+    strbuf_release(&b);
+    free(plain);
+}
+
 /* As sentence-transformers 6 writes a folder; and a length limit under an older name. */
 static void newer_and_older_folders_are_read(void **state) {
     (void)state;
@@ -412,6 +481,7 @@ int main(void) {
         cmocka_unit_test(a_folder_says_how_texts_become_vectors),
         cmocka_unit_test(a_plain_encoder_pools_by_the_mean),
         cmocka_unit_test(what_a_folder_says_and_is_not_implemented_is_refused_by_name),
+        cmocka_unit_test(every_field_of_a_folder_is_used_or_refused_by_name),
         cmocka_unit_test(newer_and_older_folders_are_read),
         cmocka_unit_test(texts_get_their_tokens_and_are_cut_at_the_limit),
         cmocka_unit_test(do_lower_case_lowers_before_a_tokenizer_that_keeps_case),
