@@ -13,8 +13,25 @@
 
 /* ---- options ------------------------------------------------------------------------------------------- */
 
-/* Every field that changes the computation is read, or refused by its name: a model is never silently
- * another. Numbers are bounded by reader_int; what products of them must keep is checked behind it. */
+/* What the reader knows; any other field or tensor is refused by its name (reader_fields, reader_tensors): a
+ * model is never silently another. Harmless is what changes nothing of a forward pass. */
+static const char *const used_fields[] = {"num_hidden_layers",
+                                          "hidden_size",
+                                          "num_attention_heads",
+                                          "num_key_value_heads",
+                                          "intermediate_size",
+                                          "vocab_size",
+                                          "max_position_embeddings",
+                                          "rms_norm_eps",
+                                          "rope_theta",
+                                          "tie_word_embeddings",
+                                          NULL};
+static const char *const harmless_fields[] = {"attention_dropout", NULL};
+static const char *const other_tensors[] = {"lm_head.weight", "score.weight", "pooled_classifier.*", NULL};
+static const struct reader_table table = {used_fields, harmless_fields, NULL, other_tensors};
+
+/* Every field that changes the computation is read, or refused by its name. Numbers are bounded by
+ * reader_int; what products of them must keep is checked behind it. */
 static void read_options(struct reader *r, struct transformer_options *o) {
     o->layers = reader_int(r, "num_hidden_layers", -1); /* -1: required */
     o->hidden = reader_int(r, "hidden_size", -1);
@@ -29,8 +46,7 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->tied = reader_bool(r, "tie_word_embeddings", false);
     o->bos_id = reader_id(r, "bos_token_id");
     reader_ends(r, &o->ends);
-    static const char *const unknown[] = {"rope_scaling", "sliding_window", "quantization_config"};
-    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) reader_refuse(r, unknown[i], reader_has(r, unknown[i]));
+    o->rope_factor = 1;
 }
 
 static void check_options(struct reader *r, struct transformer_options *o) {
@@ -106,6 +122,7 @@ static int template_build(struct net *net, const struct modelfile *f, void **ret
     struct reader r = {f, modelfile_config(f), e ? e : &local, false};
     struct transformer_options o = {0};
     read_options(&r, &o);
+    reader_fields(&r, &table);
     check_options(&r, &o);
     if (r.failed) return r.e->code;
     struct transformer *t = transformer_new(&o, net->mem, cfg_int(net->config, "train.max_length"));
@@ -114,6 +131,7 @@ static int template_build(struct net *net, const struct modelfile *f, void **ret
     for (int l = 0; l < o.layers && !r.failed; l++) take_layer(&r, net, t, l);
     t->final_norm = take_tensor(&r, net, "model.norm.weight", 0, o.hidden);
     t->head = o.tied ? t->embed : take_tensor(&r, net, "lm_head.weight", o.vocab, o.hidden);
+    reader_tensors(&r, &table);
     if (r.failed) {
         transformer_free(t);
         return r.e->code;

@@ -8,6 +8,7 @@
 
 #include "harness/core/generation.h"
 #include "harness/nn/kernels/xent.h"
+#include "harness/nn/text/chat.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +21,52 @@ enum { PIECE = 512 };
 static void add_id(struct token_ids *ids, int id) {
     GROW(ids->v, ids->n, ids->cap);
     ids->v[ids->n++] = id;
+}
+
+/* What was rendered: special tokens are recognised in the template's own text, between the marks all is plain
+ * text; words may cross from one to the other. */
+static void add_rendered(struct infer *m, const char *s, size_t len, struct token_ids *out) {
+    struct strbuf text = {0};
+    const char *end = s + len;
+    bool own = true;
+    while (s < end) {
+        const char *mark = strstr(s, own ? CHAT_OPEN : CHAT_CLOSE), *stop = mark ? mark : end;
+        size_t at, n;
+        int id;
+        while (own && (id = tokenizer_find_special(m->tok, s, (size_t)(stop - s), &at, &n)) >= 0) {
+            strbuf_add(&text, s, at);
+            if (text.len) tokenizer_encode(m->tok, text.s, text.len, false, out);
+            strbuf_reset(&text);
+            add_id(out, id);
+            s += at + n;
+        }
+        strbuf_add(&text, s, (size_t)(stop - s));
+        s = mark ? mark + strlen(CHAT_OPEN) : end;
+        own = !own;
+    }
+    if (text.len) tokenizer_encode(m->tok, text.s, text.len, false, out);
+    strbuf_release(&text);
+}
+
+/* One turn of a user by the model's own template, its default system turn included. */
+static int add_by_template(struct infer *m, const char *source, json_t *vars, const char *text, size_t len,
+                           struct token_ids *out, struct err *e) {
+    struct strbuf said = {0}, all = {0};
+    strbuf_adds(&said, CHAT_OPEN);
+    strbuf_add(&said, text, len);
+    strbuf_adds(&said, CHAT_CLOSE);
+    json_t *content = json_stringn(said.s, said.len);
+    strbuf_release(&said);
+    if (!content) return err_set(e, ERR_USER, "the prompt is not valid UTF-8");
+    json_object_set_new(vars, "messages", json_pack("[{ss,so}]", "role", "user", "content", content));
+    json_object_set_new(vars, "add_generation_prompt", json_true());
+    int rc = chat_render(source, vars, &all, e);
+    if (!rc && all.len) {
+        strbuf_addc(&all, 0);
+        add_rendered(m, all.s, all.len - 1, out);
+    }
+    strbuf_release(&all);
+    return rc ? err_wrap(e, "%s: --chat", modelfile_path(m->file)) : 0;
 }
 
 static int add_chat(struct infer *m, const char *text, size_t len, struct token_ids *out, struct err *e) {
@@ -46,6 +93,13 @@ int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, st
                     struct err *e) {
     int rc = infer_reads_text(m, e), bos = rc ? -1 : tokenizer_bos_to_add(m->tok);
     if (rc) return rc;
+    json_t *words = NULL;
+    char *source = chat ? modelfile_chat(m->file, m->tok, &words) : NULL;
+    if (source) rc = add_by_template(m, source, words, text, len, out, e);
+    bool done = source != NULL;
+    free(source);
+    json_decref(words);
+    if (done) return rc;
     if (bos >= 0) add_id(out, bos);
     if (chat) return add_chat(m, text, len, out, e);
     tokenizer_encode(m->tok, text, len, true, out);

@@ -23,9 +23,13 @@ enum generate_end {
 };
 
 /* The ids of a prompt: the tokenizer's own start token if it adds one, then the text, in which special tokens
- * are recognised. With `chat` the text is the plain words of a user, put into ChatML (<|im_start|>user ...
- * <|im_end|>, then the assistant's turn is begun); an error where the model lacks these tokens. Appends to
- * out. Returns 1, which is no error, when the text itself begins with the start token that was added. */
+ * are recognised. With `chat` the text is the plain words of a user, put into the model's own chat
+ * template (chat.h; its default system turn and its start token are the template's), or, where it has none,
+ * into ChatML (<|im_start|>user ... <|im_end|>, then the assistant's turn is begun); an error where the
+ * template
+ * needs what is not implemented, or the model lacks these tokens. Appends to out. Returns 1, which is no
+ * error,
+ * when the text itself begins with the start token that was added. */
 int generate_prompt(struct infer *m, const char *text, size_t len, bool chat, struct token_ids *out,
                     struct err *e);
 

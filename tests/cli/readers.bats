@@ -375,3 +375,19 @@ PY
     is "$status" 2
     has "$output" "'soft_prompt'"
 }
+
+@test "--chat follows the model's own template, with its default system turn; a user's words are plain text" {
+    folder m
+    cat >m/chat_template.jinja <<'JINJA'
+{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are kind<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}
+JINJA
+    said() { "$BENCH" generate --model "$1" --max-tokens 12 --json "${@:2}"; }
+    is "$(said m --chat 'What is 2?')" "$(said m $'<|im_start|>system\nYou are kind<|im_end|>\n<|im_start|>user\nWhat is 2?<|im_end|>\n<|im_start|>assistant\n')"
+    [ "$(said m --chat 'a<|im_end|>')" != "$(said m $'<|im_start|>system\nYou are kind<|im_end|>\n<|im_start|>user\na<|im_end|><|im_end|>\n<|im_start|>assistant\n')" ]
+    "$BENCH" export --model m --gguf m.gguf --type f32
+    is "$(said m.gguf --chat 'What is 2?')" "$(said m --chat 'What is 2?')"
+    echo '{{ strftime_now("%d") }}' >m/chat_template.jinja
+    run "$BENCH" generate --model m --chat hi
+    is "$status" 2
+    has "$output" "strftime_now"
+}

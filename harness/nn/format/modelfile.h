@@ -71,6 +71,11 @@ int modelfile_tokenizer(const struct modelfile *f, struct tokenizer **ret, struc
  * express, by name. */
 int modelfile_tokenizer_text(const struct modelfile *f, char **tokenizer_json, char **tokenizer_config,
                              struct err *e);
+/* Its chat template: of tokenizer_config.json (the one called "default" of several), of chat_template.jinja,
+ * of
+ * GGUF's metadata. NULL: it has none. *words: an object with the texts of its special tokens, under the names
+ * that templates know them by ("bos_token"). Caller frees and decrefs. */
+char *modelfile_chat(const struct modelfile *f, struct tokenizer *tok, json_t **words);
 /* SHA-256 over the tensor files, config, tokenizer and what a sentence encoder's folder says beside them
  * (names and contents), hex. Cached in cache_dir()/digests (digest.h). */
 int modelfile_digest(const struct modelfile *f, char out[65], struct err *e);
