@@ -46,7 +46,6 @@ static void read_options(struct reader *r, struct transformer_options *o) {
     o->tied = reader_bool(r, "tie_word_embeddings", false);
     o->bos_id = reader_id(r, "bos_token_id");
     reader_ends(r, &o->ends);
-    o->rope_factor = 1;
 }
 
 static void check_options(struct reader *r, struct transformer_options *o) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/nn/text/chat_impl.h"
+#include "harness/nn/text/chat_expr.h"
 
 enum kind { TEXT, VALUE, STATEMENT };
 
@@ -20,11 +20,6 @@ struct program {
     int n, cap;
     struct strbuf *out;
 };
-
-void chat_fail(struct chat *c, const char *what, const char *name, size_t n) {
-    if (!c->failed) err_set(c->e, ERR_USER, "%s '%.*s'", what, (int)MIN_OF(n, (size_t)80), name);
-    c->failed = true;
-}
 
 /* ---- nodes --------------------------------------------------------------------------------------------- */
 

@@ -1,9 +1,10 @@
 /* chat_expr.c - expressions of chat templates (chat.h), by recursive descent. Values are JSON's; NULL is
  * Jinja's undefined. */
+#include "harness/nn/text/chat_expr.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/nn/text/chat_impl.h"
 
 struct scan {
     struct chat *c;
@@ -12,6 +13,11 @@ struct scan {
 };
 
 static json_t *read_choice(struct scan *s);
+
+void chat_fail(struct chat *c, const char *what, const char *name, size_t n) {
+    if (!c->failed) err_set(c->e, ERR_USER, "%s '%.*s'", what, (int)MIN_OF(n, (size_t)80), name);
+    c->failed = true;
+}
 
 /* ---- words --------------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
-/* chat_impl.h - what the two halves of chat.h share: a template at work (chat.c) and its expressions
- * (chat_expr.c). */
-#ifndef BENCH_NN_CHAT_IMPL_H
-#define BENCH_NN_CHAT_IMPL_H
+/* chat_expr.h - expressions of chat templates: private to chat.c. */
+#ifndef BENCH_NN_CHAT_EXPR_H
+#define BENCH_NN_CHAT_EXPR_H
 
 #include "harness/nn/text/chat.h"
 
