@@ -26,12 +26,12 @@ struct source {
     char *template_file;
 };
 
-static json_t *read_json(const char *dir, const char *name, struct err *e) {
+static json_t *read_json(const char *dir, const char *name, size_t flags, struct err *e) {
     char *path = path_join(dir, name);
     struct strbuf b = {0};
     json_t *j = NULL;
     if (file_exists(path) && !file_read(path, JSON_LIMIT, &b, e)) {
-        j = json_loadb(b.s ? b.s : "", b.len, JSON_ALLOW_NUL, NULL);
+        j = json_loadb(b.s ? b.s : "", b.len, JSON_ALLOW_NUL | flags, NULL);
         if (!j) err_set(e, ERR_USER, "%s: not valid JSON", path);
     }
     strbuf_release(&b);
@@ -175,9 +175,9 @@ static int read_folder(struct source *s, const struct modelfile *f, struct err *
     s->g.eos_id = tokenizer_eos_to_add(t);
     s->g.add_eos = s->g.eos_id >= 0;
     tokenizer_free(t);
-    s->root = read_json(f->path, "tokenizer.json", e);
+    s->root = read_json(f->path, "tokenizer.json", 0, e);
     if (!s->root) return err_set(e, ERR_USER, "%s: only a tokenizer.json can be written as GGUF", f->path);
-    s->config = read_json(f->path, "tokenizer_config.json", NULL);
+    s->config = read_json(f->path, "tokenizer_config.json", JSON_DECODE_INT_AS_REAL, NULL);
     const char *type = json_string_value(json_object_get(json_object_get(s->root, "model"), "type"));
     if (type && strcmp(type, "BPE") != 0)
         return err_set(e, ERR_USER,
