@@ -155,6 +155,7 @@ int db_speed_put(struct db *db, const struct db_speed *s, struct err *e);
 int db_speed_get(struct db *db, struct db_speed *s, struct err *e);
 
 int db_flush(struct db *db, struct err *e); /* commit what has gathered; nothing to do: free */
+void db_undo(struct db *db);                /* forget what has gathered since the last commit */
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 

@@ -162,6 +162,10 @@ int db_flush(struct db *db, struct err *e) {
     return db_exec(db, "COMMIT", e);
 }
 
+void db_undo(struct db *db) {
+    if (!sqlite3_get_autocommit(db->sql)) sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* Nothing but blanks, semicolons and comments? */

@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build/version.h"
 #include "harness/base/blas.h"
 #include "harness/base/util.h"
 #include "harness/config/cfg.h"
 #include "harness/nn/kernels/panel.h"
+#include "harness/sched/outbox.h"
 #include "harness/sched/speed.h"
+
+#define WRITE_PATIENCE_S 10.0 /* for a record that cannot be written while nothing runs */
 
 /* A job and its row: whom the reports of its worker reach. */
 struct heard_run {
@@ -24,11 +28,15 @@ struct heard_run {
 struct run_sweep_work {
     struct sched_job *jobs;  /* those of pending that can run */
     struct heard_run *heard; /* by job */
-    int njobs;
+    int njobs, nrefused;     /* heard: jobs from the front, what never became one from the end */
     int64_t env;
     json_t *told; /* {text: true} of the events that were printed: of every run the same */
     double flushed;
-    struct err db_err; /* the first failure to write a metric */
+    struct outbox *outbox;
+    double failing; /* since when the record cannot be written; 0: it can */
+    double idle;    /* since when nothing runs; 0: something does */
+    double tried;   /* the last attempt to begin a run while it is failing */
+    struct err why;
 };
 
 static void tell_warning(const struct run_sweep_hooks *h, const char *text) {
@@ -104,54 +112,94 @@ static void count_one_thread(struct train_result *res, int threads) {
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) *counts[i] -= MIN_OF(more, *counts[i]);
 }
 
-static int close_row(struct run_sweep *r, const struct heard_run *h, const struct train_result *res,
-                     int concurrent, struct err *e) {
-    struct train_result shown = *res;
-    count_one_thread(&shown, h->threads);
-    int rc = db_run_finish(r->db, h->id, &shown, concurrent, e);
-    /* A run tells of its loss; the record has the value of the sweep's metric. */
-    if (!rc) rc = db_run_metric(r->db, h->id, &shown.metric, e);
-    if (rc) return rc;
-    r->counts[res->state]++;
-    struct strbuf line = {0};
-    progress_line(&r->progress, r->pending.v[h->item].label, r->sweep->metric, &shown, &line);
-    tell_line(r, line.s);
-    strbuf_release(&line);
-    return 0;
+static void close_row(struct run_sweep *r, struct heard_run *h, const struct train_result *res,
+                      int concurrent, bool again) {
+    struct outbox_end end = {.arg = h, .res = *res, .concurrent = concurrent, .again = again};
+    count_one_thread(&end.res, h->threads);
+    outbox_finish(r->work->outbox, h->id, &end);
 }
 
-/* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it. */
-static int keep_speed(struct run_sweep *r, const struct heard_run *h, const struct train_result *res,
-                      struct err *e) {
-    if (res->state != RUN_COMPLETE || (res->steps && res->steps < SPEED_STEPS)) return 0;
+/* What a run that had the machine to itself says about the next of its shape: `bench plan` reads it, and
+ * measures it where it is missing. */
+static void keep_speed(struct run_sweep *r, const struct heard_run *h, const struct train_result *res) {
+    if (res->state != RUN_COMPLETE || (res->steps && res->steps < SPEED_STEPS)) return;
     char key[65], *cpu = speed_cpu(&r->machine);
     speed_key(r->pending.v[h->item].config, key);
     struct db_speed s = {.key = key, .cpu = cpu, .build = BENCH_VERSION, .threads = h->threads};
     speed_of(res, &s);
-    int rc = db_speed_put(r->db, &s, e);
+    if (db_speed_put(r->db, &s, NULL)) db_undo(r->db);
     free(cpu);
-    return rc;
+}
+
+/* The end of a run is on the disk: what there is to show. */
+static int on_written(const struct outbox_end *x, struct err *e) {
+    const struct heard_run *h = x->arg;
+    struct run_sweep *r = h->run;
+    struct train_result shown = x->res;
+    /* A run tells of its loss; the record has the value of the sweep's metric. */
+    int rc = db_run_metric(r->db, h->id, &shown.metric, e);
+    if (rc) return rc;
+    progress_end(&r->progress, h->job, now_seconds());
+    r->counts[x->res.state]++;
+    struct strbuf line = {0};
+    progress_line(&r->progress, r->pending.v[h->item].label, r->sweep->metric, &shown, &line);
+    tell_line(r, line.s);
+    strbuf_release(&line);
+    if (x->again) { /* another attempt, of the same number of runs */
+        r->progress.done--;
+        r->counts[x->res.state]--;
+    }
+    if (!x->concurrent) keep_speed(r, h, &x->res);
+    return 0;
+}
+
+/* The record could be written, or could not, as `why` says. */
+static void tell_writing(struct run_sweep *r, bool ok, const struct err *why) {
+    struct run_sweep_work *w = r->work;
+    if (ok) {
+        if (w->failing) tell_line(r, "the record can be written again");
+        w->failing = 0;
+        return;
+    }
+    w->why = *why;
+    if (w->failing) return;
+    w->failing = now_seconds();
+    char *line = xasprintf("%s; kept in memory, and tried again each second", why->msg);
+    tell_line(r, line);
+    free(line);
+}
+
+/* Into the record with what has gathered. What cannot be written now is tried again while something runs, and
+ * for WRITE_PATIENCE_S when nothing does: `idle`. */
+static int write_rows(struct run_sweep *r, bool idle, struct err *e) {
+    struct run_sweep_work *w = r->work;
+    struct err why = {0};
+    bool any = !outbox_is_empty(w->outbox);
+    int rc = outbox_flush(w->outbox, &why);
+    w->flushed = now_seconds();
+    if (rc || any) tell_writing(r, !rc, &why);
+    if (!idle || !w->idle) w->idle = idle ? w->flushed : 0;
+    if (!idle || !w->failing || w->flushed - MAX_OF(w->failing, w->idle) < WRITE_PATIENCE_S) return 0;
+    *e = w->why;
+    return e->code;
 }
 
 /* ---- what the scheduler tells -------------------------------------------------------------------------- */
 
-/* Rows of a run; a failure to write them (a full disk) ends the command at the next tick. */
 static void on_metric(void *arg, const char *key, long step, double value) {
     struct heard_run *h = arg;
-    struct err *e = &h->run->work->db_err;
-    if (!e->code) db_metric(h->run->db, h->id, key, step, value, e);
+    outbox_metric(h->run->work->outbox, h->id, key, step, value);
 }
 
 static void on_item(void *arg, const char *key, long i, double value, double weight) {
     struct heard_run *h = arg;
-    struct err *e = &h->run->work->db_err;
-    if (!e->code) db_item(h->run->db, h->id, key, i, value, weight, e);
+    outbox_item(h->run->work->outbox, h->id, key, i, value, weight);
 }
 
 static void on_event(void *arg, const char *kind, const char *text) {
     struct heard_run *h = arg;
     struct run_sweep_work *w = h->run->work;
-    if (!w->db_err.code) db_event(h->run->db, h->id, kind, text, &w->db_err);
+    outbox_event(w->outbox, h->id, kind, text);
     if (!w->told) w->told = json_object();
     if (json_object_get(w->told, text)) return;
     json_object_set_new(w->told, text, json_true());
@@ -197,8 +245,17 @@ static int on_start(void *arg, int job, int threads, char **out_dir, struct trai
     struct run_sweep *r = arg;
     struct heard_run *h = &r->work->heard[job];
     const struct pending_run *x = &r->pending.v[h->item];
-    int rc = open_row(r, h, threads, e);
-    if (rc) return rc;
+    struct run_sweep_work *w = r->work;
+    struct err why = {0};
+    (void)e; /* a record that cannot be written now is no reason to end */
+    if (w->failing && now_seconds() - w->tried < 1) return SCHED_LATER;
+    w->tried = now_seconds();
+    if (open_row(r, h, threads, &why)) {
+        db_undo(r->db);
+        tell_writing(r, false, &why);
+        return SCHED_LATER;
+    }
+    tell_writing(r, true, NULL);
     if (strcmp(r->sweep->save, "none") != 0) *out_dir = checkpoint_dir(r, h->id);
     r->work->jobs[job].job.predicted = pending_peak(x, threads);
     *report = (struct train_report){h, on_metric, on_item, on_progress, on_event};
@@ -211,18 +268,8 @@ static int on_start(void *arg, int job, int threads, char **out_dir, struct trai
 static int on_finish(void *arg, int job, const struct train_result *res, int concurrent, bool again,
                      struct err *e) {
     struct run_sweep *r = arg;
-    const struct heard_run *h = &r->work->heard[job];
-    progress_end(&r->progress, job, now_seconds());
-    if (r->work->db_err.code) {
-        *e = r->work->db_err;
-        return e->code;
-    }
-    int rc = close_row(r, h, res, concurrent, e);
-    if (again) { /* another attempt, of the same number of runs */
-        r->progress.done--;
-        r->counts[res->state]--;
-    }
-    return rc || concurrent ? rc : keep_speed(r, h, res, e);
+    close_row(r, &r->work->heard[job], res, concurrent, again);
+    return write_rows(r, false, e);
 }
 
 /* The record is not where it was: what that means for the runs of this command. */
@@ -235,18 +282,12 @@ static int tell_lost(const struct run_sweep *r, struct err *e) {
         e->msg, ended, ended == 1 ? "" : "s");
 }
 
-static int on_tick(void *arg, struct err *e) {
+static int on_tick(void *arg, int running, struct err *e) {
     struct run_sweep *r = arg;
     tell_status(r);
-    if (r->work->db_err.code) {
-        *e = r->work->db_err;
-        return e->code;
-    }
-    double now = now_seconds();
-    if (now - r->work->flushed < 1) return 0;
-    r->work->flushed = now;
+    if (now_seconds() - r->work->flushed < 1) return 0;
     int rc = db_check(r->db, e);
-    return rc ? tell_lost(r, e) : db_flush(r->db, e);
+    return rc ? tell_lost(r, e) : write_rows(r, running == 0, e);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------- */
@@ -261,10 +302,12 @@ static int refuse_item(struct run_sweep *r, int i, struct err *e) {
     res.peak_bytes = 0;
     res.checkpoint_bytes = res.checkpoint_bytes_min = -1;
     res.total_s = 0;
-    struct heard_run h = {.run = r, .item = i};
-    int rc = open_row(r, &h, 0, e);
-    progress_end(&r->progress, -2, now_seconds());
-    return rc ? rc : close_row(r, &h, &res, 0, e);
+    struct heard_run *h = &r->work->heard[r->pending.n - 1 - r->work->nrefused++];
+    *h = (struct heard_run){.run = r, .job = -2, .item = i};
+    int rc = open_row(r, h, 0, e);
+    if (rc) return rc;
+    close_row(r, h, &res, 1, false); /* no run: it has no speed */
+    return outbox_flush(r->work->outbox, e);
 }
 
 static int make_jobs(struct run_sweep *r, struct err *e) {
@@ -295,6 +338,16 @@ int run_sweep_jobs(const struct sched_room *room, struct sched_job *jobs, int n,
     return rc;
 }
 
+/* What the last runs told, also when the record cannot be written at the moment. */
+static int write_rest(struct run_sweep *r, int rc, struct err *e) {
+    struct err why = {0};
+    while (!write_rows(r, true, &why) && !outbox_is_empty(r->work->outbox)) usleep(500000);
+    if (!why.code) return rc;
+    int lost = outbox_ends(r->work->outbox);
+    return err_set(e, why.code, "%s; lost: %d run%s, which the same command repeats", why.msg, lost,
+                   lost == 1 ? "" : "s");
+}
+
 static int work_off(struct run_sweep *r, struct err *e) {
     struct sched_room room = {.cores = r->machine.cores,
                               .workers = r->options->workers,
@@ -302,15 +355,18 @@ static int work_off(struct run_sweep *r, struct err *e) {
                               .memory = (size_t)((double)r->machine.mem_free * 0.95)};
     struct sched_hooks hooks = {r, on_start, on_finish, on_tick};
     int rc = make_jobs(r, e);
-    return rc ? rc : run_sweep_jobs(&room, r->work->jobs, r->work->njobs, &hooks, r->stops, e);
+    if (!rc) rc = run_sweep_jobs(&room, r->work->jobs, r->work->njobs, &hooks, r->stops, e);
+    return rc && rc != ERR_STOP ? rc : write_rest(r, rc, e);
 }
 
 int run_sweep(struct run_sweep *r, struct err *e) {
     const struct run_sweep_options *o = r->options;
     r->work = xcalloc(1, sizeof *r->work);
+    struct run_sweep_work *w = r->work;
     blas_set_env(); /* before the record tells which kernel the workers have */
     machine_read(&r->machine);
     int rc = db_open(&r->db, o->db, true, e);
+    w->outbox = outbox_new(r->db, on_written);
     if (!rc) rc = db_lock(r->db, o->wait, r->stops, e);
     if (!rc) rc = pending_find(&r->pending, r->sweep, r->db, o->again, e);
     if (!rc && r->pending.n) rc = run_sweep_changed(r->sweep, r->db, r->hooks, e);
@@ -331,6 +387,7 @@ void run_sweep_release(struct run_sweep *r) {
     progress_release(&r->progress);
     if (!w) return;
     json_decref(w->told);
+    outbox_free(w->outbox);
     free(w->jobs);
     free(w->heard);
     free(w);

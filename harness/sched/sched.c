@@ -190,6 +190,7 @@ static int start_what_fits(struct loop *l, struct err *e) {
         free(used);
         if (pick < 0 || stuck) return 0; /* one that cannot be started is enough */
         int rc = start_one(l, pick, threads, e);
+        if (rc == SCHED_LATER) return 0;
         if (rc) return rc;
     }
     return 0;
@@ -345,7 +346,8 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
     for (;;) {
         int rc = start_what_fits(l, e);
         if (rc) return rc;
-        if (!l->nslots) return *l->stops ? err_set(e, ERR_STOP, "stopped by the user") : 0;
+        if (!l->nslots && *l->stops) return err_set(e, ERR_STOP, "stopped by the user");
+        if (!l->nslots && !l->nwaiting) return 0;
         wait_for_news(l, during);
         stop_what_must(l);
         if ((rc = read_reports(l, e))) return rc;
@@ -353,7 +355,7 @@ static int loop_go(struct loop *l, const sigset_t *during, struct err *e) {
         double now = awake_seconds();
         if (now - ticked >= TICK_S && l->hooks->tick) {
             ticked = now;
-            if ((rc = l->hooks->tick(l->hooks->arg, e))) return rc;
+            if ((rc = l->hooks->tick(l->hooks->arg, l->nslots, e))) return rc;
         }
     }
 }

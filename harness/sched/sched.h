@@ -18,6 +18,7 @@
 #include "harness/train/train.h"
 
 #define SCHED_MAX_THREADS 64
+#define SCHED_LATER       1           /* a hook's answer */
 #define SCHED_RESTARTS    2           /* of a run whose worker a stranger ended */
 #define SCHED_OUTSIDE     (32u << 20) /* bytes of a worker that no gate counts: code, stacks, tokenizer */
 
@@ -59,14 +60,15 @@ void sched_pick(const struct sched_room *room, const struct sched_load *load,
 struct sched_hooks {
     void *arg;
     /* About to start: record it, say where checkpoints go (malloc'ed; NULL: nowhere) and who hears what the
-     * run tells (zeroed: nobody). */
+     * run tells (zeroed: nobody). SCHED_LATER: not now, ask again at the next tick. */
     int (*start)(void *arg, int job, int threads, char **out_dir, struct train_report *report, struct err *e);
     /* It ended, in a state of its own or by dying: killed by a signal - failed, or oom when the kernel ran
      * out of memory; over its time limit - timeout; stopped by the user - interrupted. `concurrent`: the most
      * others that ran at the same time. again: its worker was ended from outside, and it will start anew. */
     int (*finish)(void *arg, int job, const struct train_result *res, int concurrent, bool again,
                   struct err *e);
-    int (*tick)(void *arg, struct err *e); /* about five times a second */
+    /* about five times a second, also while nothing can start; running: how many workers */
+    int (*tick)(void *arg, int running, struct err *e);
 };
 
 /* What asks to stop: the terminal's and the administrator's signals, and those by which batch systems

@@ -254,6 +254,32 @@ CASES
     is "$states" "complete|3"
 }
 
+@test "a disk that is full for a while loses nothing: what runs goes on, and all is written when there is room" {
+    sweep_of smoke
+    mkdir full
+    mount -t tmpfs -o size=20m tmpfs full 2>/dev/null || skip "may not mount a small disk here"
+    "$BENCH" run t.yaml --set r=1 --db full/bench.db >/dev/null
+    dd if=/dev/zero of=full/filler bs=1k 2>/dev/null || true
+    truncate -s -80K full/filler # the sweep fits, the runs do not
+    "$BENCH" run t.yaml --new --db full/bench.db >log 2>&1 3>&- &
+    pid=$!
+    told=0
+    until_true grep -q "tried again each second" log && told=1
+    sleep 2
+    rm full/filler
+    status=0
+    wait "$pid" || status=$?
+    states=$(q 'select state, count(*) from run group by 1' full/bench.db)
+    steps=$(q "select count(*) from metric where key = 'train/loss' group by run order by 1 limit 1" full/bench.db)
+    umount full
+    cat log
+    is "$status $told" "0 1"
+    has "$(cat log)" "the disk is full"
+    has "$(cat log)" "can be written again"
+    is "$states" "complete|5"
+    is "$steps" 4
+}
+
 @test "a checkpoint that cannot be saved is a failed run with its path; the sweep goes on; it is tried again" {
     sweep_of smoke
     mkdir results

@@ -205,8 +205,8 @@ static void processes_bring_their_lines_back_and_their_ends_are_explained(void *
 
 static struct rlimit files;
 
-static int on_tick(void *arg, struct err *e) {
-    (void)arg, (void)e;
+static int on_tick(void *arg, int running, struct err *e) {
+    (void)arg, (void)running, (void)e;
     if (seen.ticks++ == 2) setrlimit(RLIMIT_NOFILE, &files);
     return 0;
 }
