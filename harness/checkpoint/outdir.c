@@ -6,9 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness/base/util.h"
+
+#define LEFT_S 60 /* a process of another machine may be writing */
 
 static bool is_dot(const char *name) { return !strcmp(name, ".") || !strcmp(name, ".."); }
 
@@ -63,4 +68,34 @@ void outdir_abort(const char *tmp) {
     }
     if (d) closedir(d);
     rmdir(tmp);
+}
+
+/* ".tmp.123" or ".tmp.123.4" at the end of `name`: the process that made it; 0: no such name. */
+static long maker_of(const char *name) {
+    long pid = 0;
+    unsigned serial;
+    int end = 0;
+    const char *at = name, *found = NULL;
+    while ((at = strstr(at, ".tmp."))) found = at++;
+    if (!found) return 0;
+    if (sscanf(found, ".tmp.%ld%n", &pid, &end) == 1 && !found[end]) return pid;
+    end = 0;
+    return sscanf(found, ".tmp.%ld.%u%n", &pid, &serial, &end) == 2 && end && !found[end] ? pid : 0;
+}
+
+void outdir_sweep(const char *folder) {
+    DIR *d = opendir(folder);
+    for (const struct dirent *x; d && (x = readdir(d));) {
+        struct stat st;
+        long pid = maker_of(x->d_name);
+        char *path = path_join(folder, x->d_name);
+        bool left = pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH && lstat(path, &st) == 0 &&
+                    time(NULL) - st.st_mtime > LEFT_S;
+        if (left && S_ISDIR(st.st_mode))
+            outdir_abort(path);
+        else if (left)
+            unlink(path);
+        free(path);
+    }
+    if (d) closedir(d);
 }

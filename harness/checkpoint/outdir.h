@@ -15,4 +15,8 @@ int outdir_commit(const char *tmp, const char *path, struct err *e);
 /* Remove it with what is in it. */
 void outdir_abort(const char *tmp);
 
+/* Remove what processes that are gone have left half written in `folder`: names that end with ".tmp." and the
+ * process's id, untouched for a minute. A folder that is not there is no error. */
+void outdir_sweep(const char *folder);
+
 #endif

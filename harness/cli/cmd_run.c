@@ -14,7 +14,7 @@ struct options {
     const char *file, *db;
     struct option_list sets;
     long workers, threads;
-    bool dry_run, wait, again;
+    bool dry_run, wait, again, repair;
 };
 
 static int run_run(void *options, struct err *e) {
@@ -26,6 +26,7 @@ static int run_run(void *options, struct err *e) {
                                     .workers = (int)o->workers,
                                     .threads = (int)o->threads,
                                     .again = o->again,
+                                    .repair = o->repair,
                                     .wait = o->wait};
     struct sweep *s = NULL;
     int rc = cmd_sweep_open(&s, &run, e);
@@ -45,6 +46,7 @@ static const struct option_row run_options[] = {
     {"dry-run", 0, AT_FLAG(dry_run), NULL, "list the runs, run nothing"},
     {"wait", 0, AT_FLAG(wait), NULL, "wait while another `bench run` uses the record"},
     {"new", 0, AT_FLAG(again), NULL, "repeat also what is finished, as new attempts"},
+    {"repair", 0, AT_FLAG(repair), NULL, "repeat what is finished and has lost its checkpoint"},
     {"db", 0, AT_TEXT(db), "FILE", "the record; checkpoints and plots go beside it", .def = DB_DEFAULT,
      .names = NAMES_FILES},
     {0}};

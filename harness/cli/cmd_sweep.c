@@ -44,7 +44,8 @@ static int dry_plan(const struct run_sweep_options *o, const struct sweep *s, st
     struct machine m;
     machine_read(&m);
     int rc = db ? run_sweep_changed(s, db, &warnings, e) : 0;
-    if (!rc) rc = pending_find(t, s, db, o->again, e);
+    if (!rc)
+        rc = pending_find(t, s, db, o->again ? PENDING_ALL : o->repair ? PENDING_LOST : PENDING_MISSING, e);
     return rc ? rc : pending_plan(t, s, &m, o->threads, NULL, e);
 }
 

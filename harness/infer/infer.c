@@ -160,17 +160,6 @@ static bool is_model(const char *path) {
     return whole;
 }
 
-/* Checkpoints lie beside their record, and move with it. Takes `path`. */
-static char *follow_record(char *path, const char *db) {
-    const char *last = strrchr(path, '/');
-    if (dir_exists(path) || !last) return path;
-    char *folder = path_dir(db), *moved = xasprintf("%s/checkpoints%s", folder, last);
-    bool found = dir_exists(moved);
-    free(folder);
-    free(found ? path : moved);
-    return found ? moved : path;
-}
-
 static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t **config, struct err *e) {
     if (dir_exists(run_or_dir)) {
         char *full = realpath(run_or_dir, NULL);
@@ -183,8 +172,9 @@ static char *find_checkpoint(const char *run_or_dir, const char *db_file, json_t
         }
     struct db *db;
     if (db_open(&db, db_file ? db_file : DB_DEFAULT, false, e)) return NULL;
-    char *path = run_adapter(db, run_or_dir, config, e);
-    if (path) path = follow_record(path, db_path(db));
+    char *path = NULL, *written = run_adapter(db, run_or_dir, config, e);
+    if (written) db_checkpoint_path(db, atoll(run_or_dir), &path, e);
+    free(written);
     db_close(db);
     if (path && !dir_exists(path)) {
         err_set(e, ERR_RESOURCE, "the adapter of run %s is not at %s any more", run_or_dir, path);

@@ -124,6 +124,11 @@ int db_run_finish(struct db *db, int64_t run, const struct train_result *res, in
 /* The value of its sweep's metric that a finished run has; NaN: none. Works on read-only handles. */
 int db_run_metric(struct db *db, int64_t run, double *value, struct err *e);
 
+/* The folder that a run's checkpoint is in: where it was written, or, when that is gone, where it would be
+ * after the record and its folder were moved. *ret: the caller frees; NULL: nothing was saved. Works on
+ * read-only handles. */
+int db_checkpoint_path(struct db *db, int64_t run, char **ret, struct err *e);
+
 /* *n: finished runs of the sweep of this name with the model of this name and place, and other contents.
  * Works on read-only handles. */
 int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, int64_t *n, struct err *e);

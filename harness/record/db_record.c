@@ -250,6 +250,29 @@ int db_run_metric(struct db *db, int64_t run, double *value, struct err *e) {
     return rc < 0 ? rc : 0;
 }
 
+/* Checkpoints lie beside their record, and move with it. Takes `path`. */
+static char *follow_record(char *path, const char *db) {
+    const char *last = strrchr(path, '/');
+    if (dir_exists(path) || !last) return path;
+    char *folder = path_dir(db), *moved = xasprintf("%s/checkpoints%s", folder, last);
+    bool found = dir_exists(moved);
+    free(folder);
+    free(found ? path : moved);
+    return found ? moved : path;
+}
+
+int db_checkpoint_path(struct db *db, int64_t run, char **ret, struct err *e) {
+    struct db_query *q;
+    *ret = NULL;
+    int rc = db_query(db, &q, "SELECT path FROM checkpoint WHERE run = ?1 ORDER BY step DESC LIMIT 1", e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, run);
+    rc = db_query_next(q, e);
+    if (rc > 0) *ret = follow_record(xstrdup(db_query_text(q, 0)), db_path(db));
+    db_query_close(q);
+    return rc < 0 ? rc : 0;
+}
+
 int db_former_runs(struct db *db, const char *sweep, const struct db_model *m, int64_t *n, struct err *e) {
     int rc = db_do(db, e,
                    "SELECT count(*) FROM run r JOIN sweep s ON s.id = r.sweep JOIN point p ON p.id = r.point"

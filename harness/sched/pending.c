@@ -22,15 +22,30 @@ static struct pending_run *item_new(struct pending *t) {
     return x;
 }
 
-static int find_cells(struct pending *t, const struct sweep *s, struct db *db, bool again, bool bases,
-                      struct err *e) {
+/* Is what a finished run has saved not there any more? */
+static int find_lost(struct pending *t, struct db *db, int64_t run, bool *lost, struct err *e) {
+    char *path;
+    int rc = db_checkpoint_path(db, run, &path, e);
+    *lost = !rc && path && !dir_exists(path);
+    t->lost += *lost;
+    if (*lost && !t->lost_at)
+        t->lost_at = path;
+    else
+        free(path);
+    return rc;
+}
+
+static int find_cells(struct pending *t, const struct sweep *s, struct db *db, enum pending_what what,
+                      bool bases, struct err *e) {
     for (int i = 0; i < s->nruns; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
         if (p->is_base != bases) continue;
         uint64_t seed = (uint64_t)s->runs[i].seed;
-        int64_t done = db && !again ? db_run_done(db, p->hash, seed, e) : 0;
-        if (done < 0) return (int)done;
-        if (done > 0) {
+        int64_t done = db && what != PENDING_ALL ? db_run_done(db, p->hash, seed, e) : 0;
+        bool lost = false;
+        int rc = done > 0 ? find_lost(t, db, done, &lost, e) : (int)done;
+        if (rc) return rc;
+        if (done > 0 && !(lost && what == PENDING_LOST)) {
             t->finished++;
             continue;
         }
@@ -61,11 +76,12 @@ static bool listed_before(const struct pending *t, const char *hash) {
     return false;
 }
 
-static int add_bases(struct pending *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
+static int add_bases(struct pending *t, const struct sweep *s, struct db *db, enum pending_what what,
+                     struct err *e) {
     for (int i = 0; i < s->nruns; i++) {
         const struct sweep_point *p = s->points[s->runs[i].point];
         if (!*p->base_hash || listed_before(t, p->base_hash) || has_base(s, p->base_hash)) continue;
-        int64_t done = db && !again ? db_run_done(db, p->base_hash, 0, e) : 0;
+        int64_t done = db && what != PENDING_ALL ? db_run_done(db, p->base_hash, 0, e) : 0;
         if (done < 0) return (int)done;
         json_t *base = done ? NULL : identity_base(p->config);
         if (!base) continue;
@@ -79,11 +95,12 @@ static int add_bases(struct pending *t, const struct sweep *s, struct db *db, bo
     return 0;
 }
 
-int pending_find(struct pending *t, const struct sweep *s, struct db *db, bool again, struct err *e) {
+int pending_find(struct pending *t, const struct sweep *s, struct db *db, enum pending_what what,
+                 struct err *e) {
     memset(t, 0, sizeof *t);
-    int rc = find_cells(t, s, db, again, true, e);
-    if (!rc) rc = add_bases(t, s, db, again, e);
-    if (!rc) rc = find_cells(t, s, db, again, false, e);
+    int rc = find_cells(t, s, db, what, true, e);
+    if (!rc) rc = add_bases(t, s, db, what, e);
+    if (!rc) rc = find_cells(t, s, db, what, false, e);
     if (rc) pending_release(t);
     return rc;
 }
@@ -94,6 +111,7 @@ void pending_release(struct pending *t) {
         free(t->v[i].label);
     }
     free(t->v);
+    free(t->lost_at);
     memset(t, 0, sizeof *t);
 }
 

@@ -36,11 +36,20 @@ struct pending_run {
 struct pending {
     struct pending_run *v; /* to run, in order: bases first */
     int n, cap;
-    int finished; /* cells that are done already */
+    int finished;  /* cells that are done already */
+    int lost;      /* of them, those whose checkpoint is gone */
+    char *lost_at; /* one of those; NULL: none */
 };
 
-/* What is missing. db NULL: everything. again: also what is finished. Borrows from `s`. */
-int pending_find(struct pending *t, const struct sweep *s, struct db *db, bool again, struct err *e);
+enum pending_what {
+    PENDING_MISSING, /* what has no finished run */
+    PENDING_LOST,    /* and what has one whose checkpoint is gone */
+    PENDING_ALL
+};
+
+/* What there is to do. db NULL: everything. Borrows from `s`. */
+int pending_find(struct pending *t, const struct sweep *s, struct db *db, enum pending_what what,
+                 struct err *e);
 void pending_release(struct pending *t);
 
 /* What to tell the user when a model of the sweep is not the file that its finished runs were made with:

@@ -59,7 +59,7 @@ int plan_make(struct plan *p, const struct sweep *s, struct db *db, int workers,
     p->largest = -1;
     machine_read(&p->machine);
     p->cpu = speed_cpu(&p->machine);
-    int rc = pending_find(&p->pending, s, NULL, false, e);
+    int rc = pending_find(&p->pending, s, NULL, PENDING_MISSING, e);
     if (rc) return rc;
     p->rows = xcalloc((size_t)p->pending.n + 1, sizeof *p->rows);
     if ((rc = find_done(p, db, e))) return rc;

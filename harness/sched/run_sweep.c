@@ -9,6 +9,7 @@
 #include "build/version.h"
 #include "harness/base/blas.h"
 #include "harness/base/util.h"
+#include "harness/checkpoint/outdir.h"
 #include "harness/config/cfg.h"
 #include "harness/nn/kernels/panel.h"
 #include "harness/sched/outbox.h"
@@ -359,6 +360,26 @@ static int work_off(struct run_sweep *r, struct err *e) {
     return rc && rc != ERR_STOP ? rc : write_rest(r, rc, e);
 }
 
+/* What killed runs left half written. */
+static void sweep_leftovers(const struct run_sweep *r) {
+    static const char *const folders[] = {"checkpoints", "plots"};
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        char *beside = path_dir(db_path(r->db)), *folder = path_join(beside, folders[i]);
+        outdir_sweep(folder);
+        free(beside);
+        free(folder);
+    }
+}
+
+static void tell_lost_checkpoints(const struct run_sweep *r) {
+    int n = r->pending.lost;
+    char *text = xasprintf("%d finished run%s lost %s checkpoint: %s is gone%s; --repair runs %s again", n,
+                           n == 1 ? " has" : "s have", n == 1 ? "its" : "their", r->pending.lost_at,
+                           n == 1 ? "" : ", for one", n == 1 ? "it" : "them");
+    tell_warning(r->hooks, text);
+    free(text);
+}
+
 int run_sweep(struct run_sweep *r, struct err *e) {
     const struct run_sweep_options *o = r->options;
     r->work = xcalloc(1, sizeof *r->work);
@@ -368,7 +389,14 @@ int run_sweep(struct run_sweep *r, struct err *e) {
     int rc = db_open(&r->db, o->db, true, e);
     w->outbox = outbox_new(r->db, on_written);
     if (!rc) rc = db_lock(r->db, o->wait, r->stops, e);
-    if (!rc) rc = pending_find(&r->pending, r->sweep, r->db, o->again, e);
+    if (!rc)
+        rc = pending_find(&r->pending, r->sweep, r->db,
+                          o->again    ? PENDING_ALL
+                          : o->repair ? PENDING_LOST
+                                      : PENDING_MISSING,
+                          e);
+    if (!rc) sweep_leftovers(r);
+    if (!rc && r->pending.lost && !o->repair) tell_lost_checkpoints(r);
     if (!rc && r->pending.n) rc = run_sweep_changed(r->sweep, r->db, r->hooks, e);
     if (rc) return rc;
     if (r->hooks && r->hooks->found) r->hooks->found(r->hooks->arg);

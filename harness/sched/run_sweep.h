@@ -25,6 +25,7 @@ struct run_sweep_options {
     int nsets;
     int workers, threads; /* 0: as cores and memory allow */
     bool again;           /* also what is finished */
+    bool repair;          /* also what is finished and has lost its checkpoint */
     bool wait;            /* while another process runs on the record, instead of an error */
 };
 

@@ -41,6 +41,7 @@ struct run {
     double watched;              /* its metric at the last evaluation */
     double *losses;              /* of every step, where a run may end early */
     long nlosses, losses_cap;
+    char *saving; /* the checkpoint's folder while it is being written; NULL: none */
     jmp_buf denied;
 };
 

@@ -14,6 +14,7 @@
 #include "harness/hub/catalog.h"
 #include "harness/config/cfg.h"
 #include "harness/checkpoint/checkpoint.h"
+#include "harness/checkpoint/outdir.h"
 #include "harness/train/run_files.h"
 #include "harness/train/run.h"
 #include "harness/base/awake.h"
@@ -131,6 +132,8 @@ static int run_open(struct run *r) {
 }
 
 static void run_close(struct run *r) {
+    if (r->saving) outdir_abort(r->saving);
+    free(r->saving);
     run_drop_batches(r);
     free(r->live);
     free(r->batch_rows);
@@ -348,30 +351,34 @@ static int loop_steps(struct run *r) {
 
 static void on_remark(void *arg, const char *kind, const char *text) { run_tell_event(arg, kind, text); }
 
-static void saved_at(struct run *r, const char sha256[65]) {
+/* What was saved is whole: it gets its name. */
+static int settle_checkpoint(struct run *r, const char sha256[65]) {
+    int rc = outdir_commit(r->saving, r->job->out_dir, r->e);
+    if (rc) return rc;
+    free(r->saving);
+    r->saving = NULL;
     char *full = realpath(r->job->out_dir, NULL);
     snprintf(r->res->checkpoint_path, sizeof r->res->checkpoint_path, "%s", full ? full : r->job->out_dir);
     memcpy(r->res->checkpoint_sha256, sha256, sizeof r->res->checkpoint_sha256);
     free(full);
+    return 0;
 }
 
 /* A method that trains the model itself. Not asked for, the checkpoint counts what its tensors would take:
  * float32, tied ones once. */
-static int save_model(struct run *r, bool all, bool wanted) {
+static int save_model(struct run *r, bool all) {
     r->res->checkpoint_bytes = r->res->checkpoint_bytes_min = r->res->total_params * (long)sizeof(float);
     if (!all) return 0;
     struct checkpoint_saved saved;
     run_tell_progress(r, "save", NAN);
     json_t *task = r->task->describe ? r->task->describe(r->task_state) : NULL;
     r->net.classes = json_object_get(task, "labels");
-    int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file,
-                             wanted ? r->job->out_dir : NULL, &saved, r->e);
+    int rc = checkpoint_save(&r->net, r->tn.model, r->tn.model_state, r->file, r->saving, &saved, r->e);
     r->net.classes = NULL;
     json_decref(task);
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
-    if (wanted && !r->counting) saved_at(r, saved.sha256);
-    return 0;
+    return r->saving ? settle_checkpoint(r, saved.sha256) : 0;
 }
 
 bool train_leaves_file(const json_t *config, const char *save) {
@@ -382,24 +389,24 @@ bool train_leaves_file(const json_t *config, const char *save) {
 
 static int save_checkpoint(struct run *r) {
     const char *how = r->job->save ? r->job->save : "none";
-    bool wanted = r->job->out_dir && train_leaves_file(r->cfg, how);
-    if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"), wanted);
+    bool wanted = r->job->out_dir && train_leaves_file(r->cfg, how) && !r->job->adapter && !r->counting;
+    if (wanted && !(r->saving = outdir_begin(r->job->out_dir, r->e))) return r->e->code;
+    if (r->method->flags & METHOD_FULL) return save_model(r, !strcmp(how, "all"));
     if (!r->method->save_config || r->job->adapter) return 0;
     struct adapter_saved saved;
     run_tell_progress(r, "save", NAN);
     char *base = catalog_origin(cfg_str(r->cfg, "model"), cfg_str(r->cfg, "model_path"));
-    int rc = adapter_save(&r->net, wanted ? r->job->out_dir : NULL, base, r->task->task_type, &saved, r->e);
+    int rc = adapter_save(&r->net, r->saving, base, r->task->task_type, &saved, r->e);
     free(base);
-    if (!rc && wanted && !r->counting) {
+    if (!rc && r->saving) {
         json_t *task = r->task->describe ? r->task->describe(r->task_state) : NULL;
-        rc = adapter_describe(r->job->out_dir, task, saved.sha256, r->file, r->e);
+        rc = adapter_describe(r->saving, task, saved.sha256, r->file, r->e);
         json_decref(task);
     }
     if (rc) return rc;
     r->res->checkpoint_bytes = (long)saved.file_bytes;
     r->res->checkpoint_bytes_min = (long)saved.min_bytes;
-    if (wanted && !r->counting) saved_at(r, saved.sha256);
-    return 0;
+    return r->saving ? settle_checkpoint(r, saved.sha256) : 0;
 }
 
 static int train_steps(struct run *r) {

@@ -309,3 +309,38 @@ w() { python3 -c 'import sqlite3, sys; db = sqlite3.connect("results/bench.db");
     env -u OPENBLAS_CORETYPE BENCH_CPU=baseline "$BENCH" run t.yaml --set r=1 --set seeds=0
     has "$(q 'select blas from env')" " Nehalem"
 }
+
+@test "a checkpoint that is gone is told, and --repair runs what it was of again" {
+    "$BENCH" run t.yaml
+    gone=$(q "select checkpoint_path from runs where r = 2 and seed = 1")
+    rm -r "$gone"
+    run "$BENCH" run t.yaml
+    is "$status" 0
+    has "$output" "1 finished run has lost its checkpoint: $gone is gone; --repair runs it again"
+    has "$output" "nothing to do"
+    run "$BENCH" run t.yaml --repair
+    is "$status" 0
+    has "$output" "4 of 5 runs are done already"
+    is "$(q 'select count(*), max(attempt) from run')" "6|2"
+    [ -e "$(q "select checkpoint_path from runs where r = 2 and seed = 1")/adapter_model.safetensors" ]
+    run "$BENCH" run t.yaml
+    lacks "$output" "lost"
+}
+
+@test "what a killed run left half written goes with the next command, and nothing else does" {
+    "$BENCH" run t.yaml --set r=1 --set seeds=0
+    sleep 0 &
+    dead=$!
+    wait "$dead"
+    mkdir -p "results/checkpoints/7.tmp.$dead/deep" "results/checkpoints/8.tmp.$$" results/checkpoints/9.tmp.x results/checkpoints/10
+    touch "results/plots/a.png.tmp.$dead.3" "results/plots/a.tmp.$dead.txt"
+    touch -d '5 minutes ago' results/checkpoints/*.tmp.* results/plots/*.tmp.*
+    mkdir "results/checkpoints/11.tmp.$dead" # of just now: another machine may be writing it
+    "$BENCH" run t.yaml --set r=1 --set seeds=0
+    is "$(ls results/checkpoints | grep -v '^[0-9]$')" "10
+11.tmp.$dead
+8.tmp.$$
+9.tmp.x"
+    [ ! -e "results/plots/a.png.tmp.$dead.3" ] && [ -e "results/plots/a.tmp.$dead.txt" ]
+    is "$(ls -d results/checkpoints/2)" results/checkpoints/2
+}
