@@ -8,6 +8,7 @@
 #include "harness/checkpoint/adapter.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "tests/golden/golden.h"
+#include "tests/fixture.h"
 
 #define BERT    "tests/golden/bert_tiny"
 #define ROBERTA "tests/golden/roberta_tiny"
@@ -148,20 +149,6 @@ static void an_encoder_says_that_it_has_no_head(void **state) {
 }
 
 /* ---- folders of other forms ---------------------------------------------------------------------------- */
-
-static char dir[] = "/tmp/bench-bert-XXXXXX";
-
-static int make_dir(void **state) {
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char cmd[64];
-    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-    return system(cmd);
-}
 
 /* The tiny BERT with other config fields (JSON text); `names`: those of an old file, with the prefix, gamma
  * and beta. */

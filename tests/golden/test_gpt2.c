@@ -4,24 +4,11 @@
 #include "harness/checkpoint/adapter.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "tests/golden/golden.h"
+#include "tests/fixture.h"
 
 #define MODEL "tests/golden/gpt2_tiny"
 
 /* ---- folders of other forms ---------------------------------------------------------------------------- */
-
-static char dir[] = "/tmp/bench-gpt2-XXXXXX";
-
-static int make_dir(void **state) {
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char cmd[64];
-    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-    return system(cmd);
-}
 
 /* The tiny model with other config fields (JSON text) and, if `bare`, tensor names of GPT2Model. */
 static void write_folder(const char *over, bool bare) {

@@ -5,33 +5,19 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "harness/hub/catalog.h"
 #include "harness/base/util.h"
+#include "tests/fixture.h"
 
-static char dir[64];
-
-static int make_dir(void **state) {
-    (void)state;
-    strcpy(dir, "/tmp/bench-cat-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
+static int make_places(void **state) {
+    if (make_dir(state)) return -1;
     setenv("XDG_CACHE_HOME", dir, 1);
     unsetenv("BENCH_CATALOG");
     return setenv("BENCH_SHARE", dir, 1);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st, (void)flag, (void)ftw;
-    return remove(path);
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static char *put(const char *name, const char *text) {
@@ -244,5 +230,5 @@ int main(void) {
         cmocka_unit_test(folders_are_found_as_they_are),
         cmocka_unit_test(the_list_says_what_is_there_and_how_to_get_the_rest),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_places, remove_dir);
 }

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,25 +12,12 @@
 
 #include "harness/config/cfg.h"
 #include "harness/core/data.h"
+#include "tests/fixture.h"
 
-static char dir[64];
-
-static int make_dir(void **state) {
-    (void)state;
-    strcpy(dir, "/tmp/bench-collection-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
+static int make_places(void **state) {
+    if (make_dir(state)) return -1;
     setenv("XDG_CACHE_HOME", dir, 1);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st, (void)flag, (void)ftw;
-    return remove(path);
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void put(const char *name, const char *text) {
@@ -242,5 +228,5 @@ int main(void) {
         cmocka_unit_test(where_keeps_the_rows_that_have_a_value),
         cmocka_unit_test(a_template_may_be_a_list),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_places, remove_dir);
 }

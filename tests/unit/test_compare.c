@@ -13,38 +13,7 @@
 
 #include "harness/analysis/compare.h"
 #include "harness/base/rng.h"
-
-static char dir[64];
-static struct db *db;
-static int64_t sweep;
-static int order;
-
-static void ok(int rc, const struct err *e) {
-    if (rc) fail_msg("%d: %s", rc, e->msg);
-}
-
-static int setup(void **state) {
-    (void)state;
-    struct err e = {0};
-    strcpy(dir, "/tmp/bench-test-compare-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
-    char *path = path_join(dir, "bench.db");
-    ok(db_open(&db, path, true, &e), &e);
-    free(path);
-    struct db_sweep s = {.name = "s", .yaml = "y", .metric = "eval/loss", .goal = "minimize"};
-    ok(db_sweep_begin(db, &s, &sweep, &e), &e);
-    order = 0;
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    db_close(db);
-    char *cmd = xasprintf("rm -rf %s", dir);
-    int rc = system(cmd);
-    free(cmd);
-    return rc;
-}
+#include "tests/record_fixture.h"
 
 struct cell {
     const char *method;

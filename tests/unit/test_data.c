@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +16,16 @@
 
 #include "harness/core/data.h"
 #include "harness/base/digest.h"
+#include "tests/fixture.h"
 
-static char dir[64];
-
-static int make_dir(void **state) {
-    (void)state;
-    strcpy(dir, "/tmp/bench-data-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
+static int make_places(void **state) {
+    if (make_dir(state)) return -1;
     char *cache = path_join(dir, "cache"), *share = path_join(dir, "share");
     setenv("XDG_CACHE_HOME", cache, 1);
     setenv("BENCH_SHARE", share, 1);
     free(cache);
     free(share);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st, (void)flag, (void)ftw;
-    return remove(path);
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Write dir/name; its path in a buffer that four calls share. */
@@ -419,5 +405,5 @@ int main(void) {
         cmocka_unit_test(a_useless_cache_is_no_error),
         cmocka_unit_test(smoke_is_found_in_the_share_folder),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_places, remove_dir);
 }

@@ -4,20 +4,7 @@
 #include "harness/core/embed.h"
 #include "tests/encoder_folder.h"
 #include "tests/engine.h"
-
-static char dir[] = "/tmp/bench-embed-XXXXXX";
-
-static int make_dir(void **state) {
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char cmd[64];
-    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-    return system(cmd);
-}
+#include "tests/fixture.h"
 
 /* An engine with an embedder over it. */
 struct setup {

@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +14,11 @@
 
 #include "harness/nn/format/modelfile.h"
 #include "harness/base/util.h"
+#include "tests/fixture.h"
 
-static char dir[64];
-
-static int make_dir(void **state) {
-    (void)state;
-    strcpy(dir, "/tmp/bench-st-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
+static int make_places(void **state) {
+    if (make_dir(state)) return -1;
     return setenv("XDG_CACHE_HOME", dir, 1);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-    (void)st, (void)flag, (void)ftw;
-    return remove(path);
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- making files -------------------------------------------------------------------------------------- */
@@ -411,5 +397,5 @@ int main(void) {
         cmocka_unit_test(digests_follow_the_contents_and_not_the_place),
         cmocka_unit_test(npy_has_numpys_bytes),
     };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_places, remove_dir);
 }

@@ -14,39 +14,7 @@
 #include "harness/record/run_query.h"
 #include "harness/report/runpage.h"
 #include "harness/analysis/summary.h"
-
-static char dir[64];
-static struct db *db;
-static int64_t sweep;
-static int order;
-
-static void ok(int rc, const struct err *e) {
-    if (rc) fail_msg("%d: %s", rc, e->msg);
-}
-
-static int setup(void **state) {
-    (void)state;
-    struct err e = {0};
-    strcpy(dir, "/tmp/bench-test-summary-XXXXXX");
-    if (!mkdtemp(dir)) return -1;
-    char *path = path_join(dir, "bench.db");
-    ok(db_open(&db, path, true, &e), &e);
-    free(path);
-    struct db_sweep s = {
-        .name = "s", .path = "/x/s.yaml", .yaml = "y", .metric = "eval/loss", .goal = "minimize"};
-    ok(db_sweep_begin(db, &s, &sweep, &e), &e);
-    order = 0;
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    db_close(db);
-    char *cmd = xasprintf("rm -rf %s", dir);
-    int rc = system(cmd);
-    free(cmd);
-    return rc;
-}
+#include "tests/record_fixture.h"
 
 /* One cell and its run; `state` NULL: not started. Returns the run. */
 static int64_t cell(const char *method, int r, double lr, int batch, int seed, const char *state,

@@ -4,20 +4,7 @@
  * The reference ids and how they were made: tests/golden/make_hard_strings_bert.py. */
 #include "harness/nn/format/modelfile.h"
 #include "tests/unit/tokenizer_check.h"
-
-static char dir[] = "/tmp/bench-wordpiece-XXXXXX";
-
-static int make_dir(void **state) {
-    (void)state;
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char cmd[64];
-    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-    return system(cmd);
-}
+#include "tests/fixture.h"
 
 static void put(const char *name, const char *text, size_t n) {
     struct err e = {0};
