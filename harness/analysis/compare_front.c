@@ -2,8 +2,8 @@
  *
  * A compromise is the best point (learning rate and whatever else) of one method, rank and choice of
  * modules. It is dominated when another one is at least as good and costs no more, and one of both is strict;
- * then the best of those that dominate it is named. Means decide: what lies within the noise of a front may
- * as well be on it. */
+ * then the best of those that dominate it is named. Means decide: what lies within the sweep's resolution
+ * of a front may as well be on it. Points of which a seed diverged have no mean to compare: left out. */
 #include "harness/analysis/compare.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ static double cost_of(const struct compare *c, const struct compare_front *f, in
 }
 
 static double score_of(const struct compare *c, const struct compare_front *f) {
-    return c->point[f->point].score.mean;
+    return c->point[f->point].score;
 }
 
 static bool dominates_point(const struct compare *c, const struct compare_front *a,
@@ -44,8 +44,7 @@ static void dominators_find(struct compare *c, struct compare_front *f) {
             if (o == f || strcmp(c->point[o->point].setting, c->point[f->point].setting) ||
                 !dominates_point(c, o, f, axis))
                 continue;
-            if (f->by[axis] < 0 ||
-                prefer_value(c->maximize, score_of(c, o), c->point[f->by[axis]].score.mean))
+            if (f->by[axis] < 0 || prefer_value(c->maximize, score_of(c, o), c->point[f->by[axis]].score))
                 f->by[axis] = o->point;
         }
     }
@@ -65,7 +64,7 @@ void compare_fronts(struct compare *c) {
     for (int i = 0; i < c->npoint; i++) {
         const struct compare_point *g = &c->point[i];
         int k = 0;
-        if (g->untouched || !g->eval.n || !g->score.n) continue;
+        if (g->untouched || !g->neval || !g->nscore || g->diverged) continue;
         while (k < c->nfront && !same_group(&c->point[c->front[k].point], g)) k++;
         if (k == c->nfront) {
             GROW(c->front, c->nfront, c->front_cap);

@@ -106,7 +106,7 @@ static void add_run(struct compare *c, struct compare_point *g, const struct rec
                               .test = x->test,
                               .train_s = x->train_s};
     g->nrun++;
-    g->diverged |= r->diverged;
+    g->diverged += r->diverged;
     if (!r->complete) return;
     g->bytes = MAX_OF(g->bytes, x->checkpoint_bytes);
     g->peak = MAX_OF(g->peak, x->peak_bytes);
@@ -149,11 +149,11 @@ int compare_cells(struct compare *c, struct db *db, const struct compare_job *jo
         c->reported = xasprintf("test/%s", strncmp(c->metric, "eval/", 5) ? c->metric : c->metric + 5);
     }
     for (int i = 0; i < all.npoint && !rc; i++) add_point(c, &all, &all.point[i]);
-    record_sweep_release(&all);
+    c->record = all;
     return rc;
 }
 
 struct candidate compare_candidate(const struct compare *c, int point) {
     const struct compare_point *g = &c->point[point];
-    return (struct candidate){g->eval.n, g->eval.mean, g->diverged};
+    return (struct candidate){g->neval, g->eval, g->diverged > 0};
 }

@@ -83,8 +83,9 @@ static void methods_add(struct forest *f, const struct compare *c, const struct 
             const struct compare_pair *p = &c->pair[k];
             int sign = p->a == ref && p->b == i ? 1 : p->b == ref && p->a == i ? -1 : 0;
             if (!sign) continue;
-            row_add(f, xstrdup(c->point[c->arm[i].point].label), g->method, sign * p->d.diff,
-                    sign > 0 ? p->d.lo : -p->d.hi, sign > 0 ? p->d.hi : -p->d.lo, p->seeds);
+            row_add(f, xstrdup(c->point[c->arm[i].point].label), g->method, sign * p->v.diff,
+                    sign > 0 ? p->v.lo : -p->v.hi, sign > 0 ? p->v.hi : -p->v.lo,
+                    c->point[c->arm[i].point].nscore);
         }
     }
 }

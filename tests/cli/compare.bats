@@ -15,7 +15,9 @@ setup() {
     [[ $output == *"untouched base"* ]]
     [[ $output == *"worse"* ]]
     [[ $output == *"optimistic"* ]]
-    [[ $output == *"noise floor: equal configurations (the better half) spread by sd 0.00"* ]]
+    [[ $output == *"15 pairs are judged together, 178 degrees of freedom for seeds"* ]]
+    [[ $output == *"this sweep can tell differences of about 0.01"* ]]
+    [[ $output != *"noise"* && $output != *"signific"* ]]
     [[ $output == *"Pareto fronts"* ]]
 }
 
@@ -28,10 +30,14 @@ j = json.loads(sys.argv[1])
 assert j["optimistic"] and j["goal"] == "minimize" and j["by"] == ["method"]
 n = sum(a["rank"] is not None for a in j["arms"])
 assert n == 6 and len(j["pairs"]) == n * (n - 1) // 2, n
-assert all(p["p_holm"] >= p["p"] for p in j["pairs"])
+assert all(p["p"] >= p["p_alone"] and p["pairs"] == n * (n - 1) // 2 for p in j["pairs"])
+assert all((p["p"] <= 0.05) == (p["low"] > 0 or p["high"] < 0) == (p["verdict"] in ("better", "worse")) for p in j["pairs"])
 assert j["arms"][0]["verdict"] == "untouched base" and j["arms"][1]["rank"] == 1
 assert any(f["on_front"] for f in j["pareto"]) and any(f["by_memory"] for f in j["pareto"])
-assert 0.005 < j["noise"]["sd"] < 0.01 and j["noise"]["seeds"] == 3
+s = j["settings"][0]
+assert 0.001 < s["seed"]["sd"] < 0.01 and s["seed"]["df"] == 178 and s["family"] == 15, s
+assert 0.01 < s["resolution"]["difference"] < 0.02 and s["resolution"]["pairs"] == 5, s
+assert s["row"]["rows"] == 0
 ' "$output"
     run "$BENCH" compare --db "$D/a.db" --csv
     [[ ${lines[0]} == rank,arm,configuration,tried,point_id,score,* ]]
@@ -52,4 +58,25 @@ assert 0.005 < j["noise"]["sd"] < 0.01 and j["noise"]["seeds"] == 3
     "$MAKE" empty "$D/b.db"
     run "$BENCH" compare --db "$D/b.db"
     [ "$status" -eq 3 ]
+}
+
+@test "--against compares with one arm alone, --margin says as good, --plan what would decide" {
+    run "$BENCH" compare --db "$D/a.db" --against lora --margin 0.05 --plan
+    [ "$status" -eq 0 ]
+    [[ $output == *"to lora"* ]]
+    [[ $output == *"reference"* ]]
+    [[ $output == *"5 comparisons with lora are judged together"* ]]
+    [[ $output == *"within the margin"* || $output == *"as good"* ]]
+    [[ $output != *"Pareto"* ]]
+    [[ $output == *"nothing is undecided"* || $output == *"what would decide"* ]]
+    run "$BENCH" compare --db "$D/a.db" --against nobody
+    [ "$status" -eq 2 ]
+    [[ $output == *"there are: "*"lora"* ]]
+    run "$BENCH" compare --db "$D/a.db" --margin -1
+    [ "$status" -eq 2 ]
+    "$MAKE" rank "$D/b.db"
+    run "$BENCH" compare --db "$D/b.db" --plan
+    [ "$status" -eq 0 ]
+    [[ $output == *"no verdict, one seed each"* ]]
+    [[ $output == *"no plan before two seeds have run"* ]]
 }

@@ -20,7 +20,7 @@ browse() { # ARGUMENTS: the page after its scripts ran
     python3 - "$D/report.html" <<'PY'
 import html.parser, re, sys
 text = open(sys.argv[1], encoding="utf-8").read()
-for want in ("<title>bench report</title>", "Each method at its best configuration", "noise floor", "Pareto fronts", "Control arms",
+for want in ("<title>bench report</title>", "Each method at its best configuration", "this sweep can tell differences of about", "Pareto fronts", "Control arms",
              "<figure>", "What did not end well", "diverged", "bench run /sweeps/x.yaml", "SHA-256", "5e-4", "untouched base", "Claims of papers"):
     assert want in text, want
 assert not re.search(r'(src|href)="?(https?:)?//', text), "loads something"

@@ -1,0 +1,60 @@
+/* judge.h - the model of verdict.h for a sweep of the record: whoever shows an interval or a verdict of runs
+ * asks here.
+ *
+ * A setting is the points of one model, task and data. Those that are compared are `chosen`; the others lend
+ * their spread over seeds where they are quiet (verdict.h). Rows of the chosen ones are read, with what each
+ * counts in the score. Configuration c of the model is point c of the sweep. */
+#ifndef BENCH_JUDGE_H
+#define BENCH_JUDGE_H
+
+#include "harness/analysis/verdict.h"
+#include "harness/record/query.h"
+#include "harness/table/table.h"
+
+struct judge_ask {
+    const struct record_sweep *sweep;
+    /* [npoint] 0: of another setting; else it is one of so many configurations among which it was chosen */
+    const int *tried;
+    const bool *chosen;  /* [npoint] */
+    const double *score; /* [ncell] of complete cells, NaN: none */
+    const char *metric;  /* what the score is, "test/loss": for its bounds and its rows */
+    int sign;            /* +1: more is better, -1: less */
+    bool rows;           /* read the scores of rows of the chosen points */
+};
+
+struct judge {
+    struct verdict_model model;
+    struct verdict_rows rows;
+    bool unweighted; /* rows were read, and some run (of an older record) tells no weights: all count alike */
+    /* ---- memory of the above */
+    struct verdict_config *config;
+    double *score;
+    int64_t *seed;
+};
+
+/* `a` and what it points to may go; the judge keeps what it needs. db NULL: ask for no rows. On error nothing
+ * needs to be released. */
+int judge_fit(struct judge *j, const struct judge_ask *a, struct db *db, struct err *e);
+void judge_release(struct judge *j); /* accepts a zeroed one */
+
+/* Points of one setting. */
+bool judge_same_setting(const struct record_point *a, const struct record_point *b);
+/* Scores of all cells: on the test split, or of the last evaluation; NaN for those not complete. Caller
+ * frees. */
+double *judge_scores(const struct record_sweep *s, bool test);
+/* Has every complete cell of the sweep a score on the test split (and is there one)? */
+bool judge_has_test(const struct record_sweep *s);
+
+/* The score of a configuration as people read it: "3.2750 ± 0.0021", the values themselves, "(3.31) 2/3" of
+ * which a seed diverged, ...; the cell's own value is the mean, null where nothing has a number. */
+void judge_mean_add(struct table *t, const struct verdict_model *m, int c);
+/* The same as text: "" where nothing has a number. */
+void judge_mean_text(const struct verdict_model *m, int c, struct strbuf *out);
+/* Half of the interval where one is shown around the mean, else NaN: for data and bars. */
+double judge_half(const struct verdict_spread *x);
+/* "+0.0120 [+0.0043, +0.0197]"; without an interval the difference alone; "" where that is unknown. */
+void judge_difference_text(double diff, double lo, double hi, struct strbuf *out);
+/* What readers must know of the model: lines, appended. None: "". */
+void judge_notes(const struct judge *j, const struct record_sweep *s, struct strbuf *out);
+
+#endif
