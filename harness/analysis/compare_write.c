@@ -129,7 +129,7 @@ struct table *compare_arms_table(const struct compare *c) {
     if (c->has_test) table_column(t, "eval", c->metric, TABLE_LOSS, TABLE_BOTH);
     table_column(t, "score", c->reported, TABLE_LOSS, TABLE_BOTH);
     table_column(t, "sd", "sd", TABLE_LOSS, seeds ? TABLE_BOTH : TABLE_DATA);
-    table_column(t, "half95", "", TABLE_LOSS, TABLE_DATA);
+    table_column(t, "ci95", "", TABLE_LOSS, TABLE_DATA);
     table_column(t, "seeds", "seeds", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "rows", "rows", TABLE_PLAIN, rows ? TABLE_BOTH : TABLE_DATA);
     table_column(t, "difference", to, TABLE_LOSS, TABLE_BOTH);
@@ -186,7 +186,7 @@ struct table *compare_plan_table(const struct compare *c) {
     table_column(t, "a", "a", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "b", "b", TABLE_WHOLE, TABLE_BOTH);
     table_column(t, "difference", "difference", TABLE_LOSS, TABLE_BOTH);
-    table_column(t, "half95", "told from", TABLE_LOSS, TABLE_BOTH);
+    table_column(t, "told_from", "told from", TABLE_LOSS, TABLE_BOTH);
     table_column(t, "seeds", "seeds, with these rows", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "rows", "rows, with these seeds", TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "both_seeds", "seeds and", TABLE_PLAIN, TABLE_BOTH);

@@ -164,3 +164,42 @@ void judge_release(struct judge *j) {
     free(j->config), free(j->score), free(j->seed);
     *j = (struct judge){0};
 }
+
+/* ---- all settings of a sweep --------------------------------------------------------------------------- */
+
+/* j->of and j->n: points of one model, task and data share a number. */
+static void settings_number(struct judges *j, const struct record_sweep *s) {
+    j->of = xcalloc((size_t)s->npoint + 1, sizeof *j->of);
+    for (int i = 0; i < s->npoint; i++) {
+        int k = 0;
+        while (k < i && !judge_same_setting(&s->point[k], &s->point[i])) k++;
+        j->of[i] = k < i ? j->of[k] : j->n++;
+    }
+}
+
+int judges_fit(struct judges *j, const struct judge_ask *a, struct db *db, struct err *e) {
+    const struct record_sweep *s = a->sweep;
+    int *tried = xcalloc((size_t)s->npoint + 1, sizeof *tried), rc = 0;
+    *j = (struct judges){0};
+    settings_number(j, s);
+    j->v = xcalloc((size_t)j->n + 1, sizeof *j->v);
+    for (int k = 0; k < j->n && !rc; k++) {
+        struct judge_ask one = *a;
+        for (int i = 0; i < s->npoint; i++) tried[i] = j->of[i] == k ? a->tried[i] : 0;
+        one.tried = tried;
+        rc = judge_fit(&j->v[k], &one, db, e);
+    }
+    free(tried);
+    if (rc) judges_release(j);
+    return rc;
+}
+
+void judges_release(struct judges *j) {
+    for (int k = 0; k < j->n; k++) judge_release(&j->v[k]);
+    free(j->v), free(j->of);
+    *j = (struct judges){0};
+}
+
+const struct verdict_model *judges_model(const struct judges *j, int point) {
+    return &j->v[j->of[point]].model;
+}

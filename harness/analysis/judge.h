@@ -37,6 +37,19 @@ struct judge {
 int judge_fit(struct judge *j, const struct judge_ask *a, struct db *db, struct err *e);
 void judge_release(struct judge *j); /* accepts a zeroed one */
 
+/* The settings of a sweep, each fitted to its own points. */
+struct judges {
+    struct judge *v;
+    int n;
+    int *of; /* [npoint] index of the point's */
+};
+/* The same for all points: a->tried of none is 0 (1 of those that were not chosen). */
+int judges_fit(struct judges *j, const struct judge_ask *a, struct db *db, struct err *e);
+void judges_release(struct judges *j); /* accepts a zeroed one */
+const struct verdict_model *judges_model(const struct judges *j, int point);
+/* The remarks of all, without repeats. */
+void judges_notes(const struct judges *j, const struct record_sweep *s, struct strbuf *out);
+
 /* Points of one setting. */
 bool judge_same_setting(const struct record_point *a, const struct record_point *b);
 /* Scores of all cells: on the test split, or of the last evaluation; NaN for those not complete. Caller

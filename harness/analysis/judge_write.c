@@ -1,6 +1,7 @@
 /* judge_write.c - scores, differences and remarks of judge.h for people. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/analysis/judge.h"
 
@@ -110,4 +111,17 @@ void judge_notes(const struct judge *j, const struct record_sweep *s, struct str
     if (j->rows.n && j->rows.share < 0.9)
         strbuf_addf(out, "only %.0f %% of the rows were scored by all that are compared\n",
                     100 * j->rows.share);
+}
+
+void judges_notes(const struct judges *j, const struct record_sweep *s, struct strbuf *out) {
+    struct strbuf all = {0};
+    for (int k = 0; k < j->n; k++) {
+        struct strbuf b = {0};
+        judge_notes(&j->v[k], s, &b);
+        for (char *line = b.len ? strtok(b.s, "\n") : NULL; line; line = strtok(NULL, "\n"))
+            if (!all.len || !strstr(all.s, line)) strbuf_addf(&all, "%s\n", line);
+        strbuf_release(&b);
+    }
+    if (all.len) strbuf_adds(out, all.s);
+    strbuf_release(&all);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/judge.h"
 #include "harness/analysis/prefer.h"
 #include "harness/base/stats.h"
 #include "harness/core/method.h"
@@ -29,6 +30,7 @@ struct load {
     json_t *keys; /* of all configurations; owns the names of axes */
     struct axis *axis;
     int naxis, axis_cap;
+    struct judges judges;
 };
 
 /* ---- columns ------------------------------------------------------------------------------------------- */
@@ -195,7 +197,6 @@ static struct group *make_groups(struct load *l) {
 
 /* Means over the complete runs of the group's best point. */
 struct costs {
-    struct stats_mean metric;
     double train_s;
     int64_t peak;
     bool concurrent;
@@ -205,20 +206,18 @@ struct costs {
 static struct costs costs_of(const struct group *g) {
     const struct record_point *p = &g->r->point[g->best];
     struct costs c = {.peak = -1};
-    double *v = xmalloc(((size_t)p->ncell + 1) * 2 * sizeof *v), *train = v + p->ncell;
-    int n = 0, timed = 0;
+    double *train = xmalloc(((size_t)p->ncell + 1) * sizeof *train);
+    int timed = 0;
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *x = &g->r->cell[i];
         if (x->state != RUN_COMPLETE) continue;
         if (!c.first) c.first = x;
-        if (isfinite(x->metric)) v[n++] = x->metric;
         if (!isnan(x->train_s)) train[timed++] = x->train_s;
         c.peak = MAX_OF(c.peak, x->peak_bytes);
         c.concurrent |= x->concurrent > 0;
     }
-    c.metric = stats_mean(v, n);
     c.train_s = stats_mean(train, timed).mean;
-    free(v);
+    free(train);
     return c;
 }
 
@@ -288,26 +287,27 @@ static void states_add(struct table *t, const struct group *g) {
     table_int(t, group_point(g, 0)->control);
 }
 
-/* Where no run gave a number, what became of them is told in its place. */
-static void metric_add(struct table *t, const struct group *g, const struct stats_mean *m) {
-    if (m->n > 0)
-        table_num(t, m->mean);
-    else {
-        int count[CELL_NSTATES], all, first = 0;
-        states_count(g, count, &all);
-        while (first < CELL_NSTATES - 1 && !count[cell_states[first]]) first++;
-        table_null(t);
-        if (cell_states[first] != RUN_COMPLETE) table_shown(t, "%s", cell_state_name(cell_states[first]));
-    }
-    if (m->n > 1) {
-        char mean[TABLE_FORMAT_MAX], ci[TABLE_FORMAT_MAX];
-        table_format_num(mean, TABLE_LOSS, m->mean);
-        table_format_num(ci, TABLE_LOSS, m->ci);
-        table_shown(t, "%s \xc2\xb1 %s", mean, ci);
-    }
-    table_num_or_null(t, m->sd);
-    table_num_or_null(t, m->ci);
-    table_int(t, m->n);
+/* What became of the runs, where none gave a number. */
+static void state_shown(struct table *t, const struct group *g) {
+    int count[CELL_NSTATES], all, first = 0;
+    states_count(g, count, &all);
+    while (first < CELL_NSTATES - 1 && !count[cell_states[first]]) first++;
+    if (cell_states[first] != RUN_COMPLETE) table_shown(t, "%s", cell_state_name(cell_states[first]));
+}
+
+static void metric_add(struct load *l, const struct group *g) {
+    struct table *t = l->s->table;
+    struct candidate c = prefer_point(g->r, g->best);
+    const struct verdict_model *m = judges_model(&l->judges, g->best);
+    const struct verdict_spread *x = &m->config[g->best];
+    if (x->n)
+        judge_mean_add(t, m, g->best);
+    else
+        table_num_or_null(t, c.n ? c.mean : NAN); /* the untouched base is no configuration of the model */
+    if (!c.n) state_shown(t, g);
+    table_num_or_null(t, x->n ? x->sd : NAN);
+    table_num_or_null(t, x->n ? judge_half(x) : NAN);
+    table_int(t, c.n);
 }
 
 static double fraction_of(int64_t part, int64_t whole) {
@@ -375,7 +375,7 @@ static void row_add(struct load *l, const struct group *g) {
         table_null(t);
     else
         table_int(t, g->n);
-    metric_add(t, g, &c.metric);
+    metric_add(l, g);
     costs_add(l, &c, p->untouched);
     states_add(t, g);
 }
@@ -388,7 +388,29 @@ static char *name_more_keys(const struct load *l) {
     return b.len ? strbuf_detach(&b) : NULL;
 }
 
-static void fill_summary(struct load *l) {
+/* The best of each group are the configurations that are shown. */
+static int fit_judges(struct load *l, const struct group *g, struct db *db, struct err *e) {
+    int *tried = xcalloc((size_t)l->r.npoint + 1, sizeof *tried), rc;
+    bool *chosen = xcalloc((size_t)l->r.npoint + 1, sizeof *chosen);
+    double *score = judge_scores(&l->r, false);
+    struct strbuf notes = {0};
+    for (int i = 0; i < l->r.npoint; i++) tried[i] = 1;
+    for (int i = 0; i < l->ngroup; i++) tried[g[i].best] = g[i].n, chosen[g[i].best] = true;
+    struct judge_ask ask = {.sweep = &l->r,
+                            .tried = tried,
+                            .chosen = chosen,
+                            .score = score,
+                            .metric = l->r.metric,
+                            .sign = l->r.maximize ? 1 : -1};
+    rc = judges_fit(&l->judges, &ask, db, e);
+    if (!rc) judges_notes(&l->judges, &l->r, &notes);
+    l->s->notes = notes.len ? strbuf_detach(&notes) : NULL;
+    strbuf_release(&notes);
+    free(tried), free(chosen), free(score);
+    return rc;
+}
+
+static int fill_summary(struct load *l, struct db *db, struct err *e) {
     struct summary *s = l->s;
     s->name = xstrdup(l->r.name), s->path = l->r.path ? xstrdup(l->r.path) : NULL;
     s->metric = xstrdup(l->r.metric), s->goal = xstrdup(l->r.goal), s->begun = xstrdup(l->r.begun);
@@ -402,11 +424,13 @@ static void fill_summary(struct load *l) {
     s->table = table_new();
     columns_add(l);
     struct group *g = make_groups(l);
+    int rc = fit_judges(l, g, db, e);
     for (int i = 0; i < l->ngroup; i++) {
-        row_add(l, &g[i]);
+        if (!rc) row_add(l, &g[i]);
         free(g[i].point);
     }
     free(g);
+    return rc;
 }
 
 int summary_read(struct summary *s, struct db *db, int64_t sweep, struct err *e) {
@@ -414,12 +438,14 @@ int summary_read(struct summary *s, struct db *db, int64_t sweep, struct err *e)
     struct load l = {.s = s};
     int rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
     if (rc) return rc;
-    fill_summary(&l);
+    rc = fill_summary(&l, db, e);
+    judges_release(&l.judges);
     for (int a = 0; a < l.naxis; a++) axis_release(&l, &l.axis[a]);
     free(l.axis);
     json_decref(l.keys);
     s->record = l.r;
-    return 0;
+    if (rc) summary_release(s);
+    return rc;
 }
 
 void summary_release(struct summary *s) {
@@ -429,6 +455,7 @@ void summary_release(struct summary *s) {
     free(s->goal);
     free(s->begun);
     free(s->more_keys);
+    free(s->notes);
     table_free(s->table);
     record_sweep_release(&s->record);
     *s = (struct summary){0};

@@ -1,8 +1,8 @@
 /* summary.h - a sweep as one table: per configuration, learning rates aside, one row, at the rate that is
  * best by the rule of prefer.h. The untouched base comes first.
  *
- * Seeds are the mean and its 95 % interval (Student's t). Runs of other sweeps that this one reuses are in
- * it. */
+ * Seeds are the mean and its 95 % interval from the pooled spread (verdict.h), or the values themselves where
+ * an interval says nothing. Runs of other sweeps that this one reuses are in it. */
 #ifndef BENCH_SUMMARY_H
 #define BENCH_SUMMARY_H
 
@@ -16,6 +16,7 @@ struct summary {
     long steps, batch_size; /* of all trained points; 0: they differ */
     bool concurrent;        /* some timings in the table were taken beside other workers; they carry a '*' */
     bool several_seeds;     /* some configuration finished with two: the table has a spread to show */
+    char *notes;            /* what readers must know of the intervals, lines; NULL: nothing */
     /* keys that tell rows apart beyond the columns that people see, "a, b"; NULL: none */
     char *more_keys;
     struct table *table;

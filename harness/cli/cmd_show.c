@@ -148,8 +148,10 @@ static void write_text(const struct summary *s, struct strbuf *out) {
     table_write(s->table, TABLE_AS_TEXT, table_terminal(), out);
     strbuf_adds(out, "\nbest lr: with the best mean over the seeds, (of so many tried); ");
     strbuf_adds(out, s->several_seeds
-                         ? "seeds: of the mean; \xc2\xb1: its 95 % interval (t), sd: of one run\n"
+                         ? "seeds: of the mean; \xc2\xb1: its 95 % interval, from the spread of all "
+                           "over seeds; sd: of one run\n"
                          : "one seed: differences may be chance, no interval\n");
+    if (s->notes) strbuf_adds(out, s->notes);
     if (s->more_keys)
         strbuf_addf(out, "rows differ in more keys than fit here: %s (--csv and --json have them)\n",
                     s->more_keys);

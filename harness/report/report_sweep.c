@@ -123,10 +123,9 @@ static void every_cell(const struct summary *s, struct strbuf *out) {
                 "(%zu)</summary>\n",
                 table_rows(s->table));
     report_table(out, s->table);
-    strbuf_adds(out,
-                s->several_seeds
-                    ? "<p class=\"soft\">\xc2\xb1: 95 % interval of the mean over seeds (t); sd: of one run"
-                    : "<p class=\"soft\">one seed: differences may be chance, no interval");
+    strbuf_adds(out, s->several_seeds ? "<p class=\"soft\">\xc2\xb1: 95 % interval of the mean over seeds, "
+                                        "from the spread of all; sd: of one run"
+                                      : "<p class=\"soft\">one seed: differences may be chance, no interval");
     strbuf_adds(out, s->concurrent ? "; *: other runs were under way beside</p>\n</details>\n"
                                    : "</p>\n</details>\n");
 }
