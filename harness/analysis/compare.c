@@ -147,7 +147,7 @@ static int setting_fit(struct compare *c, struct compare_setting *s, struct db *
                             .score = score,
                             .metric = c->reported,
                             .sign = c->maximize ? 1 : -1,
-                            .rows = true};
+                            .rows = chosen};
     int rc = judge_fit(&s->judge, &ask, db, e);
     free(tried), free(chosen), free(score);
     return rc;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/judge.h"
 #include "harness/analysis/prefer.h"
 #include "harness/base/util.h"
 
@@ -12,6 +13,12 @@ struct load {
     struct record_sweep r;
     struct record_pair *pair;
     int npair;
+    struct control_choice {
+        int first, of, control; /* the first of its pairs; points */
+        int rates, control_rates;
+    } * choice; /* a row each */
+    int n, cap;
+    struct judges judges;
 };
 
 static const struct record_point *point_at(const struct load *l, int i) { return &l->r.point[i]; }
@@ -19,21 +26,6 @@ static const struct record_point *point_at(const struct load *l, int i) { return
 static char *copy_text(const char *s) { return s ? xstrdup(s) : NULL; }
 
 /* ---- arms ---------------------------------------------------------------------------------------------- */
-
-static bool has_number(const struct record_cell *c) {
-    return c->state == RUN_COMPLETE && isfinite(c->metric);
-}
-
-static struct stats_mean mean_of(const struct load *l, int point) {
-    const struct record_point *p = point_at(l, point);
-    double *v = xmalloc(((size_t)p->ncell + 1) * sizeof *v);
-    int n = 0;
-    for (int i = p->first; i < p->first + p->ncell; i++)
-        if (has_number(&l->r.cell[i])) v[n++] = l->r.cell[i].metric;
-    struct stats_mean m = stats_mean(v, n);
-    free(v);
-    return m;
-}
 
 /* Points of one side of a row, one per learning rate. */
 struct side {
@@ -58,32 +50,31 @@ static struct control_arm arm_of(const struct load *l, int point, int rates) {
                             .rates = rates,
                             .trainable = -1,
                             .runs = p->ncell,
-                            .metric = mean_of(l, point)};
+                            .mean = NAN,
+                            .half = NAN};
+    const struct verdict_model *m = judges_model(&l->judges, point);
+    const struct verdict_spread *x = &m->config[point];
+    struct strbuf shown = {0};
     for (int i = p->first; i < p->first + p->ncell; i++) {
         const struct record_cell *c = &l->r.cell[i];
         a.complete += c->state == RUN_COMPLETE;
         if (c->trainable >= 0) a.trainable = c->trainable;
     }
+    judge_mean_text(m, point, &shown);
+    a.shown = shown.len ? strbuf_detach(&shown) : xstrdup("");
+    a.n = x->n;
+    if (x->n) a.mean = x->mean, a.half = judge_half(x);
     return a;
 }
 
-/* a - b over the seeds at which both have a number. */
-static struct stats_diff paired_difference(const struct load *l, int ia, int ib) {
-    const struct record_point *a = point_at(l, ia), *b = point_at(l, ib);
-    double *va = xmalloc(((size_t)a->ncell + 1) * sizeof *va),
-           *vb = xmalloc(((size_t)a->ncell + 1) * sizeof *vb);
-    int n = 0;
-    for (int i = a->first; i < a->first + a->ncell; i++)
-        for (int k = b->first; k < b->first + b->ncell; k++) {
-            const struct record_cell *x = &l->r.cell[i], *y = &l->r.cell[k];
-            if (x->seed != y->seed || !has_number(x) || !has_number(y)) continue;
-            va[n] = y->metric;
-            vb[n++] = x->metric;
-        }
-    struct stats_diff d = {.diff = NAN, .se = NAN, .df = NAN, .lo = NAN, .hi = NAN, .p = NAN};
-    if (n) d = stats_paired(va, vb, n);
-    free(va);
-    free(vb);
+/* Are both the same computation but for a scale? */
+static bool is_twin(const char *kind) { return !strncmp(kind, "alpha x ", 8); }
+
+static struct verdict_pair judge_row(const struct load *l, const struct control_choice *c, const char *kind) {
+    const struct verdict_model *m = judges_model(&l->judges, c->of);
+    struct verdict_pair d =
+        is_twin(kind) ? verdict_twins(m, c->control, c->of) : verdict_judge(m, c->control, c->of, 1);
+    if (d.verdict == VERDICT_DIVERGED) d.diff = NAN; /* the rest of the seeds are the lucky ones */
     return d;
 }
 
@@ -132,19 +123,63 @@ static bool same_row(const struct load *l, const struct record_pair *a, const st
            !strcmp(point_at(l, a->point)->but_rate, point_at(l, b->point)->but_rate);
 }
 
-static void add_row(struct load *l, int first, struct control_set *c) {
+static void choose_row(struct load *l, int first) {
     struct side of = {0}, control = {0};
     for (int i = first; i < l->npair; i++) {
         if (!same_row(l, &l->pair[i], &l->pair[first])) continue;
         side_add(&of, l->pair[i].point);
         side_add(&control, l->pair[i].control);
     }
-    int a = prefer_best(&l->r, of.v, of.n), b = prefer_best(&l->r, control.v, control.n);
-    GROW(c->row, c->n, c->cap);
-    c->row[c->n++] = (struct control_row){xstrdup(l->pair[first].kind), tell_apart(l, a), arm_of(l, a, of.n),
-                                          arm_of(l, b, control.n), paired_difference(l, a, b)};
+    GROW(l->choice, l->n, l->cap);
+    l->choice[l->n++] = (struct control_choice){first, prefer_best(&l->r, of.v, of.n),
+                                                prefer_best(&l->r, control.v, control.n), of.n, control.n};
     free(of.v);
     free(control.v);
+}
+
+static void choose_rows(struct load *l) {
+    for (int i = 0; i < l->npair; i++) {
+        bool seen = false;
+        for (int k = 0; k < i && !seen; k++) seen = same_row(l, &l->pair[k], &l->pair[i]);
+        if (!seen) choose_row(l, i);
+    }
+}
+
+/* The pool is the sweep's: the other configurations lend their spread. */
+static int fit_judges(struct load *l, struct control_set *c, struct db *db, struct err *e) {
+    int *tried = xcalloc((size_t)l->r.npoint + 1, sizeof *tried), rc;
+    bool *chosen = xcalloc((size_t)l->r.npoint + 1, sizeof *chosen), test = judge_has_test(&l->r);
+    bool *rows = xcalloc((size_t)l->r.npoint + 1, sizeof *rows);
+    double *score = judge_scores(&l->r, test);
+    struct strbuf notes = {0};
+    c->metric = test ? xasprintf("test/%s", strchr(l->r.metric, '/') ? strchr(l->r.metric, '/') + 1 : "")
+                     : xstrdup(l->r.metric);
+    judge_choose(&l->r, tried, chosen);
+    for (int i = 0; i < l->n; i++) {
+        const struct control_choice *x = &l->choice[i];
+        chosen[x->of] = chosen[x->control] = rows[x->of] = rows[x->control] = true;
+        tried[x->of] = x->rates, tried[x->control] = x->control_rates;
+    }
+    struct judge_ask ask = {.sweep = &l->r,
+                            .tried = tried,
+                            .chosen = chosen,
+                            .score = score,
+                            .metric = c->metric,
+                            .sign = l->r.maximize ? 1 : -1,
+                            .rows = rows};
+    rc = judges_fit(&l->judges, &ask, db, e);
+    if (!rc) judges_notes(&l->judges, &l->r, &notes);
+    c->notes = notes.len ? strbuf_detach(&notes) : NULL;
+    strbuf_release(&notes);
+    free(tried), free(chosen), free(rows), free(score);
+    return rc;
+}
+
+static void add_row(const struct load *l, const struct control_choice *x, struct control_set *c) {
+    const char *kind = l->pair[x->first].kind;
+    GROW(c->row, c->n, c->cap);
+    c->row[c->n++] = (struct control_row){xstrdup(kind), tell_apart(l, x->of), arm_of(l, x->of, x->rates),
+                                          arm_of(l, x->control, x->control_rates), judge_row(l, x, kind)};
 }
 
 int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct err *e) {
@@ -153,15 +188,14 @@ int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct er
     int rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
     if (rc) return rc;
     rc = record_pairs_read(&l.pair, &l.npair, &l.r, db, e);
-    c->metric = xstrdup(l.r.metric);
     c->maximize = l.r.maximize;
-    for (int i = 0; i < l.npair && !rc; i++) {
-        bool seen = false;
-        for (int k = 0; k < i && !seen; k++) seen = same_row(&l, &l.pair[k], &l.pair[i]);
-        if (!seen) add_row(&l, i, c);
-    }
+    if (!rc) choose_rows(&l);
+    if (!rc && l.n) rc = fit_judges(&l, c, db, e);
+    if (!rc && !c->metric) c->metric = xstrdup(l.r.metric);
+    for (int i = 0; i < l.n && !rc; i++) add_row(&l, &l.choice[i], c);
     for (int i = 0; i < l.npair; i++) free(l.pair[i].kind);
-    free(l.pair);
+    free(l.pair), free(l.choice);
+    judges_release(&l.judges);
     record_sweep_release(&l.r);
     if (rc) controls_release(c);
     return rc;
@@ -170,6 +204,7 @@ int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct er
 static void arm_release(struct control_arm *a) {
     free(a->method);
     free(a->target_modules);
+    free(a->shown);
 }
 
 void controls_release(struct control_set *c) {
@@ -181,6 +216,7 @@ void controls_release(struct control_set *c) {
     }
     free(c->row);
     free(c->metric);
+    free(c->notes);
     memset(c, 0, sizeof *c);
 }
 
@@ -199,22 +235,28 @@ static void add_name(struct table *t, const struct control_arm *a) {
 
 /* The mean, or what became of the runs. */
 static void add_metric(struct table *t, const struct control_arm *a) {
-    table_num_or_null(t, a->metric.mean);
-    if (!a->metric.n) table_shown(t, "%d/%d complete", a->complete, a->runs);
+    table_num_or_null(t, a->mean);
+    if (a->n)
+        table_shown(t, "%s", a->shown);
+    else
+        table_shown(t, "%d/%d complete", a->complete, a->runs);
 }
 
-/* Signed, with the interval; "better" where it leaves no room for zero. */
-static void add_difference(struct table *t, const struct control_set *c, const struct stats_diff *d) {
-    table_num_or_null(t, d->n ? d->diff : NAN);
-    if (!d->n) return;
-    bool sure = !isnan(d->lo) && (d->lo > 0 || d->hi < 0), better = (d->diff > 0) == c->maximize;
-    if (isnan(d->lo))
-        table_shown(t, "%+.4g", d->diff);
-    else
-        table_shown(t, "%+.4g \xc2\xb1 %.2g%s", d->diff, (d->hi - d->lo) / 2,
-                    !sure    ? ""
-                    : better ? " better"
-                             : " worse");
+static void add_difference(struct table *t, const struct verdict_pair *d) {
+    struct strbuf b = {0};
+    table_num_or_null(t, d->diff);
+    judge_difference_text(d->diff, d->lo, d->hi, &b);
+    if (b.len) table_shown(t, "%s", b.s);
+    strbuf_release(&b);
+}
+
+/* "better", "undecided", ...; "not run" where there is nothing to judge. */
+static void add_verdict(struct table *t, const struct control_row *r) {
+    bool run = r->of.n && r->control.n;
+    const char *word = r->d.verdict == VERDICT_DIVERGED || run ? verdict_name(r->d.verdict) : "not run";
+    table_text(t, word);
+    if (run && r->d.verdict == VERDICT_NONE) table_shown(t, "no verdict (one seed)");
+    if (r->d.twins) table_shown(t, "%s (by seed)", word);
 }
 
 /* The columns of one side; what both sides have in common is shown once, "3.6 k / 448", in the first. */
@@ -259,7 +301,9 @@ static void add_columns(struct table *t, const struct control_set *c) {
     table_column(t, "difference_lo", "", TABLE_LOSS, TABLE_DATA);
     table_column(t, "difference_hi", "", TABLE_LOSS, TABLE_DATA);
     table_column(t, "p", "", TABLE_PLAIN, TABLE_DATA);
-    table_column(t, "pairs", "n", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "verdict", "", TABLE_WHOLE, TABLE_BOTH);
+    table_column(t, "pairs", "seeds", TABLE_PLAIN, TABLE_BOTH);
+    table_column(t, "paired_by_seed", "", TABLE_PLAIN, TABLE_DATA);
 }
 
 /* "3.6 k", or "3.6 k / 448" where the control has another. */
@@ -283,8 +327,8 @@ static void add_arm(struct table *t, const struct control_arm *a, const struct c
     show_both(t, TABLE_RATE, a->lr, other->lr);
     table_int(t, a->rates);
     add_metric(t, a);
-    table_num_or_null(t, a->metric.ci);
-    table_int(t, a->metric.n);
+    table_num_or_null(t, a->half);
+    table_int(t, a->n);
     table_int(t, a->point);
 }
 
@@ -297,11 +341,13 @@ struct table *controls_table(const struct control_set *c) {
         table_text(t, r->settings);
         add_arm(t, &r->of, &r->control);
         add_arm(t, &r->control, &r->of);
-        add_difference(t, c, &r->diff);
-        table_num_or_null(t, r->diff.lo);
-        table_num_or_null(t, r->diff.hi);
-        table_num_or_null(t, r->diff.p);
-        table_int(t, r->diff.n);
+        add_difference(t, &r->d);
+        table_num_or_null(t, r->d.lo);
+        table_num_or_null(t, r->d.hi);
+        table_num_or_null(t, r->d.p);
+        add_verdict(t, r);
+        table_int(t, MIN_OF(r->of.n, r->control.n));
+        table_int(t, r->d.twins);
     }
     return t;
 }

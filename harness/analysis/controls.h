@@ -1,26 +1,31 @@
-/* controls.h - the methods of a sweep beside their control arms (`controls: auto`), as pairs with the paired
+/* controls.h - the methods of a sweep beside their control arms (`controls: auto`), as pairs with their
  * difference.
  *
  * A row is one setting of a method and one kind of control. On both sides it is the learning rate whose mean
- * over the seeds is best, as in `bench show`; rates at which a seed diverged count only when all did. The
- * difference is over the seeds that both have. */
+ * over the seeds is best, as in `bench show`; rates at which a seed diverged count only when all did. What is
+ * compared is the score on the test split where all runs have one, with the sweep's own pooled spread and its
+ * rows (verdict.h). Arms that are one computation but for a scale ("alpha x ...") share their noise: they are
+ * paired by seed where both have the same three seeds or more. Each row is one planned question.
+ */
 #ifndef BENCH_CONTROLS_H
 #define BENCH_CONTROLS_H
 
+#include "harness/analysis/verdict.h"
 #include "harness/record/db.h"
-#include "harness/base/stats.h"
 #include "harness/table/table.h"
 
 struct control_arm {
     int64_t point; /* its id */
     char *method;
-    int64_t r;                /* -1: none */
-    double alpha, lr;         /* NaN: none */
-    char *target_modules;     /* or NULL */
-    int rates;                /* learning rates that it is the best of */
-    int64_t trainable;        /* -1: unknown */
-    int runs, complete;       /* at this rate */
-    struct stats_mean metric; /* over its complete runs */
+    int64_t r;            /* -1: none */
+    double alpha, lr;     /* NaN: none */
+    char *target_modules; /* or NULL */
+    int rates;            /* learning rates that it is the best of */
+    int64_t trainable;    /* -1: unknown */
+    int runs, complete;   /* at this rate */
+    int n;                /* of them with a number */
+    double mean, half;    /* over those; half the 95 % interval, NaN: none */
+    char *shown;          /* the mean for people, "" without a number */
 };
 
 struct control_row {
@@ -29,12 +34,13 @@ struct control_row {
      * "" */
     char *settings;
     struct control_arm of, control;
-    struct stats_diff diff; /* of - control, over shared seeds; n = 0: there are none */
+    struct verdict_pair d; /* of - control; diff NaN: not both have a number, or a seed diverged */
 };
 
 struct control_set {
-    char *metric;
+    char *metric; /* the one compared, "test/loss" */
     bool maximize;
+    char *notes;             /* what readers must know, lines; NULL: nothing */
     struct control_row *row; /* in the order of the sweep */
     int n, cap;
 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/base/stats.h"
+#include "harness/analysis/prefer.h"
 
 /* ---- scores -------------------------------------------------------------------------------------------- */
 
@@ -53,6 +53,23 @@ static void bounds_of(const char *metric, double *least, double *most) {
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (!strncmp(name, known[i].name, strlen(known[i].name)))
             *least = known[i].least, *most = known[i].most;
+}
+
+void judge_choose(const struct record_sweep *s, int *tried, bool *chosen) {
+    int *of, n = prefer_groups(s, &of), *point = xmalloc(((size_t)s->npoint + 1) * sizeof *point);
+    for (int i = 0; i < s->npoint; i++) tried[i] = 1, chosen[i] = false;
+    for (int g = 0; g < n; g++) {
+        int m = 0, run = 0;
+        for (int i = 0; i < s->npoint; i++) {
+            if (of[i] != g) continue;
+            struct candidate c = prefer_point(s, i);
+            point[m++] = i;
+            run += c.n || c.diverged;
+        }
+        int best = prefer_best(s, point, m);
+        chosen[best] = true, tried[best] = MAX_OF(run, 1);
+    }
+    free(of), free(point);
 }
 
 /* ---- configurations ------------------------------------------------------------------------------------ */
@@ -123,7 +140,7 @@ static int rows_read(struct judge *j, const struct judge_ask *a, struct db *db, 
     int rc = 0;
     for (int i = 0; i < a->sweep->npoint && !rc; i++) {
         r.first[i] = -1;
-        if (j->config[i].chosen) rc = point_read(&r, a, i, db, e);
+        if (a->rows[i] && j->config[i].chosen) rc = point_read(&r, a, i, db, e);
     }
     if (!rc && r.nrun) {
         verdict_rows_join(&j->rows, r.run, r.nrun);

@@ -19,7 +19,7 @@ struct judge_ask {
     const double *score; /* [ncell] of complete cells, NaN: none */
     const char *metric;  /* what the score is, "test/loss": for its bounds and its rows */
     int sign;            /* +1: more is better, -1: less */
-    bool rows;           /* read the scores of rows of the chosen points */
+    const bool *rows;    /* [npoint] whose scores of rows are read, chosen ones; NULL: nobody's */
 };
 
 struct judge {
@@ -49,6 +49,10 @@ void judges_release(struct judges *j); /* accepts a zeroed one */
 const struct verdict_model *judges_model(const struct judges *j, int point);
 /* The remarks of all, without repeats. */
 void judges_notes(const struct judges *j, const struct record_sweep *s, struct strbuf *out);
+
+/* What a table of a sweep shows: of points that differ in the learning rate alone the best (prefer.h) is
+ * chosen, of so many tried; the others were chosen from themselves. */
+void judge_choose(const struct record_sweep *s, int *tried, bool *chosen);
 
 /* Points of one setting. */
 bool judge_same_setting(const struct record_point *a, const struct record_point *b);

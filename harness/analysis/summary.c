@@ -389,13 +389,12 @@ static char *name_more_keys(const struct load *l) {
 }
 
 /* The best of each group are the configurations that are shown. */
-static int fit_judges(struct load *l, const struct group *g, struct db *db, struct err *e) {
+static int fit_judges(struct load *l, struct db *db, struct err *e) {
     int *tried = xcalloc((size_t)l->r.npoint + 1, sizeof *tried), rc;
     bool *chosen = xcalloc((size_t)l->r.npoint + 1, sizeof *chosen);
     double *score = judge_scores(&l->r, false);
     struct strbuf notes = {0};
-    for (int i = 0; i < l->r.npoint; i++) tried[i] = 1;
-    for (int i = 0; i < l->ngroup; i++) tried[g[i].best] = g[i].n, chosen[g[i].best] = true;
+    judge_choose(&l->r, tried, chosen);
     struct judge_ask ask = {.sweep = &l->r,
                             .tried = tried,
                             .chosen = chosen,
@@ -424,7 +423,7 @@ static int fill_summary(struct load *l, struct db *db, struct err *e) {
     s->table = table_new();
     columns_add(l);
     struct group *g = make_groups(l);
-    int rc = fit_judges(l, g, db, e);
+    int rc = fit_judges(l, db, e);
     for (int i = 0; i < l->ngroup; i++) {
         if (!rc) row_add(l, &g[i]);
         free(g[i].point);

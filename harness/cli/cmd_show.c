@@ -130,9 +130,12 @@ static int add_controls(struct db *db, int64_t sweep, enum table_format format, 
     struct table *t = controls_table(&c);
     strbuf_adds(out, "\n");
     table_write(t, format, format == TABLE_AS_TEXT ? table_terminal() : 0, out);
-    if (format == TABLE_AS_TEXT)
-        strbuf_adds(out, "\ndifference: method less control, paired by seed (n), each at its best lr; a / b: "
-                         "of the method / of its control\n");
+    if (format == TABLE_AS_TEXT) {
+        strbuf_adds(out,
+                    "\ndifference: method less control, each at its best lr, 95 % interval; (by seed): they "
+                    "share their noise and are paired; a / b: of the method / of its control\n");
+        if (c.notes) strbuf_adds(out, c.notes);
+    }
     table_free(t);
     controls_release(&c);
     return 0;

@@ -110,9 +110,10 @@ static int controls_add(struct forest *f, const struct plot_set *s, struct err *
     if (rc) return rc;
     for (int i = 0, open = 0; i < c.n; i++) {
         const struct control_row *r = &c.row[i];
-        if (!r->diff.n) continue;
+        if (isnan(r->d.diff)) continue;
         if (!open++) part_open(f, 1, xasprintf("less its control arm (%s)", c.metric));
-        row_add(f, control_label(r), r->of.method, r->diff.diff, r->diff.lo, r->diff.hi, r->diff.n);
+        row_add(f, control_label(r), r->of.method, r->d.diff, r->d.lo, r->d.hi,
+                MIN_OF(r->of.n, r->control.n));
     }
     controls_release(&c);
     return 0;

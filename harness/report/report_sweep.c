@@ -139,8 +139,8 @@ static int control_arms(struct db *db, int64_t sweep, struct strbuf *out, struct
         struct table *t = controls_table(&c);
         report_table(out, t);
         table_free(t);
-        strbuf_adds(out, "<p class=\"soft\">difference: method less control, paired by seed, each at its "
-                         "best learning rate</p>\n");
+        strbuf_adds(out, "<p class=\"soft\">difference: method less control, each at its best learning rate, "
+                         "95 % interval</p>\n");
     } else
         strbuf_adds(out, "<p>This sweep has none (<code>controls: auto</code> adds what its methods must be "
                          "compared with).</p>\n");

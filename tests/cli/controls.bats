@@ -98,7 +98,8 @@ PY
     run "$BENCH" show c
     has "$output" "alpha x ratio       lora_plus r=4 alpha=4"
     has "$output" "lora (control)"
-    has "$output" "difference: method less control, paired by seed (n)"
+    has "$output" "difference: method less control, each at its best lr, 95 % interval"
+    lacks "$output" "better" # it is the same computation
     lacks "$(cat results/plots/c-memory.csv)" ",lora," # plots leave them out, unless they are asked for
     run "$BENCH" plot memory --sweep c -o all --where "control_of IS NOT NULL"
     is "$status" 0

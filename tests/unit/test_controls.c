@@ -64,8 +64,9 @@ static void a_sweep_without_controls_has_no_rows(void **state) {
     controls_release(&c);
 }
 
-/* Differences 0.1, 0.2, 0.3: mean 0.2, sd 0.1, half width 4.3027 * 0.1 / sqrt 3. Seed 9 has no partner. */
-static void the_difference_is_paired_by_seed(void **state) {
+/* Twins, one computation but for a scale, share their noise. Differences 0.1, 0.2, 0.3: mean 0.2, sd 0.1, half
+ * width 4.3027 * 0.1 / sqrt 3. */
+static void twins_are_paired_by_seed(void **state) {
     (void)state;
     int64_t a = point("lora_plus", 16, 1e-3, 8), b = point("lora", 256, 1e-3, 8);
     const double base[] = {2, 5, 3};
@@ -73,7 +74,6 @@ static void the_difference_is_paired_by_seed(void **state) {
         run(a, i, "complete", base[i] + 0.1 * (i + 1));
         run(b, 2 - i, "complete", base[2 - i]);
     }
-    run(a, 9, "complete", 100);
     pair(a, b);
     struct control_set c = rows(1);
     const struct control_row *r = &c.row[0];
@@ -82,23 +82,40 @@ static void the_difference_is_paired_by_seed(void **state) {
     assert_int_equal(r->of.point, a);
     assert_int_equal(r->control.point, b);
     assert_int_equal(r->of.trainable, 1000 + a);
-    assert_int_equal(r->diff.n, 3);
-    assert_true(fabs(r->diff.diff - 0.2) < 1e-12);
-    assert_true(fabs(r->diff.hi - 0.2 - 4.302653 * 0.1 / sqrt(3)) < 1e-6);
-    assert_int_equal(r->of.metric.n, 4);
+    assert_true(r->d.twins && fabs(r->d.diff - 0.2) < 1e-12);
+    assert_true(fabs(r->d.hi - 0.2 - 4.302653 * 0.1 / sqrt(3)) < 1e-6);
+    assert_int_equal(r->of.n, 3);
     controls_release(&c);
 }
 
-static void one_seed_has_a_difference_without_an_interval(void **state) {
+/* Other controls are other computations: the same seed says nothing of both, and the spread is the sweep's. */
+static void other_controls_are_judged_by_the_spread_of_the_sweep(void **state) {
+    (void)state;
+    struct err e = {0};
+    int64_t a = point("lora_fa", 16, 1e-3, 8), b = point("lora_fa", 32, 1e-3, 8);
+    for (int i = 0; i < 3; i++) {
+        run(a, i, "complete", 2.1 + 0.1 * i);
+        run(b, i, "complete", 2.0 + 0.1 * i);
+    }
+    ok(db_control(db, sweep, a, b, "rank 2r", true, &e), &e);
+    struct control_set c = rows(1);
+    const struct verdict_pair *d = &c.row[0].d;
+    assert_false(d->twins);
+    assert_int_equal(d->verdict, VERDICT_UNDECIDED);
+    assert_true(fabs(d->hi - d->diff - 2.776445 * 0.1 * sqrt(2.0 / 3)) < 1e-6); /* t(4) */
+    controls_release(&c);
+}
+
+static void one_seed_has_a_difference_without_an_interval_and_no_verdict(void **state) {
     (void)state;
     int64_t a = point("lora_plus", 16, 1e-3, 8), b = point("lora", 256, 1e-3, 8);
     run(a, 0, "complete", 2.5);
     run(b, 0, "complete", 2);
     pair(a, b);
     struct control_set c = rows(1);
-    assert_int_equal(c.row[0].diff.n, 1);
-    assert_true(c.row[0].diff.diff == 0.5);
-    assert_true(isnan(c.row[0].diff.lo));
+    assert_int_equal(c.row[0].d.verdict, VERDICT_NONE);
+    assert_true(c.row[0].d.diff == 0.5);
+    assert_true(isnan(c.row[0].d.lo));
     controls_release(&c);
 }
 
@@ -123,7 +140,7 @@ static void both_sides_are_at_their_best_learning_rate(void **state) {
     assert_int_equal(c.row[0].of.rates, 3);
     assert_int_equal(c.row[0].control.point, b1);
     assert_int_equal(c.row[0].control.rates, 2);
-    assert_true(c.row[0].diff.diff == 0.5);
+    assert_true(c.row[0].d.diff == 0.5);
     controls_release(&c);
 }
 
@@ -138,7 +155,7 @@ static void other_settings_make_other_rows_and_are_told(void **state) {
     struct control_set c = rows(2);
     assert_string_equal(c.row[0].settings, "train.batch_size=4");
     assert_string_equal(c.row[1].settings, "train.batch_size=8");
-    assert_true(c.row[1].diff.diff == 7);
+    assert_true(c.row[1].d.diff == 7);
     controls_release(&c);
 }
 
@@ -151,7 +168,7 @@ static void what_has_not_run_or_diverged_has_no_number(void **state) {
     run(b, 1, NULL, 0);
     pair(a, b);
     struct control_set c = rows(1);
-    assert_int_equal(c.row[0].diff.n, 0);
+    assert_true(isnan(c.row[0].d.diff));
     assert_int_equal(c.row[0].control.complete, 0);
     assert_int_equal(c.row[0].control.runs, 2);
     struct table *t = controls_table(&c);
@@ -163,6 +180,22 @@ static void what_has_not_run_or_diverged_has_no_number(void **state) {
     json_decref(data);
     strbuf_release(&out);
     table_free(t);
+    controls_release(&c);
+}
+
+/* The seeds that are left are the lucky ones. */
+static void an_arm_of_which_a_seed_diverged_is_not_compared(void **state) {
+    (void)state;
+    int64_t a = point("lora_plus", 16, 1e-3, 8), b = point("lora", 256, 1e-3, 8);
+    for (int seed = 0; seed < 3; seed++) {
+        run(a, seed, "complete", 2 + 0.01 * seed);
+        run(b, seed, seed ? "complete" : "nan", seed ? 1 : NAN);
+    }
+    pair(a, b);
+    struct control_set c = rows(1);
+    assert_int_equal(c.row[0].d.verdict, VERDICT_DIVERGED);
+    assert_true(isnan(c.row[0].d.diff));
+    assert_string_equal(c.row[0].control.shown, "(1.0000) 2/3");
     controls_release(&c);
 }
 
@@ -178,15 +211,10 @@ static void the_table_says_which_way_a_sure_difference_goes(void **state) {
     struct table *t = controls_table(&c);
     struct strbuf out = {0};
     table_write(t, TABLE_AS_TEXT, 0, &out);
-    assert_non_null(strstr(out.s, "-0.999 \xc2\xb1 0.0025 better"));
+    assert_non_null(strstr(out.s, "-0.9990 [-1.0015, -0.9965]"));
+    assert_non_null(strstr(out.s, "better (by seed)"));
     assert_non_null(strstr(out.s, "lora_plus r=8 alpha=16"));
     assert_non_null(strstr(out.s, "1.0 k"));
-    strbuf_release(&out);
-    table_free(t);
-    c.maximize = true;
-    t = controls_table(&c);
-    table_write(t, TABLE_AS_MARKDOWN, 0, &out);
-    assert_non_null(strstr(out.s, "0.0025 worse"));
     strbuf_release(&out);
     table_free(t);
     controls_release(&c);
@@ -219,12 +247,16 @@ static void a_control_arm_has_a_row_of_its_own_in_the_summary(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sweep_without_controls_has_no_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_difference_is_paired_by_seed, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_seed_has_a_difference_without_an_interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(twins_are_paired_by_seed, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_controls_are_judged_by_the_spread_of_the_sweep, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_seed_has_a_difference_without_an_interval_and_no_verdict, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(both_sides_are_at_their_best_learning_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(other_settings_make_other_rows_and_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_not_run_or_diverged_has_no_number, setup, teardown),
         cmocka_unit_test_setup_teardown(a_control_arm_has_a_row_of_its_own_in_the_summary, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_arm_of_which_a_seed_diverged_is_not_compared, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_says_which_way_a_sure_difference_goes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
