@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/judge.h"
 #include "harness/analysis/prefer.h"
 #include "harness/core/task.h"
 #include "harness/base/util.h"
@@ -172,14 +173,75 @@ int arm_read(struct arm *a, struct db *db, const char *sweep, const struct ynode
     return rc;
 }
 
-struct stats_diff arm_compare(const struct arm *a, const struct arm *b) {
-    double x[ARM_MAX_SEEDS], y[ARM_MAX_SEEDS];
-    int n = 0;
-    for (int i = 0; i < a->n; i++)
-        for (int k = 0; k < b->n; k++)
-            if (a->seed[i] == b->seed[k]) {
-                x[n] = a->value[i];
-                y[n++] = b->value[k];
-            }
-    return stats_paired(x, y, n);
+/* ---- two arms ------------------------------------------------------------------------------------------ */
+
+/* The rows that a value is the mean of; NULL: it has none. Caller frees. */
+static char *rows_key(const struct record_sweep *s, const char *value, bool test) {
+    const char *name = strchr(s->metric, '/') ? strchr(s->metric, '/') + 1 : s->metric;
+    if (!strcmp(value, "metric") && test) return xasprintf("test/%s", name);
+    if (!strcmp(value, "metric") || !strcmp(value, "eval") || !strcmp(value, "half"))
+        return xstrdup(s->metric);
+    return value_index(value) == ARRAY_LEN(values) ? xstrdup(value) : NULL;
+}
+
+/* The value of every complete cell. */
+static int values_of(const struct record_sweep *s, const char *value, struct db *db, double *v,
+                     struct err *e) {
+    for (int i = 0; i < s->ncell; i++) {
+        v[i] = NAN;
+        int rc = s->cell[i].state == RUN_COMPLETE ? value_of(s, &s->cell[i], value, db, &v[i], e) : 0;
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static int judge_points(struct arm_pair *p, const struct record_sweep *s, int a, int b, const char *value,
+                        struct db *db, struct err *e) {
+    size_t n = (size_t)s->npoint + 1;
+    int *tried = xcalloc(n, sizeof *tried);
+    bool *chosen = xcalloc(n, sizeof *chosen), *rows = xcalloc(n, sizeof *rows);
+    double *score = xmalloc(((size_t)s->ncell + 1) * sizeof *score);
+    char *key = rows_key(s, value, judge_has_test(s));
+    struct judges j = {0};
+    int rc = values_of(s, value, db, score, e);
+    judge_choose(s, tried, chosen);
+    chosen[a] = chosen[b] = true;
+    rows[a] = rows[b] = key != NULL;
+    tried[a] = p->a.points, tried[b] = p->b.points;
+    struct judge_ask ask = {.sweep = s,
+                            .tried = tried,
+                            .chosen = chosen,
+                            .score = score,
+                            .metric = key ? key : value,
+                            .sign = p->sign,
+                            .rows = rows};
+    if (!rc) rc = judges_fit(&j, &ask, db, e);
+    if (!rc && j.of[a] == j.of[b]) {
+        p->d = verdict_judge(judges_model(&j, a), a, b, 1);
+        p->rows = isnan(p->d.rows) || p->d.no_rows ? 0 : j.v[j.of[a]].rows.n;
+    }
+    judges_release(&j);
+    free(tried), free(chosen), free(rows), free(score), free(key);
+    return rc;
+}
+
+int arm_judge(struct arm_pair *p, struct db *db, const char *sweep, const struct ynode *a,
+              const struct ynode *b, const char *value, struct err *e) {
+    struct record_sweep s;
+    *p = (struct arm_pair){.a = {.lr = NAN}, .b = {.lr = NAN}};
+    p->d = (struct verdict_pair){.diff = NAN, .lo1 = NAN, .hi1 = NAN, .lo = NAN, .hi = NAN};
+    int rc = arm_check(a, e);
+    if (!rc) rc = arm_check(b, e);
+    int64_t id = rc ? 0 : db_sweep_find(db, sweep, e);
+    if (rc || id <= 0) return rc ? rc : (int)id;
+    rc = record_sweep_read_id(&s, db, id, NULL, e);
+    if (rc) return rc;
+    p->sign = arm_value_sign(value, s.goal);
+    int x = choose_point(&p->a, &s, a), y = choose_point(&p->b, &s, b);
+    if (x >= 0) rc = fill_arm(&p->a, &s, x, value, db, e);
+    if (!rc && y >= 0) rc = fill_arm(&p->b, &s, y, value, db, e);
+    if (!rc && p->a.n && p->b.n && !p->a.diverged && !p->b.diverged)
+        rc = judge_points(p, &s, x, y, value, db, e);
+    record_sweep_release(&s);
+    return rc;
 }

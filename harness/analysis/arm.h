@@ -7,8 +7,8 @@
 #ifndef BENCH_ARM_H
 #define BENCH_ARM_H
 
+#include "harness/analysis/verdict.h"
 #include "harness/record/db.h"
-#include "harness/base/stats.h"
 
 struct ynode;
 
@@ -40,8 +40,16 @@ int arm_check(const struct ynode *where, struct err *e);
 int arm_read(struct arm *a, struct db *db, const char *sweep, const struct ynode *where, const char *value,
              char goal[16], struct err *e);
 
-/* b against a: the seeds that both have, in pairs; with one value where `exact`. Values are a's and b's as
- * they are. */
-struct stats_diff arm_compare(const struct arm *a, const struct arm *b);
+/* b against a with the spread of the whole sweep and the rows that were scored (verdict.h), as one planned
+ * question. Of `half` the rows are those of the last evaluation. */
+struct arm_pair {
+    struct arm a, b;
+    struct verdict_pair d; /* b - a; lo1 and hi1 NaN: no interval */
+    int sign;              /* +1: a larger value is better, -1: a smaller one */
+    int rows;              /* that the interval knows of; 0: the value has none, or none were recorded */
+};
+/* Values as of arm_read; d is zeroed but for NaNs where one of both has not run or diverged. */
+int arm_judge(struct arm_pair *p, struct db *db, const char *sweep, const struct ynode *a,
+              const struct ynode *b, const char *value, struct err *e);
 
 #endif

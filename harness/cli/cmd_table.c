@@ -89,7 +89,7 @@ static void add_measured(struct table *t, const struct paper_cell *x) {
     table_num_or_null(t, is ? x->arm->lr : NAN);
     table_int_or_null(t, is ? x->measured.n : -1);
     table_num_or_null(t, is ? x->measured.sd : NAN);
-    table_num_or_null(t, is ? x->measured.ci : NAN);
+    table_num_or_null(t, is ? x->measured.half : NAN);
     table_text(t, is ? x->arm->build : NULL);
     table_text(t, is ? x->arm->cpu : NULL);
     table_text(t, is ? x->arm->date : NULL);
@@ -154,7 +154,8 @@ static void add_counts(const struct paper *p, struct strbuf *b) {
     }
     if (p->unconfirmed)
         strbuf_addf(b, "%s%d with a printed value from memory, not counted", sep, p->unconfirmed);
-    if (p->count[PAPER_MEASURED]) strbuf_adds(b, "; \u00b1: the 95 % interval over seeds");
+    if (p->count[PAPER_MEASURED])
+        strbuf_adds(b, "; \u00b1: the 95 % interval over seeds, on the rows that were scored");
 }
 
 static void print_json(const struct paper *p, const struct table *t) {
@@ -312,8 +313,8 @@ const struct command cmd_table = {
         "rounded; `does not reproduce: computed X`; `not run`, with the reason. Printed values that were not "
         "seen in a text of the paper are computed all the same, marked and not counted. Measured cells stand "
         "beside the figures of another model and have no verdict; `bench table claims` says whether what "
-        "papers conclude holds here: supported, not supported, undecided (the 95 % interval over seeds does "
-        "not decide), not run.",
+        "papers conclude holds here: supported, not supported, undecided (the 95 % interval over "
+        "seeds and rows does not decide), no verdict (one seed, or rows that it does not know of), not run.",
     .examples = "bench table\n"
                 "bench table lora-gpt3\n"
                 "bench table vera-1 --markdown\n"

@@ -14,15 +14,11 @@ static const char *rule_name(enum claim_rule r) {
 
 /* ---- text ---------------------------------------------------------------------------------------------- */
 
-static void add_interval(struct strbuf *b, const struct claim_pair *p) {
-    if (p->d.n == 0) return strbuf_adds(b, "not run");
-    strbuf_addf(b, "gain %+.4g", p->d.diff);
-    if (!isnan(p->d.lo)) strbuf_addf(b, " [%+.4g, %+.4g]", p->d.lo, p->d.hi);
-    strbuf_addf(b, ", %d seed%s", p->d.n, p->d.n == 1 ? "" : "s");
-}
-
 static void add_claim(struct strbuf *b, const struct claim *c) {
-    strbuf_addf(b, "%s: %s\n", c->name, claim_verdict_name(c->verdict));
+    struct strbuf remedy = {0};
+    strbuf_addf(b, "%s: ", c->name);
+    claim_verdict_text(c, b);
+    strbuf_adds(b, "\n");
     if (c->statement) strbuf_addf(b, "  %s\n", c->statement);
     if (c->paper) strbuf_addf(b, "  from: %s\n", c->paper);
     if (c->printed) strbuf_addf(b, "  printed, of other models: %s\n", c->printed);
@@ -40,10 +36,14 @@ static void add_claim(struct strbuf *b, const struct claim *c) {
     }
     for (int i = 0; i < c->npairs; i++) {
         strbuf_addf(b, "    %s against %s: ", c->pairs[i].b, c->pairs[i].a);
-        add_interval(b, &c->pairs[i]);
-        if (c->pairs[i].d.n && c->npairs > 1) strbuf_addf(b, ": %s", claim_verdict_name(c->pairs[i].verdict));
+        claim_pair_text(&c->pairs[i], b);
+        if (c->pairs[i].seeds && c->npairs > 1)
+            strbuf_addf(b, ": %s", claim_verdict_name(c->pairs[i].verdict));
         strbuf_addc(b, '\n');
     }
+    claim_remedy(c, &remedy);
+    if (remedy.len) strbuf_addf(b, "  %s\n", remedy.s);
+    strbuf_release(&remedy);
     strbuf_addc(b, '\n');
 }
 
@@ -77,11 +77,13 @@ static void add_row(struct table *t, const struct claim *c, const struct claim_p
     table_text(t, p ? p->b : NULL);
     table_num_or_null(t, p ? p->mean_a : NAN);
     table_num_or_null(t, p ? p->mean_b : NAN);
-    table_num_or_null(t, p && p->d.n ? p->d.diff : NAN);
-    table_num_or_null(t, p ? p->d.lo : NAN);
-    table_num_or_null(t, p ? p->d.hi : NAN);
+    table_num_or_null(t, p && p->seeds ? p->gain : NAN);
+    table_num_or_null(t, p ? p->lo : NAN);
+    table_num_or_null(t, p ? p->hi : NAN);
     table_num_or_null(t, p ? p->margin : NAN);
-    table_int(t, p ? p->d.n : 0);
+    table_int(t, p ? p->seeds : 0);
+    table_int(t, p ? p->rows : 0);
+    table_int(t, p ? p->counted : 0);
     table_text(t, c->why);
     table_text(t, c->note);
     table_text(t, c->kept ? p->date : NULL);
@@ -109,6 +111,8 @@ static struct table *claims_table(const struct claims *all) {
                    {"hi", "to", TABLE_BOTH},
                    {"margin", "margin", TABLE_BOTH},
                    {"seeds", "seeds", TABLE_BOTH},
+                   {"rows", "rows", TABLE_BOTH},
+                   {"counted", "rows that the interval counts", TABLE_DATA},
                    {"why", "why not run", TABLE_DATA},
                    {"note", "note", TABLE_DATA},
                    {"kept", "kept from", TABLE_DATA}};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/stats.h"
 #include "harness/base/util.h"
 #include "harness/config/yaml.h"
 
@@ -15,32 +16,83 @@ static const char *const keys[] = {"name",  "paper", "statement", "printed",  "s
                                    "value", "rule",  "margin",    "relative", "compare", "skip"};
 
 const char *claim_verdict_name(enum claim_verdict v) {
-    static const char *const names[] = {"supported", "not supported", "undecided", "not run"};
+    static const char *const names[] = {"supported", "not supported", "undecided", "no verdict", "not run"};
     return names[v];
 }
 
 /* ---- judging ------------------------------------------------------------------------------------------- */
 
-enum claim_verdict claim_judge(enum claim_rule rule, const struct stats_diff *g, double margin, bool exact) {
-    double lo = exact ? g->diff : g->lo, hi = exact ? g->diff : g->hi;
-    if (g->n == 0) return CLAIM_NOT_RUN;
-    if (isnan(lo)) return CLAIM_UNDECIDED; /* one seed */
-    double from = rule == CLAIM_BETTER ? margin : -margin, to = rule == CLAIM_EQUAL ? margin : INFINITY;
-    bool open = rule == CLAIM_BETTER; /* a gain of exactly the margin is not more than it */
-    if ((open ? lo > from : lo >= from) && hi <= to) return CLAIM_SUPPORTED;
-    if ((open ? hi <= from : hi < from) || lo > to) return CLAIM_NOT_SUPPORTED;
-    return CLAIM_UNDECIDED;
+enum claim_verdict claim_judge(enum claim_rule rule, const struct claim_pair *p, bool exact) {
+    static const enum verdict_rule rules[] = {VERDICT_IS_BETTER, VERDICT_IS_AS_GOOD, VERDICT_IS_NOT_WORSE};
+    static const enum claim_verdict answers[] = {CLAIM_NO_VERDICT, CLAIM_UNDECIDED, CLAIM_SUPPORTED,
+                                                 CLAIM_NOT_SUPPORTED};
+    const struct verdict_model gains = {.sign = 1};
+    struct verdict_pair d = {.lo1 = exact ? p->gain : p->lo, .hi1 = exact ? p->gain : p->hi};
+    if (!p->seeds) return CLAIM_NOT_RUN;
+    if (!exact && p->rows > p->counted) return CLAIM_NO_VERDICT;
+    return answers[verdict_answer(&gains, &d, rules[rule], p->margin)];
 }
 
 enum claim_verdict claim_together(const struct claim *c) {
-    bool undecided = false, missing = c->npairs == 0;
-    for (int i = 0; i < c->npairs; i++) {
-        if (c->pairs[i].verdict == CLAIM_NOT_SUPPORTED) return CLAIM_NOT_SUPPORTED;
-        undecided |= c->pairs[i].verdict == CLAIM_UNDECIDED;
-        missing |= c->pairs[i].verdict == CLAIM_NOT_RUN;
-    }
-    return missing ? CLAIM_NOT_RUN : undecided ? CLAIM_UNDECIDED : CLAIM_SUPPORTED;
+    bool have[CLAIM_NVERDICT] = {false};
+    for (int i = 0; i < c->npairs; i++) have[c->pairs[i].verdict] = true;
+    return have[CLAIM_NOT_SUPPORTED]           ? CLAIM_NOT_SUPPORTED
+           : have[CLAIM_NOT_RUN] || !c->npairs ? CLAIM_NOT_RUN
+           : have[CLAIM_NO_VERDICT]            ? CLAIM_NO_VERDICT
+           : have[CLAIM_UNDECIDED]             ? CLAIM_UNDECIDED
+                                               : CLAIM_SUPPORTED;
 }
+
+/* ---- texts --------------------------------------------------------------------------------------------- */
+
+/* The pair for which there is no verdict. */
+static const struct claim_pair *open_pair(const struct claim *c) {
+    for (int i = 0; i < c->npairs; i++)
+        if (c->pairs[i].verdict == CLAIM_NO_VERDICT) return &c->pairs[i];
+    return NULL;
+}
+
+void claim_verdict_text(const struct claim *c, struct strbuf *out) {
+    const struct claim_pair *p = c->verdict == CLAIM_NO_VERDICT ? open_pair(c) : NULL;
+    strbuf_adds(out, claim_verdict_name(c->verdict));
+    if (p && !isnan(p->lo))
+        strbuf_addf(out, " (%d rows)", p->rows);
+    else if (p)
+        strbuf_adds(out, " (one seed)");
+}
+
+void claim_remedy(const struct claim *c, struct strbuf *out) {
+    const struct claim_pair *p = c->verdict == CLAIM_NO_VERDICT ? open_pair(c) : NULL;
+    double wide = 0, margin = 0;
+    for (int i = 0; i < c->npairs && c->verdict == CLAIM_UNDECIDED; i++)
+        wide = fmax(wide, (c->pairs[i].hi - c->pairs[i].lo) / 2), margin = c->pairs[i].margin;
+    if (p && !isnan(p->lo))
+        strbuf_addf(
+            out,
+            "the interval does not know which rows were drawn: run it again to record them, about 2,000 "
+            "where a margin of 0.02 is asked for (bench table %s --run --set eval.rows=2000)",
+            c->sweep);
+    else if (p)
+        strbuf_addf(out, "two seeds more would tell (bench table %s --run --set seeds=0,1,2)", c->sweep);
+    else if (wide > margin && margin > 0)
+        strbuf_addf(out, "the margin %.3g is below what these runs can tell, %.3g: more rows or seeds",
+                    margin, wide);
+}
+
+void claim_pair_text(const struct claim_pair *p, struct strbuf *out) {
+    if (!p->seeds) {
+        strbuf_adds(out, "not run");
+        return;
+    }
+    strbuf_addf(out, "gain %+.4g", p->gain);
+    if (!isnan(p->lo)) strbuf_addf(out, " [%+.4g, %+.4g]", p->lo, p->hi);
+    strbuf_addf(out, ", %d seed%s", p->seeds, p->seeds == 1 ? "" : "s");
+    if (p->counted) strbuf_addf(out, ", %d rows", p->counted);
+    if (p->rows > p->counted)
+        strbuf_addf(out, isnan(p->lo) ? ", of %d rows" : "; by seeds alone, of %d rows", p->rows);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* Runs of its sweep that are missing, and values that were overridden on the command line. */
 static int read_sweep(struct claim *c, struct db *db, struct err *e) {
@@ -62,31 +114,23 @@ static int read_sweep(struct claim *c, struct db *db, struct err *e) {
     return 0;
 }
 
-static void turn_pair(struct stats_diff *d, int sign) {
-    if (sign > 0) return;
-    double lo = d->lo;
-    d->diff = -d->diff;
-    d->lo = -d->hi;
-    d->hi = -lo;
-}
-
 static int read_pair(struct claim *c, struct claim_pair *p, struct db *db, const struct ynode *a,
                      const struct ynode *b, struct err *e) {
-    struct arm x, y;
-    char goal[16];
-    int rc = arm_read(&x, db, c->sweep, a, c->value, goal, e);
-    if (!rc) rc = arm_read(&y, db, c->sweep, b, c->value, goal[0] ? NULL : goal, e);
+    struct arm_pair x;
+    int rc = arm_judge(&x, db, c->sweep, a, b, c->value, e);
     if (rc) return rc;
-    p->mean_a = stats_mean(x.value, x.n).mean;
-    p->mean_b = stats_mean(y.value, y.n).mean;
+    p->mean_a = stats_mean(x.a.value, x.a.n).mean;
+    p->mean_b = stats_mean(x.b.value, x.b.n).mean;
     p->margin = c->relative ? c->margin * fabs(p->mean_a) : c->margin;
-    memcpy(p->build, y.build, sizeof p->build);
-    memcpy(p->cpu, y.cpu, sizeof p->cpu);
-    memcpy(p->date, y.date, sizeof p->date);
-    if (x.diverged || y.diverged) return 0; /* n stays 0 */
-    p->d = arm_compare(&x, &y);
-    turn_pair(&p->d, arm_value_sign(c->value, goal));
-    p->verdict = claim_judge(c->rule, &p->d, p->margin, arm_value_exact(c->value));
+    memcpy(p->build, x.b.build, sizeof p->build);
+    memcpy(p->cpu, x.b.cpu, sizeof p->cpu);
+    memcpy(p->date, x.b.date, sizeof p->date);
+    if (isnan(x.d.diff)) return 0; /* seeds stays 0 */
+    p->seeds = MIN_OF(x.a.n, x.b.n);
+    p->gain = x.sign * x.d.diff;
+    p->lo = x.sign > 0 ? x.d.lo1 : -x.d.hi1, p->hi = x.sign > 0 ? x.d.hi1 : -x.d.lo1;
+    p->rows = p->counted = x.rows;
+    p->verdict = claim_judge(c->rule, p, arm_value_exact(c->value));
     return 0;
 }
 
@@ -158,9 +202,14 @@ static int read_compare(struct claim *c, struct db *db, const struct ynode *list
                            *b = a ? ynode_get(pair, "b") : NULL;
         if (arm_check(a, e) || arm_check(b, e)) return ERR_USER;
         struct claim_pair *p = &c->pairs[c->npairs++];
-        *p = (struct claim_pair){
-            .a = arm_name(a), .b = arm_name(b), .mean_a = NAN, .mean_b = NAN, .verdict = CLAIM_NOT_RUN};
-        p->d = stats_paired(NULL, NULL, 0);
+        *p = (struct claim_pair){.a = arm_name(a),
+                                 .b = arm_name(b),
+                                 .mean_a = NAN,
+                                 .mean_b = NAN,
+                                 .gain = NAN,
+                                 .lo = NAN,
+                                 .hi = NAN,
+                                 .verdict = CLAIM_NOT_RUN};
         int rc = db ? read_pair(c, p, db, a, b, e) : 0;
         if (rc) return rc;
     }
@@ -192,7 +241,8 @@ static int read_claim(struct claims *all, struct db *db, const struct ynode *n, 
     if (rc) return err_at(all, n, e);
     c->verdict = claim_together(c);
     if (db) rc = read_sweep(c, db, e);
-    if (c->partial && c->verdict != CLAIM_NOT_RUN) c->verdict = CLAIM_UNDECIDED;
+    if (c->partial && c->verdict != CLAIM_NOT_RUN && c->verdict != CLAIM_NO_VERDICT)
+        c->verdict = CLAIM_UNDECIDED;
     return rc;
 }
 

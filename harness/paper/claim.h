@@ -13,26 +13,36 @@
  *   compare   a list of {a: ARM, b: ARM}: all must hold
  *   skip      why nothing here can decide it
  *
- * Each comparison is the paired difference over seeds with its 95 % t interval: a claim is supported when the
- * interval lies wholly where the rule wants it, not supported when it lies wholly outside, else undecided;
- * and undecided while runs of its sweep are missing. Values that no seed changes (bytes, counts) need no
- * interval. */
+ * Each comparison is a difference with its 95 % interval, from the spread over seeds of the whole sweep and the
+ * rows that were scored (verdict.h): a claim is supported when the interval lies wholly where the rule wants
+ * it, not supported when it lies wholly outside, else undecided; and undecided while runs of its sweep are
+ * missing. There is no verdict of one seed, nor by an interval that does not know which rows were drawn.
+ * Values that no seed changes (bytes, counts) need no interval. */
 #ifndef BENCH_CLAIM_H
 #define BENCH_CLAIM_H
 
 #include "harness/analysis/arm.h"
 #include "harness/base/util.h"
 
-enum claim_verdict { CLAIM_SUPPORTED, CLAIM_NOT_SUPPORTED, CLAIM_UNDECIDED, CLAIM_NOT_RUN, CLAIM_NVERDICT };
-/* "supported", "not supported", "undecided", "not run" */
+enum claim_verdict {
+    CLAIM_SUPPORTED,
+    CLAIM_NOT_SUPPORTED,
+    CLAIM_UNDECIDED,
+    CLAIM_NO_VERDICT,
+    CLAIM_NOT_RUN,
+    CLAIM_NVERDICT
+};
+/* "supported", "not supported", "undecided", "no verdict", "not run" */
 const char *claim_verdict_name(enum claim_verdict v);
 
 enum claim_rule { CLAIM_BETTER, CLAIM_EQUAL, CLAIM_NOT_WORSE };
 
 /* By how much b is better than a: gain > 0, whatever direction is better. */
 struct claim_pair {
-    char *a, *b;                   /* "lora r=8" */
-    struct stats_diff d;           /* of gain; n = 0: not run */
+    char *a, *b;         /* "lora r=8" */
+    int seeds;           /* the fewer of both; 0: not run */
+    double gain, lo, hi; /* with the 95 % interval, NaN: none */
+    int rows, counted;   /* that the value is a mean over, and that the interval knows of; 0: none known */
     double mean_a, mean_b, margin; /* means: NaN where the arm has no runs */
     enum claim_verdict verdict;
     char build[80], cpu[128], date[16]; /* of the last run of b */
@@ -73,8 +83,13 @@ void claims_measured_write(const struct claims *c, struct strbuf *out);
  * stays open. */
 enum claim_verdict claim_together(const struct claim *c);
 
-/* The rule applied to an interval. exact: one value decides. */
-enum claim_verdict claim_judge(enum claim_rule rule, const struct stats_diff *gain, double margin,
-                               bool exact);
+/* The rule applied to the interval of p, with its margin. exact: one value decides. */
+enum claim_verdict claim_judge(enum claim_rule rule, const struct claim_pair *p, bool exact);
+/* "no verdict (200 rows)", "no verdict (one seed)"; else the name alone. Appended. */
+void claim_verdict_text(const struct claim *c, struct strbuf *out);
+/* What would decide it, "two more seeds: ..."; "" where nothing is asked for. Appended. */
+void claim_remedy(const struct claim *c, struct strbuf *out);
+/* "gain +0.043 [-0.003, +0.090], 3 seeds, 200 rows", "not run". Appended. */
+void claim_pair_text(const struct claim_pair *p, struct strbuf *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* claim_measured.c - claims.measured.csv: the comparisons of claims as they were once measured (claim.h,
  * measured.h).
  *
- * The interval is kept, not the verdict: rule and margin are those of the file. */
+ * The interval is kept, not the verdict: rule and margin are those of the file. rows: that were scored, counted:
+ * that the interval knows of; where these are fewer it is of the seeds alone. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,9 +10,9 @@
 #include "harness/paper/measured.h"
 #include "harness/table/table.h"
 
-enum { CLAIM, A, B, MEAN_A, MEAN_B, GAIN, LO, HI, SEEDS, BUILD, PROCESSOR, DATE, FIELDS };
-static const char *const names[FIELDS] = {"claim", "a",  "b",     "mean_a", "mean_b",    "gain",
-                                          "lo",    "hi", "seeds", "build",  "processor", "date"};
+enum { CLAIM, A, B, MEAN_A, MEAN_B, GAIN, LO, HI, SEEDS, ROWS, COUNTED, BUILD, PROCESSOR, DATE, FIELDS };
+static const char *const names[FIELDS] = {"claim", "a",     "b",    "mean_a",  "mean_b", "gain",      "lo",
+                                          "hi",    "seeds", "rows", "counted", "build",  "processor", "date"};
 
 void claims_measured_write(const struct claims *all, struct strbuf *out) {
     struct table *t = table_new();
@@ -20,13 +21,15 @@ void claims_measured_write(const struct claims *all, struct strbuf *out) {
         const struct claim *c = &all->v[i];
         for (int k = 0; k < c->npairs && !c->partial; k++) {
             const struct claim_pair *p = &c->pairs[k];
-            const double v[] = {p->mean_a, p->mean_b, p->d.diff, p->d.lo, p->d.hi};
-            if (!p->d.n) continue;
+            const double v[] = {p->mean_a, p->mean_b, p->gain, p->lo, p->hi};
+            if (!p->seeds) continue;
             table_text(t, c->name);
             table_text(t, p->a);
             table_text(t, p->b);
             for (size_t j = 0; j < ARRAY_LEN(v); j++) table_num_or_null(t, v[j]);
-            table_int(t, p->d.n);
+            table_int(t, p->seeds);
+            table_int(t, p->rows);
+            table_int(t, p->counted);
             table_text(t, p->build);
             table_text(t, p->cpu);
             table_text(t, p->date);
@@ -43,22 +46,24 @@ static bool has_runs(const struct claim *c) {
 }
 
 static int take_row(struct claim *c, const struct rows *r, long i, struct err *e) {
-    double v[SEEDS - MEAN_A + 1];
+    double v[COUNTED - MEAN_A + 1];
     bool good = true;
-    for (int k = MEAN_A; k <= SEEDS; k++) good = measured_number(r, i, k, &v[k - MEAN_A]) && good;
+    for (int k = MEAN_A; k <= COUNTED; k++) good = measured_number(r, i, k, &v[k - MEAN_A]) && good;
     if (!good || !(v[SEEDS - MEAN_A] >= 1))
-        return rows_error(r, i, e, "mean_a to seeds must be numbers, seeds at least 1");
+        return rows_error(r, i, e, "mean_a to counted must be numbers, seeds at least 1");
     for (int k = 0; k < c->npairs; k++) {
         struct claim_pair *p = &c->pairs[k];
         if (!measured_is(r, i, A, p->a) || !measured_is(r, i, B, p->b)) continue;
         p->mean_a = v[0];
         p->mean_b = v[1];
-        p->d.diff = v[2];
-        p->d.lo = v[3];
-        p->d.hi = v[4];
-        p->d.n = (int)v[5];
+        p->gain = v[2];
+        p->lo = v[3];
+        p->hi = v[4];
+        p->seeds = (int)v[5];
+        p->rows = (int)v[6];
+        p->counted = (int)v[7];
         p->margin = c->relative ? c->margin * fabs(p->mean_a) : c->margin;
-        p->verdict = claim_judge(c->rule, &p->d, p->margin, arm_value_exact(c->value));
+        p->verdict = claim_judge(c->rule, p, arm_value_exact(c->value));
         measured_text(r, i, BUILD, p->build, sizeof p->build);
         measured_text(r, i, PROCESSOR, p->cpu, sizeof p->cpu);
         measured_text(r, i, DATE, p->date, sizeof p->date);

@@ -18,6 +18,7 @@
 #include "harness/core/method.h"
 #include "harness/table/table.h"
 #include "harness/core/target.h"
+#include "harness/base/stats.h"
 #include "harness/base/util.h"
 #include "harness/config/yaml.h"
 
@@ -278,7 +279,10 @@ static int measure_cell(const struct reading *r, const struct chain *c, struct p
     x->arm = xcalloc(1, sizeof *x->arm);
     int rc = r->db ? arm_read(x->arm, r->db, sweep, arm, value, NULL, e) : 0;
     if (x->arm->diverged) x->arm->n = 0;
-    x->measured = stats_mean(x->arm->value, x->arm->n);
+    struct stats_mean m = stats_mean(x->arm->value, x->arm->n);
+    x->measured.n = m.n, x->measured.mean = m.mean, x->measured.sd = m.sd, x->measured.half = NAN;
+    x->measured.of = xasprintf("%s %s", sweep, value);
+    x->measured.exact = arm_value_exact(value);
     return rc;
 }
 
@@ -328,7 +332,6 @@ static int add_cells(struct reading *r, const struct chain *c, int depth, struct
 static void count_verdicts(struct paper *p) {
     for (int i = 0; i < p->ncells; i++) {
         struct paper_cell *x = &p->cells[i];
-        if (x->arm) paper_measured_show(x);
         if (x->confirmed)
             p->count[x->verdict]++;
         else
@@ -426,6 +429,7 @@ int paper_load(struct paper **ret, const char *name, const struct archs *archs, 
         p->sweep = copy_text(root->kind == YNODE_MAP ? say_text(&c, "sweep") : NULL);
     }
     if (!rc) rc = paper_measured_read(p, e);
+    if (!rc) paper_measured_judge(p);
     if (!rc) count_verdicts(p);
     ynode_free(root);
     if (rc) {
@@ -441,6 +445,7 @@ void paper_free(struct paper *p) {
     for (int i = 0; i < p->ncells; i++) {
         struct paper_cell *x = &p->cells[i];
         free(x->row), free(x->column), free(x->printed), free(x->how), free(x->note), free(x->arm);
+        free(x->measured.of);
     }
     free(p->cells);
     free(p->name), free(p->path), free(p->title), free(p->source), free(p->sweep);

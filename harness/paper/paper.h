@@ -75,7 +75,12 @@ struct paper_cell {
     double computed;              /* base units; NaN: not computed */
     char shown[PAPER_TEXT_MAX];   /* in the printed unit; a measurement with its interval and seeds */
     struct arm *arm;              /* a measurement: what it is the mean of; NULL: computed */
-    struct stats_mean measured;
+    struct {
+        int n;                 /* seeds; 0: not measured */
+        double mean, sd, half; /* sd NaN: one seed; half the 95 % interval of the mean, NaN: none */
+        char *of;              /* what is measured: cells that share it lend each other their spread */
+        bool exact;            /* the same for all seeds */
+    } measured;
     enum paper_verdict verdict;
     int line; /* in the file */
 };
@@ -100,8 +105,9 @@ void paper_measured_write(const struct paper *p, struct strbuf *out);
 /* Fill those cells that the record does not have from TABLE.measured.csv beside p->path, where there is one.
  * ERR_USER: a line that is none. */
 int paper_measured_read(struct paper *p, struct err *e);
-/* What a measured cell shows: "1.5308 ± 0.0021 (3 seeds)". */
-void paper_measured_show(struct paper_cell *x);
+/* Intervals of measured cells, from the spread of all cells of one sweep and value (verdict.h), and what they
+ * show: "1.5308 ± 0.0021 (3 seeds)". */
+void paper_measured_judge(struct paper *p);
 
 /* Names of the delivered tables, sorted; caller frees with paper_names_free. */
 int paper_names(char ***ret, int *n, struct err *e);

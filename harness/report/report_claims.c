@@ -2,19 +2,12 @@
  * decide. */
 #include "harness/report/report.h"
 
-#include <math.h>
-
 #include "harness/paper/claim.h"
 
 static void pair_write(struct strbuf *out, const struct claim_pair *p) {
     struct strbuf b = {0};
     strbuf_addf(&b, "%s against %s: ", p->b, p->a);
-    if (p->d.n == 0)
-        strbuf_adds(&b, "not run");
-    else if (isfinite(p->d.lo))
-        strbuf_addf(&b, "gain %+.4g [%+.4g, %+.4g], %d seeds", p->d.diff, p->d.lo, p->d.hi, p->d.n);
-    else
-        strbuf_addf(&b, "gain %+.4g, %d seed%s", p->d.diff, p->d.n, p->d.n == 1 ? "" : "s");
+    claim_pair_text(p, &b);
     strbuf_adds(out, "<li>");
     report_text(out, b.s);
     strbuf_adds(out, "</li>\n");
@@ -22,7 +15,9 @@ static void pair_write(struct strbuf *out, const struct claim_pair *p) {
 }
 
 static void claim_write(struct strbuf *out, const struct claim *c) {
-    strbuf_addf(out, "<dt><strong>%s</strong></dt><dd>", claim_verdict_name(c->verdict));
+    strbuf_adds(out, "<dt><strong>");
+    claim_verdict_text(c, out);
+    strbuf_adds(out, "</strong></dt><dd>");
     report_text(out, c->statement ? c->statement : c->name);
     if (c->paper) {
         strbuf_adds(out, " <span class=\"soft\">(");

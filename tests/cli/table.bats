@@ -98,7 +98,7 @@ YAML
     has "$output" "3 claims, 3 not run"
     run "$BENCH" table tiny --run -j 1
     is "$status" 0
-    has "$output" "(2 seeds)"
+    grep -Eq 'LoRA r=1 +87.5±.3 +[0-9.]+, [0-9.]+ ' <<<"$output" # two seeds of two configurations: their values
     has "$output" "2 cells: 2 measured"
     has "$output" "measured $(date -u +%Y)"
     is "$("$BENCH" table tiny --json | python3 -c 'import json,sys; c=json.load(sys.stdin)["cells"][0]; print(c["seeds"], c["lr"] > 0, len(c["build"]) > 2, len(c["processor"]) > 2)')" "2 True True True"
@@ -109,7 +109,7 @@ YAML
     is "$("$BENCH" table claims --json | python3 -c 'import json,sys; c=json.load(sys.stdin); print(c[0]["verdict"], c[0]["seeds"], c[0]["gain"] > 0, c[2]["why"])')" "supported 2 True no recipe"
     # what was measured is kept beside the table, and shown where there is no record
     "$BENCH" table tiny --measured >share/tables/tiny.measured.csv
-    is "$(head -n 1 share/tables/tiny.measured.csv)" "row,column,mean,ci,seeds,lr,build,processor,date"
+    is "$(head -n 1 share/tables/tiny.measured.csv)" "row,column,mean,sd,seeds,lr,build,processor,date"
     is "$("$BENCH" table tiny --db none.db)" "$("$BENCH" table tiny)"
     spread() { "$BENCH" table tiny --json --db "$1" | python3 -c 'import json,sys; print(["%.9g" % c["sd"] for c in json.load(sys.stdin)["cells"]])'; }
     is "$(spread none.db)" "$(spread results/bench.db)"
@@ -132,10 +132,10 @@ YAML
     sed -i 's/rule: equal, margin: 100/rule: better, margin: 100/' share/tables/claims.yaml
     run "$BENCH" table claims --db none.db
     has "$output" "all the same: not supported"
-    sed -i '2s/,2,0.1/,two,0.1/' share/tables/claims.measured.csv
+    sed -i '2s/,2,0,0,0.1/,two,0,0,0.1/' share/tables/claims.measured.csv
     run "$BENCH" table claims --db none.db
     is "$status" 2
-    has "$output" "claims.measured.csv:2: mean_a to seeds must be numbers"
+    has "$output" "claims.measured.csv:2: mean_a to counted must be numbers"
     echo "claim,gain" >share/tables/claims.measured.csv
     echo "x,1" >>share/tables/claims.measured.csv
     run "$BENCH" table claims --db none.db

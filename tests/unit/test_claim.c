@@ -41,6 +41,16 @@ static void begin(struct record *r, const char *goal) {
     ok(db_sweep_begin(r->db, &s, &r->sweep, &e), &e);
 }
 
+static int scored_rows; /* that each run tells one by one, around its metric, as its own method has it */
+
+static void add_rows(struct record *r, int64_t run, const char *config, double metric) {
+    struct err e = {0};
+    for (int i = 0; i < scored_rows; i++) {
+        double own = sin(31.0 * i + (strstr(config, "64") ? 2 : 0));
+        ok(db_item(r->db, run, "eval/loss", i, metric + 0.5 * sin(17.0 * i) + 0.3 * own, 1, &e), &e);
+    }
+}
+
 /* A finished run. NaN: it diverged. */
 static void add(struct record *r, const char *config, int seed, double metric, size_t act) {
     struct err e = {0};
@@ -64,6 +74,7 @@ static void add(struct record *r, const char *config, int seed, double metric, s
                                .steps = 10};
     res.state = isnan(metric) ? RUN_DIVERGED : RUN_COMPLETE;
     res.mem_peak[MEM_ACT] = res.mem_at_peak[MEM_ACT] = res.peak_bytes = act;
+    add_rows(r, run, config, metric);
     ok(db_run_finish(r->db, run, &res, 0, &e), &e);
     ok(db_sweep_ready(r->db, &e), &e);
     json_decref(c);
@@ -144,8 +155,12 @@ static void an_arm_that_always_diverged_says_so(void **state) {
 /* ---- rules --------------------------------------------------------------------------------------------- */
 
 static void judged(enum claim_rule rule, double lo, double hi, double margin, enum claim_verdict want) {
-    struct stats_diff d = {.n = 3, .diff = (lo + hi) / 2, .lo = lo, .hi = hi};
-    assert_int_equal(claim_judge(rule, &d, margin, false), want);
+    struct claim_pair p = {.seeds = 3, .gain = (lo + hi) / 2, .lo = lo, .hi = hi, .margin = margin};
+    assert_int_equal(claim_judge(rule, &p, false), want);
+    p.rows = 200; /* which the interval does not know of */
+    assert_int_equal(claim_judge(rule, &p, false), CLAIM_NO_VERDICT);
+    p.counted = 200;
+    assert_int_equal(claim_judge(rule, &p, false), want);
 }
 
 static void rules_ask_where_the_interval_lies(void **state) {
@@ -162,10 +177,10 @@ static void rules_ask_where_the_interval_lies(void **state) {
     judged(CLAIM_NOT_WORSE, -0.1, 0.5, 0.2, CLAIM_SUPPORTED);
     judged(CLAIM_NOT_WORSE, -0.3, 0.5, 0.2, CLAIM_UNDECIDED);
     judged(CLAIM_NOT_WORSE, -0.5, -0.3, 0.2, CLAIM_NOT_SUPPORTED);
-    struct stats_diff one = {.n = 1, .diff = 5, .lo = NAN, .hi = NAN}, none = {.lo = NAN, .hi = NAN};
-    assert_int_equal(claim_judge(CLAIM_BETTER, &one, 0, false), CLAIM_UNDECIDED);
-    assert_int_equal(claim_judge(CLAIM_BETTER, &one, 0, true), CLAIM_SUPPORTED);
-    assert_int_equal(claim_judge(CLAIM_BETTER, &none, 0, true), CLAIM_NOT_RUN);
+    struct claim_pair one = {.seeds = 1, .gain = 5, .lo = NAN, .hi = NAN}, none = {.lo = NAN, .hi = NAN};
+    assert_int_equal(claim_judge(CLAIM_BETTER, &one, false), CLAIM_NO_VERDICT);
+    assert_int_equal(claim_judge(CLAIM_BETTER, &one, true), CLAIM_SUPPORTED);
+    assert_int_equal(claim_judge(CLAIM_BETTER, &none, true), CLAIM_NOT_RUN);
 }
 
 static struct claims *load_text(struct record *r, const char *text, struct err *e) {
@@ -185,8 +200,8 @@ static void claims_are_judged_by_the_record(void **state) {
     struct err e = {0};
     begin(&r, "minimize");
     for (int seed = 0; seed < 3; seed++) {
-        add(&r, LORA(8, 0.001), seed, 2.0 + 0.1 * seed, 100);
-        add(&r, LORA(64, 0.001), seed, 1.9 + 0.1 * seed + 0.001 * seed, 200);
+        add(&r, LORA(8, 0.001), seed, 2.0 + 0.01 * seed, 100);
+        add(&r, LORA(64, 0.001), seed, 1.9 + 0.01 * seed, 200);
     }
     struct claims *all =
         load_text(&r,
@@ -210,10 +225,78 @@ static void claims_are_judged_by_the_record(void **state) {
     for (int i = 0; i < all->n; i++)
         if (all->v[i].verdict != want[i])
             fail_msg("%s: %s", all->v[i].name, claim_verdict_name(all->v[i].verdict));
-    assert_true(fabs(all->v[0].pairs[0].d.diff - 0.099) < 1e-9); /* a gain, though the loss falls */
-    assert_true(all->v[0].pairs[0].d.lo > 0.09 && all->v[0].pairs[0].d.hi < 0.11);
+    assert_true(fabs(all->v[0].pairs[0].gain - 0.1) < 1e-9); /* a gain, though the loss falls */
+    double half = 2.7764451 * 0.01 * sqrt(2.0 / 3); /* t(4): the spread of both, not paired by seed */
+    assert_true(fabs(all->v[0].pairs[0].lo - 0.1 + half) < 1e-8);
+    assert_true(fabs(all->v[0].pairs[0].hi - 0.1 - half) < 1e-8);
     assert_string_equal(all->v[0].pairs[0].b, "r=64");
     claims_free(all);
+    end(&r);
+}
+
+/* 50 rows leave more open than three seeds that agree. */
+static void rows_that_were_drawn_widen_the_interval_of_a_claim(void **state) {
+    (void)state;
+    struct record r;
+    struct err e = {0};
+    const char *text =
+        "claims:\n  - {name: x, sweep: s, rule: not worse, margin: 0.05, compare: [{a: {r: 8}, b: "
+        "{r: 64}}]}\n";
+    for (int rows = 0; rows <= 50; rows += 50) {
+        begin(&r, "minimize");
+        scored_rows = rows;
+        for (int seed = 0; seed < 3; seed++) {
+            add(&r, LORA(8, 0.001), seed, 2.0 + 0.001 * seed, 100);
+            add(&r, LORA(64, 0.001), seed, 2.0 + 0.001 * seed, 200);
+        }
+        scored_rows = 0;
+        struct claims *all = load_text(&r, text, &e);
+        if (!all) fail_msg("%s", e.msg);
+        const struct claim_pair *p = &all->v[0].pairs[0];
+        assert_int_equal(all->v[0].verdict, rows ? CLAIM_UNDECIDED : CLAIM_SUPPORTED);
+        assert_int_equal(p->counted, rows);
+        assert_true(rows ? p->hi > 0.05 : p->hi < 0.01);
+        struct strbuf b = {0};
+        claim_remedy(&all->v[0], &b);
+        assert_int_equal(b.len > 0, rows > 0);
+        if (rows) assert_non_null(strstr(b.s, "the margin 0.05 is below what these runs can tell"));
+        strbuf_release(&b);
+        claims_free(all);
+        end(&r);
+    }
+}
+
+/* What was kept without rows is not taken for more than it is. */
+static void a_kept_claim_says_why_it_has_no_verdict(void **state) {
+    (void)state;
+    struct record r;
+    struct err e = {0};
+    begin(&r, "minimize");
+    char path[64], beside[80];
+    snprintf(path, sizeof path, "%s/claims.yaml", r.dir);
+    snprintf(beside, sizeof beside, "%s/claims.measured.csv", r.dir);
+    const char *text = "claims:\n"
+                       "  - {name: x, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
+                       "  - {name: y, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n"
+                       "  - {name: z, sweep: s, rule: better, compare: [{a: {r: 8}, b: {r: 64}}]}\n",
+               *kept = "claim,a,b,mean_a,mean_b,gain,lo,hi,seeds,rows,counted,build,processor,date\n"
+                       "x,r=8,r=64,2,1,1,0.9,1.1,3,200,0,b,c,d\n"
+                       "y,r=8,r=64,2,1,1,,,1,200,200,b,c,d\n"
+                       "z,r=8,r=64,2,1,1,0.9,1.1,3,200,200,b,c,d\n";
+    static const char *const want[] = {"no verdict (200 rows)", "no verdict (one seed)", "supported"};
+    struct claims *all;
+    ok(file_write(path, text, strlen(text), &e), &e);
+    ok(file_write(beside, kept, strlen(kept), &e), &e);
+    ok(claims_load(&all, path, r.db, &e), &e);
+    ok(claims_measured(all, &e), &e);
+    for (int i = 0; i < 3; i++) {
+        struct strbuf b = {0};
+        claim_verdict_text(&all->v[i], &b);
+        assert_string_equal(b.s, want[i]);
+        strbuf_release(&b);
+    }
+    claims_free(all);
+    unlink(path), unlink(beside);
     end(&r);
 }
 
@@ -223,8 +306,8 @@ static void nothing_is_decided_while_runs_are_missing(void **state) {
     struct err e = {0};
     begin(&r, "minimize");
     for (int seed = 0; seed < 3; seed++) {
-        add(&r, LORA(8, 0.001), seed, 2.0 + 0.1 * seed, 100);
-        add(&r, LORA(64, 0.001), seed, 1.9 + 0.1 * seed + 0.001 * seed, 200);
+        add(&r, LORA(8, 0.001), seed, 2.0 + 0.01 * seed, 100);
+        add(&r, LORA(64, 0.001), seed, 1.9 + 0.01 * seed, 200);
     }
     json_t *c = json_loads(LORA(64, 0.004), 0, NULL);
     int64_t point;
@@ -341,6 +424,8 @@ int main(void) {
         cmocka_unit_test(an_arm_that_always_diverged_says_so),
         cmocka_unit_test(rules_ask_where_the_interval_lies),
         cmocka_unit_test(claims_are_judged_by_the_record),
+        cmocka_unit_test(rows_that_were_drawn_widen_the_interval_of_a_claim),
+        cmocka_unit_test(a_kept_claim_says_why_it_has_no_verdict),
         cmocka_unit_test(nothing_is_decided_while_runs_are_missing),
         cmocka_unit_test(mistakes_in_claims_name_their_line),
         cmocka_unit_test(the_delivered_claims_have_recipes),
