@@ -13,10 +13,10 @@
  *   compare   a list of {a: ARM, b: ARM}: all must hold
  *   skip      why nothing here can decide it
  *
- * Each comparison is a difference with its 95 % interval, from the spread over seeds of the whole sweep and the
- * rows that were scored (verdict.h): a claim is supported when the interval lies wholly where the rule wants
- * it, not supported when it lies wholly outside, else undecided; and undecided while runs of its sweep are
- * missing. There is no verdict of one seed, nor by an interval that does not know which rows were drawn.
+ * Each comparison is a difference with its 95 % interval, from the spread over seeds of the whole sweep and
+ * the rows that were scored (verdict.h): a claim is supported when the interval lies wholly where the rule
+ * wants it, not supported when it lies wholly outside, else undecided; and undecided while runs of its sweep
+ * are missing. There is no verdict of one seed, nor by an interval that does not know which rows were drawn.
  * Values that no seed changes (bytes, counts) need no interval. */
 #ifndef BENCH_CLAIM_H
 #define BENCH_CLAIM_H

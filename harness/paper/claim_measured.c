@@ -1,8 +1,8 @@
 /* claim_measured.c - claims.measured.csv: the comparisons of claims as they were once measured (claim.h,
  * measured.h).
  *
- * The interval is kept, not the verdict: rule and margin are those of the file. rows: that were scored, counted:
- * that the interval knows of; where these are fewer it is of the seeds alone. */
+ * The interval is kept, not the verdict: rule and margin are those of the file. rows: that were scored,
+ * counted: that the interval knows of; where these are fewer it is of the seeds alone. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* paper_measured.c - measured cells of tables: how they are shown, and TABLE.measured.csv, where a
  * measurement is kept. See paper.h.
  *
- * Columns: row, column, mean, sd (of one run over seeds; empty for one seed), seeds, lr, build, processor, date.
- * Quoted as usual in CSV. The interval is made of these anew. */
+ * Columns: row, column, mean, sd (of one run over seeds; empty for one seed), seeds, lr, build, processor,
+ * date. Quoted as usual in CSV. The interval is made of these anew. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

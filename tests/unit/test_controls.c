@@ -64,8 +64,8 @@ static void a_sweep_without_controls_has_no_rows(void **state) {
     controls_release(&c);
 }
 
-/* Twins, one computation but for a scale, share their noise. Differences 0.1, 0.2, 0.3: mean 0.2, sd 0.1, half
- * width 4.3027 * 0.1 / sqrt 3. */
+/* Twins, one computation but for a scale, share their noise. Differences 0.1, 0.2, 0.3: mean 0.2, sd 0.1,
+ * half width 4.3027 * 0.1 / sqrt 3. */
 static void twins_are_paired_by_seed(void **state) {
     (void)state;
     int64_t a = point("lora_plus", 16, 1e-3, 8), b = point("lora", 256, 1e-3, 8);
@@ -88,7 +88,8 @@ static void twins_are_paired_by_seed(void **state) {
     controls_release(&c);
 }
 
-/* Other controls are other computations: the same seed says nothing of both, and the spread is the sweep's. */
+/* Other controls are other computations: the same seed says nothing of both, and the spread is the
+ * sweep's. */
 static void other_controls_are_judged_by_the_spread_of_the_sweep(void **state) {
     (void)state;
     struct err e = {0};
