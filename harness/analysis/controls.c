@@ -185,7 +185,10 @@ static void add_row(const struct load *l, const struct control_choice *x, struct
 int controls_read(struct control_set *c, struct db *db, int64_t sweep, struct err *e) {
     struct load l = {0};
     memset(c, 0, sizeof *c);
-    int rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
+    int rc = record_has_pairs(db, sweep, e);
+    if (!rc) c->metric = xstrdup(""); /* of no row */
+    if (rc <= 0) return rc;
+    rc = record_sweep_read_id(&l.r, db, sweep, NULL, e);
     if (rc) return rc;
     rc = record_pairs_read(&l.pair, &l.npair, &l.r, db, e);
     c->maximize = l.r.maximize;

@@ -122,6 +122,9 @@ int record_memory_read(double at_peak[MEM_NCAT], struct db *db, int64_t run, str
 
 /* ---- control arms -------------------------------------------------------------------------------------- */
 
+/* Has the sweep (or the last of its name) any? Cheap, before reading it whole. Negative: error. */
+int record_has_pairs(struct db *db, int64_t sweep, struct err *e);
+
 struct record_pair {
     int point, control; /* indices into the sweep's points */
     char *kind;         /* what is held equal */

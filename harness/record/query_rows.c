@@ -101,6 +101,19 @@ int record_memory_read(double at_peak[MEM_NCAT], struct db *db, int64_t run, str
     return rc;
 }
 
+int record_has_pairs(struct db *db, int64_t sweep, struct err *e) {
+    struct db_query *q;
+    int rc = db_query(db, &q,
+                      "SELECT 1 FROM point_control WHERE sweep = (SELECT max(id) FROM sweep WHERE name ="
+                      " (SELECT name FROM sweep WHERE id = ?1)) LIMIT 1",
+                      e);
+    if (rc) return rc;
+    db_query_bind_int(q, 1, sweep);
+    rc = db_query_next(q, e);
+    db_query_close(q);
+    return rc;
+}
+
 static int point_place(const struct record_sweep *s, int64_t id) {
     for (int i = 0; i < s->npoint; i++)
         if (s->point[i].id == id) return i;
