@@ -68,6 +68,8 @@ do for [fmt in formats] {
                  (k == 0 ? base : NaN) with lines dt 5 lw 2 lc rgb grey notitle, \
                  for [w in lines] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with lines dt line_dash[at(w)] lw 2.4 lc rgb line_color[at(w)] notitle, \
                  for [w in (k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'value' with points pt 7 ps dot(1.1) lc rgb line_color[at(w)] notitle, \
+                 for [w in (dots && k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'least' with points pt 7 ps dot(0.6) lc rgb line_color[at(w)] notitle, \
+                 for [w in (dots && k == 0 ? lines : '')] file.'.csv' using (of(at(w), k) ? column('step') : NaN):'most' with points pt 7 ps dot(0.6) lc rgb line_color[at(w)] notitle, \
                  for [w in (any_diverged ? lines : '')] file.'.csv' using (of(at(w), k) && column('diverged_here') > 0 ? column('step') : NaN):(clip(column('value'), a + 0.03 * (b - a), b - 0.03 * (b - a))) with points pt 2 ps dot(2) lw 2.6 lc rgb line_color[at(w)] notitle
             unset label; unset arrow
         }

@@ -68,6 +68,8 @@ do for [fmt in formats] {
         do for [s = 1:n_line_panel] { if (line_panel[s] == p) { lines = lines.sprintf('%d ', s) } }
         plot base with lines dt 2 lw 2 lc rgb grey notitle, \
              for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 1 ? column('lr') : NaN):'metric':'low':'high' with yerrorbars pt 0 lw 1.2 lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 1 ? column('lr') : NaN):'least' with points pt 7 ps dot(0.6) lc rgb line_color[at(w)] notitle, \
+             for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 1 ? column('lr') : NaN):'most' with points pt 7 ps dot(0.6) lc rgb line_color[at(w)] notitle, \
              for [w in lines] file.'.csv' using (of(at(w)) && column('seeds') > 0 ? column('lr') : NaN):'metric' with linespoints lw 2.2 pt line_point[at(w)] ps dot(1.7) lc rgb line_color[at(w)] notitle, \
              for [w in lines] file.'.csv' using (of(at(w)) && column('best') > 0 ? column('lr') : NaN):'metric' with points pt 6 ps dot(3.2) lw 2 lc rgb line_color[at(w)] notitle, \
              for [w in lines] file.'.csv' using (of(at(w)) && column('diverged') > 0 ? column('lr') : NaN):(ymark + up * 0.045 * (hi - lo) * column('stack')) with points pt 2 ps dot(1.8) lw 2.6 lc rgb line_color[at(w)] notitle, \

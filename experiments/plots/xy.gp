@@ -64,6 +64,8 @@ do for [fmt in formats] {
         plot base with lines dt 2 lw 2 lc rgb grey notitle, \
              file.'.csv' using (column('role') == 3 && column('panel') == p ? column('x') : NaN):(clip(column('y'))) with steps lw 3 lc rgb '#bbbbbb' notitle, \
              for [s = 1:n_series] for [k = 1:2] file.'.csv' using (of(s, k) && column('panel') == p && column('seeds') > 1 ? column('x') : NaN):'y':'low':'high' with yerrorbars pt 0 lw 1.2 lc rgb series_color[s] notitle, \
+             for [s = 1:n_series] for [k = 1:2] file.'.csv' using (of(s, k) && column('panel') == p && column('seeds') > 1 ? column('x') : NaN):'least' with points pt 7 ps dot(0.6) lc rgb series_color[s] notitle, \
+             for [s = 1:n_series] for [k = 1:2] file.'.csv' using (of(s, k) && column('panel') == p && column('seeds') > 1 ? column('x') : NaN):'most' with points pt 7 ps dot(0.6) lc rgb series_color[s] notitle, \
              for [s = 1:n_series] file.'.csv' using (of(s, 2) && column('panel') == p ? column('x') : 1/0):(clip(column('y'))) with linespoints lw 2.4 pt series_form[s] ps dot(1.6) lc rgb series_color[s] notitle, \
              for [s = 1:n_series] file.'.csv' using (of(s, 0) && column('panel') == p ? column('x') : NaN):(inside(column('y'))) with points pt series_form[s] - 1 ps dot(1.5) lw 1.4 lc rgb series_color[s] notitle, \
              for [s = 1:n_series] file.'.csv' using (of(s, 1) && column('panel') == p ? column('x') : NaN):(inside(column('y'))) with points pt series_form[s] ps dot(1.9) lc rgb series_color[s] notitle, \

@@ -58,7 +58,8 @@ const struct command cmd_plot = {
     .name = "plot",
     .summary = "draw a sweep: plane, lr, curves, pareto, memory, ...",
     .about =
-        "Draw a sweep and print the paths of what was written. Means over seeds carry their 95 % "
+        "Draw a sweep and print the paths of what was written. Means over three seeds or more carry their 95 "
+        "% "
         "interval. Beside each picture are its numbers (.csv) and the gnuplot script that drew it (.gp).",
     .rows = plot_options,
     .size = sizeof(struct options),

@@ -1,8 +1,9 @@
 /* plot_curves.c - how runs learn: the metric at each evaluation, and the training loss, against the step.
  *
  * A column per method; above the metric, below the training loss as a moving average (over an eighth of the
- * steps, no look beyond either end). A line per rank and modules at the best learning rate, mean over seeds
- * in a band, its 95 % interval: colour is the rank, dashes are the modules. Full fine-tuning is in every
+ * steps, no look beyond either end). A line per rank and modules at the best learning rate, the mean over
+ * seeds: from three on in a band, its 95 % interval from the spread of all lines at that step, of two with a
+ * dot for each seed. Colour is the rank, dashes are the modules. Full fine-tuning is in every
  * panel, the untouched base a dashed line. */
 #include "harness/plot/plot_private.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/verdict.h"
 #include "harness/base/stats.h"
 
 #define FULL_DASH  4   /* dash and dot: black is close to the darkest rank */
@@ -18,8 +20,10 @@
 struct curve {
     int arm, point;
     bool diverged;
-    double *step[2], *value[2], *ci[2]; /* [0]: metric, [1]: training loss, smoothed; NaN: one seed */
-    double *raw;                        /* the training loss as it was */
+    double *step[2], *value[2], *ci[2]; /* [0]: metric, [1]: training loss, smoothed; NaN: no interval */
+    double *each[2];                    /* [n][seeds] what value is the mean of, by step */
+    int seeds[2];
+    double *raw; /* the training loss as it was */
     int n[2];
 };
 
@@ -37,22 +41,59 @@ struct curves {
 /* Mean and interval over the runs at each step that all of them reached, into curve v's series k. The
  * complete runs are averaged, else those that diverged. */
 static int series_read(struct curves *c, const char *key, struct curve *v, int k, struct err *e) {
-    int cap[3] = {0}, most = 0;
+    int cap[4] = {0}, from = 0;
     struct record_curve all;
     int rc = plot_curves_read(&all, c->s, v->point, v->diverged ? PLOT_DIVERGED : PLOT_OK, key, e);
     if (rc) return rc;
     for (int i = 0, end; i < all.n; i = end) {
         for (end = i; end < all.n && all.step[end] == all.step[i];) end++;
-        if (end - i > most) most = end - i, v->n[k] = 0;
-        if (end - i < most) break;
+        if (end - i > v->seeds[k]) v->seeds[k] = end - i, v->n[k] = 0, from = i;
+        if (end - i < v->seeds[k]) break;
         GROW(v->step[k], v->n[k], cap[0]);
         GROW(v->value[k], v->n[k], cap[1]);
         GROW(v->ci[k], v->n[k], cap[2]);
-        struct stats_mean m = stats_mean(all.value + i, end - i);
-        v->step[k][v->n[k]] = all.step[i], v->value[k][v->n[k]] = m.mean, v->ci[k][v->n[k]++] = m.ci;
+        v->step[k][v->n[k]] = all.step[i];
+        v->value[k][v->n[k]] = stats_mean(all.value + i, end - i).mean, v->ci[k][v->n[k]++] = NAN;
     }
+    size_t n = (size_t)v->n[k] * (size_t)v->seeds[k];
+    v->each[k] = xmalloc((n + 1) * sizeof *v->each[k]);
+    if (n) memcpy(v->each[k], all.value + from, n * sizeof *v->each[k]);
     record_curve_release(&all);
     return 0;
+}
+
+/* Intervals of all lines that have this step, at[i] their place there. */
+static void step_judge(struct curves *c, int k, const int *at, double step) {
+    struct verdict_config *v = xcalloc((size_t)c->n + 1, sizeof *v);
+    struct verdict_model m;
+    for (int i = 0; i < c->n; i++) {
+        const struct curve *x = &c->curve[i];
+        if (x->diverged || at[i] == x->n[k] || x->step[k][at[i]] != step) continue;
+        v[i] = (struct verdict_config){.n = x->seeds[k],
+                                       .score = x->each[k] + (size_t)at[i] * (size_t)x->seeds[k],
+                                       .chosen = true,
+                                       .choice = NAN};
+    }
+    verdict_fit(&m, &(struct verdict_setting){.n = c->n, .config = v, .sign = 1});
+    for (int i = 0; i < c->n; i++)
+        if (v[i].n >= PLOT_BAR_SEEDS && m.config[i].show == VERDICT_SHOW_POOLED)
+            c->curve[i].ci[k][at[i]] = m.config[i].half;
+    verdict_release(&m);
+    free(v);
+}
+
+static void bands_judge(struct curves *c, int k) {
+    int *at = xcalloc((size_t)c->n + 1, sizeof *at);
+    for (;;) {
+        double step = INFINITY;
+        for (int i = 0; i < c->n; i++)
+            if (at[i] < c->curve[i].n[k]) step = fmin(step, c->curve[i].step[k][at[i]]);
+        if (isinf(step)) break;
+        step_judge(c, k, at, step);
+        for (int i = 0; i < c->n; i++)
+            if (at[i] < c->curve[i].n[k] && c->curve[i].step[k][at[i]] == step) at[i]++;
+    }
+    free(at);
 }
 
 /* The moving average of v[0..n), a new array. */
@@ -81,6 +122,8 @@ static void thin_curve(struct curve *c, int k) {
     for (int i = 0; i < n; i++) {
         if (every > 1 && i % every && i != n - 1) continue;
         c->step[k][out] = c->step[k][i], c->value[k][out] = c->value[k][i], c->ci[k][out] = c->ci[k][i];
+        for (int j = 0; j < c->seeds[k]; j++)
+            c->each[k][out * c->seeds[k] + j] = c->each[k][i * c->seeds[k] + j];
         if (k) c->raw[out] = c->raw[i];
         out++;
     }
@@ -93,8 +136,6 @@ static int curve_read(struct curves *c, int arm, struct err *e) {
     struct curve v = {.arm = arm, .point = point, .diverged = !s->point[point].nok};
     int rc = series_read(c, s->metric, &v, 0, e);
     if (!rc) rc = series_read(c, "train/loss", &v, 1, e);
-    smooth_curve(&v);
-    for (int k = 0; k < 2; k++) thin_curve(&v, k);
     GROW(c->curve, c->n, c->cap);
     c->curve[c->n++] = v; /* also on error: released with the rest */
     return rc;
@@ -116,13 +157,19 @@ static int curves_read(struct curves *c, struct err *e) {
         GROW(c->method, c->nmethod, c->method_cap);
         c->method[c->nmethod++] = p->method;
     }
+    for (int k = 0; k < 2; k++) bands_judge(c, k);
+    for (int i = 0; i < c->n; i++) {
+        smooth_curve(&c->curve[i]);
+        for (int k = 0; k < 2; k++) thin_curve(&c->curve[i], k);
+    }
     return 0;
 }
 
 static void curves_release(struct curves *c) {
     for (int i = 0; i < c->n; i++) {
         for (int k = 0; k < 2; k++)
-            free(c->curve[i].step[k]), free(c->curve[i].value[k]), free(c->curve[i].ci[k]);
+            free(c->curve[i].step[k]), free(c->curve[i].value[k]), free(c->curve[i].ci[k]),
+                free(c->curve[i].each[k]);
         free(c->curve[i].raw);
     }
     free(c->curve), free(c->method);
@@ -130,10 +177,18 @@ static void curves_release(struct curves *c) {
 
 /* ---- what is written ----------------------------------------------------------------------------------- */
 
+/* Of two seeds both values; evaluations only, the training loss would be a cloud. */
+static void values_add(struct table *t, const struct curve *v, int k, int j) {
+    bool two = !k && v->seeds[k] == 2;
+    const double *each = v->each[k] + (size_t)j * (size_t)v->seeds[k];
+    table_num_or_null(t, two ? fmin(each[0], each[1]) : NAN);
+    table_num_or_null(t, two ? fmax(each[0], each[1]) : NAN);
+}
+
 static void csv_write(struct curves *c) {
     struct table *t = c->f->csv = table_new();
-    static const char *const num[] = {"line", "training", "step",          "value", "low", "high",
-                                      "raw",  "seeds",    "diverged_here", "lr",    "r"};
+    static const char *const num[] = {"line", "training", "step",  "value",         "low", "high", "least",
+                                      "most", "raw",      "seeds", "diverged_here", "lr",  "r"};
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
     table_column(t, "method", "", TABLE_TEXT, TABLE_BOTH);
     table_column(t, "target_modules", "", TABLE_TEXT, TABLE_BOTH);
@@ -151,6 +206,7 @@ static void csv_write(struct curves *c) {
                         table_null(t);
                     else
                         table_num(t, v->value[k][j] + side * v->ci[k][j]);
+                values_add(t, v, k, j);
                 table_num(t, k ? v->raw[j] : v->value[k][j]);
                 table_int(t, p->nok ? p->nok : p->ndiverged);
                 table_int(t, v->diverged && j == v->n[k] - 1);
@@ -225,7 +281,8 @@ static void lines_write(struct curves *c) {
     bool diverged = false;
     for (int i = 0; i < c->n; i++) diverged |= c->curve[i].diverged;
     plot_num(c->f, "any_diverged", diverged);
-    plot_num(c->f, "bands", c->s->seeds_max > 1);
+    plot_num(c->f, "bands", c->s->seeds_max >= PLOT_BAR_SEEDS);
+    plot_num(c->f, "dots", c->s->seeds_min < PLOT_BAR_SEEDS && c->s->seeds_max > 1);
     free(color), free(text), free(panel), free(dash);
 }
 

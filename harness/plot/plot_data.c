@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/analysis/judge.h"
 #include "harness/core/method.h"
 #include "harness/base/stats.h"
 
@@ -176,9 +177,39 @@ static void point_reduce(struct plot_set *s, struct plot_point *p) {
         p->max = p->nok ? fmax(p->max, r->metric) : r->metric;
         v[p->nok++] = r->metric;
     }
-    struct stats_mean m = stats_mean(v, p->nok);
-    p->mean = m.mean, p->ci = m.ci;
+    p->mean = stats_mean(v, p->nok).mean, p->ci = NAN;
     free(v);
+}
+
+void plot_add_values(struct table *t, const struct plot_point *p) {
+    bool drawn = isnan(p->ci) && p->nok > 1;
+    table_num_or_null(t, drawn ? p->min : NAN);
+    table_num_or_null(t, drawn ? p->max : NAN);
+}
+
+/* Intervals are those of `bench show`. */
+static int intervals_read(struct plot_set *s, struct err *e) {
+    const struct record_sweep *r = &s->record;
+    int *tried = xcalloc((size_t)r->npoint + 1, sizeof *tried);
+    bool *chosen = xcalloc((size_t)r->npoint + 1, sizeof *chosen);
+    double *score = judge_scores(r, false);
+    struct judges j;
+    judge_choose(r, tried, chosen);
+    struct judge_ask ask = {.sweep = r,
+                            .tried = tried,
+                            .chosen = chosen,
+                            .score = score,
+                            .metric = r->metric,
+                            .sign = r->maximize ? 1 : -1};
+    int rc = judges_fit(&j, &ask, s->db, e);
+    for (int i = 0; i < s->npoint && !rc; i++) {
+        int at = (int)(s->point[i].record - r->point);
+        const struct verdict_spread *x = &judges_model(&j, at)->config[at];
+        if (x->show == VERDICT_SHOW_POOLED && x->n >= PLOT_BAR_SEEDS) s->point[i].ci = x->half;
+    }
+    if (!rc) judges_release(&j);
+    free(tried), free(chosen), free(score);
+    return rc;
 }
 
 /* "q_proj,v_proj" -> "q, v": long names do not fit an axis; the data file has them in full. */
@@ -356,6 +387,11 @@ int plot_set_read(struct plot_set *s, struct db *db, const struct plot_job *job,
         return rc;
     }
     for (int i = 0; i < s->npoint; i++) point_reduce(s, &s->point[i]);
+    rc = intervals_read(s, e);
+    if (rc) {
+        plot_set_release(s);
+        return rc;
+    }
     targets_collect(s);
     ranks_collect(s);
     arms_collect(s);

@@ -147,7 +147,7 @@ void plot_shade(char out[8], int i, int n) {
 /* ---- what every figure says ---------------------------------------------------------------------------- */
 
 char *plot_count_text(const struct plot_set *s, bool intervals) {
-    const char *also = intervals ? ", 95 % interval" : "";
+    const char *also = !intervals ? "" : s->seeds_max < PLOT_BAR_SEEDS ? ", dots: each" : ", 95 % interval";
     if (s->seeds_max == 0) return xstrdup("no finished run");
     if (s->seeds_min != s->seeds_max)
         return xasprintf("mean over %d to %d seeds%s", s->seeds_min, s->seeds_max, also);

@@ -2,8 +2,7 @@
  * (without it, against the best of them), and below each method against its control arms.
  *
  * Methods stand at their best configuration and are compared as `bench compare` does; control arms as `bench
- * show` does. A difference whose interval crosses zero may be chance. One seed without scores per row has no
- * interval: its point is hollow. */
+ * show` does. A difference that is not decided is grey. One seed has no interval: its point is hollow. */
 #include "harness/plot/plot_private.h"
 
 #include <math.h>
@@ -30,15 +29,17 @@ struct forest {
     double head_y[2], y;
 };
 
+/* Grey: not decided. */
 static void row_add(struct forest *f, char *label, const char *method, double diff, double lo, double hi,
-                    int seeds) {
+                    int seeds, enum verdict verdict) {
+    bool decided = verdict == VERDICT_BETTER || verdict == VERDICT_WORSE;
     if (f->n == ROWS_MAX || !isfinite(diff)) {
         free(label);
         return;
     }
     struct row *r = &f->row[f->n++];
     *r = (struct row){.label = label,
-                      .color = plot_method_color(method),
+                      .color = decided ? plot_method_color(method) : "#999999",
                       .diff = diff,
                       .lo = lo,
                       .hi = hi,
@@ -85,7 +86,7 @@ static void methods_add(struct forest *f, const struct compare *c, const struct 
             if (!sign) continue;
             row_add(f, xstrdup(c->point[c->arm[i].point].label), g->method, sign * p->v.diff,
                     sign > 0 ? p->v.lo : -p->v.hi, sign > 0 ? p->v.hi : -p->v.lo,
-                    c->point[c->arm[i].point].nscore);
+                    c->point[c->arm[i].point].nscore, p->v.verdict);
         }
     }
 }
@@ -112,8 +113,8 @@ static int controls_add(struct forest *f, const struct plot_set *s, struct err *
         const struct control_row *r = &c.row[i];
         if (isnan(r->d.diff)) continue;
         if (!open++) part_open(f, 1, xasprintf("less its control arm (%s)", c.metric));
-        row_add(f, control_label(r), r->of.method, r->d.diff, r->d.lo, r->d.hi,
-                MIN_OF(r->of.n, r->control.n));
+        row_add(f, control_label(r), r->of.method, r->d.diff, r->d.lo, r->d.hi, MIN_OF(r->of.n, r->control.n),
+                r->d.verdict);
     }
     controls_release(&c);
     return 0;
@@ -184,8 +185,9 @@ int plot_forest(struct plot_figure *f, const struct plot_set *s, struct err *e) 
     bool hollow = false;
     for (int i = 0; i < p.n; i++) hollow |= isnan(p.row[i].lo);
     if (!rc) {
-        char *count = plot_count_text(s, true),
-             *what = xasprintf("differences, %s is better%s; %s", s->maximize ? "right" : "left",
+        char *count = plot_count_text(s, false),
+             *what = xasprintf("differences with 95 %% intervals, %s is better, grey: undecided%s; %s",
+                               s->maximize ? "right" : "left",
                                hollow ? "; hollow: one seed, no interval" : "", count);
         plot_head(f, s, what);
         variables_write(f, &p);

@@ -86,8 +86,8 @@ static void lines_collect(struct lr *l) {
 /* ---- data ---------------------------------------------------------------------------------------------- */
 
 static void columns_add(struct table *t) {
-    static const char *const num[] = {"line",  "lr",       "metric", "low",  "high",
-                                      "seeds", "diverged", "stack",  "best", "r"};
+    static const char *const num[] = {"line", "lr",    "metric",   "low",   "high", "least",
+                                      "most", "seeds", "diverged", "stack", "best", "r"};
     static const char *const text[] = {"state", "method", "target_modules"};
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
     for (size_t i = 0; i < ARRAY_LEN(text); i++) table_column(t, text[i], text[i], TABLE_TEXT, TABLE_BOTH);
@@ -117,6 +117,7 @@ static void row_add(struct lr *l, int line, int point) {
     table_num_or_null(t, p->mean);
     table_num_or_null(t, p->mean - p->ci);
     table_num_or_null(t, p->mean + p->ci);
+    plot_add_values(t, p);
     table_int(t, p->nok);
     table_int(t, p->ndiverged);
     table_int(t, p->ndiverged ? stack_of(l, line, p->lr) : 0);

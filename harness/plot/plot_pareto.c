@@ -137,8 +137,9 @@ int plot_pareto(struct plot_figure *f, const struct plot_set *s, struct err *e) 
     int rc = plot_xy_finish(f, &x, "no finished run to draw yet (bench status)", e);
     if (!rc) {
         char *count = plot_count_text(s, true),
-             *what = xasprintf("%s (%s is better) against cost; filled: on the front, with its rank; %s",
-                               s->metric, s->maximize ? "higher" : "lower", count);
+             *what =
+                 xasprintf("%s (%s is better) against cost; filled: on the front by means, with its rank; %s",
+                           s->metric, s->maximize ? "higher" : "lower", count);
         plot_head(f, s, what);
         free(count), free(what);
     }

@@ -11,6 +11,8 @@
 /* Returned, with e filled (ERR_RESOURCE), where there is too little data: no failure for a sweep's end. */
 #define PLOT_NOTHING 1
 
+#define PLOT_BAR_SEEDS 3 /* bars and bands from so many seeds on */
+
 /* ---- data ---------------------------------------------------------------------------------------------- */
 
 enum plot_state { PLOT_OK, PLOT_DIVERGED, PLOT_FAILED, PLOT_OPEN };
@@ -40,8 +42,10 @@ struct plot_point { /* one configuration, over its seeds; texts are the record's
     int first, nruns; /* its runs */
     int nok, ndiverged, nfailed;
     double mean, min, max; /* over its complete runs */
-    double ci;             /* half the mean's 95 % interval; NaN with one seed */
-    const char *what;      /* the state of the last run that is not complete, or NULL */
+    /* half the mean's 95 % interval from the pooled spread; NaN below three seeds, where it is unstable and where
+     * a seed diverged: then the values are drawn, which of two are min and max */
+    double ci;
+    const char *what; /* the state of the last run that is not complete, or NULL */
 };
 
 /* What gives one place in a picture: method, rank, modules. `best` is the point whose mean is best; points at
@@ -90,6 +94,9 @@ void plot_set_release(struct plot_set *s);
  * releases it, not after an error. */
 int plot_curves_read(struct record_curve *ret, const struct plot_set *s, int point, enum plot_state state,
                      const char *key, struct err *e);
+/* What to draw of a point without an interval: its least and its most value, null where that says no more than
+ * the mean. Two cells of the table. */
+void plot_add_values(struct table *t, const struct plot_point *p);
 /* A point as a candidate for the best (analysis/prefer.h). */
 struct candidate plot_candidate(const struct plot_point *p);
 /* Index of a rank, -1 for none. */

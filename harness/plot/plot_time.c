@@ -63,12 +63,12 @@ static int line_add(struct plot_xy *x, int point, struct err *e) {
     for (int i = 0, end; i < all.n && !isnan(each); i = end) {
         for (end = i; end < all.n && all.step[end] == all.step[i];) end++;
         struct stats_mean m = stats_mean(all.value + i, end - i);
-        if (m.n == p->nok)
+        if (m.n == p->nok) /* the interval is that of the last evaluation, which is what `bench show` tells */
             plot_xy_add(x, (struct plot_xy_row){.series = plot_xy_method(x, p->method, true),
                                                 .role = PLOT_XY_LINE,
                                                 .x = each * all.step[i],
                                                 .y = m.mean,
-                                                .ci = m.ci,
+                                                .ci = end == all.n ? p->ci : NAN,
                                                 .seeds = m.n,
                                                 .point = p});
     }

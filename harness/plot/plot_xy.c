@@ -167,7 +167,8 @@ static void labels_choose(struct plot_xy *x, double lo, double hi) {
 /* ---- what is written ----------------------------------------------------------------------------------- */
 
 static void csv_write(struct plot_figure *f, const struct plot_xy *x) {
-    static const char *const num[] = {"panel", "series", "role", "x", "y", "low", "high", "seeds", "r", "lr"};
+    static const char *const num[] = {"panel", "series", "role", "x",     "y", "low",
+                                      "high",  "least",  "most", "seeds", "r", "lr"};
     static const char *const text[] = {"label", "method", "target_modules"};
     struct table *t = f->csv = table_new();
     for (size_t i = 0; i < ARRAY_LEN(num); i++) table_column(t, num[i], num[i], TABLE_PLAIN, TABLE_BOTH);
@@ -181,6 +182,10 @@ static void csv_write(struct plot_figure *f, const struct plot_xy *x) {
         table_num(t, r->y);
         table_num_or_null(t, r->y - r->ci);
         table_num_or_null(t, r->y + r->ci);
+        if (r->point && r->y == r->point->mean)
+            plot_add_values(t, r->point);
+        else
+            table_null(t), table_null(t);
         table_int(t, r->seeds);
         table_num_or_null(t, r->point && r->point->r >= 0 && !r->point->full ? (double)r->point->r : NAN);
         table_num_or_null(t, r->point ? r->point->lr : NAN);

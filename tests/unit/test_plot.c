@@ -268,8 +268,9 @@ static void a_rate_at_which_a_seed_diverged_is_chosen_last(void **state) {
         if (strstr(line, ",full,")) {
             int seeds, diverged, stack, best;
             double m;
-            assert_int_equal(sscanf(line, ",0.0005,%lf,,,%d,%d,%d,%d", &m, &seeds, &diverged, &stack, &best),
-                             5); /* one seed is left: no interval */
+            assert_int_equal(
+                sscanf(line, ",0.0005,%lf,,,,,%d,%d,%d,%d", &m, &seeds, &diverged, &stack, &best),
+                5); /* one seed is left: no interval */
             assert_int_equal(seeds, 1);
             assert_int_equal(diverged, 1);
             assert_int_equal(best, 0);
@@ -480,6 +481,46 @@ static void a_forest_has_methods_and_their_controls_with_intervals(void **state)
     free(csv);
 }
 
+/* Of two seeds the values are drawn, from three on the interval. */
+static void bars_and_bands_need_three_seeds(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"curves", "lr", "ablation"};
+    for (int k = 0; k < 3; k++)
+        for (int three = 0; three < 2; three++) {
+            struct rows_read {
+                double low, high, least, most;
+            } r;
+            char *csv = draw(three ? "rank-full" : "lr", kinds[k], NULL, PLOT_SVG, 3);
+            int at = 0, bars = 0, dots = 0;
+            for (char *c = csv; strncmp(c, "low,", 4); c++) at += *c == ',';
+            for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
+                const char *cell = row;
+                double *v = &r.low;
+                for (int i = 0; i < at; i++) cell = strchr(cell, ',') + 1;
+                for (int i = 0; i < 4; i++, cell = strchr(cell, ',') + 1)
+                    v[i] = *cell == ',' ? NAN : atof(cell);
+                assert_true(isnan(r.low) || isnan(r.least));
+                assert_true(isnan(r.low) == isnan(r.high) && isnan(r.least) == isnan(r.most));
+                bars += r.low < r.high, dots += r.least < r.most;
+            }
+            assert_true(three ? bars > 0 && !dots : !bars && dots > 0);
+            free(csv);
+        }
+}
+
+/* What is not decided is grey. */
+static void a_forest_shows_what_is_decided_by_its_colour(void **state) {
+    (void)state;
+    free(draw("rank", "forest", NULL, PLOT_SVG, 3));
+    char *gp = out_file("rank", "rank-forest.gp"), *text = text_of(gp);
+    assert_non_null(strstr(text, "row_color[5] = ['#999999', '#999999'"));
+    free(gp), free(text);
+    free(draw("rank-full", "forest", NULL, PLOT_SVG, 3));
+    gp = out_file("rank-full", "rank-full-forest.gp"), text = text_of(gp);
+    assert_null(strstr(text, "['#999999'"));
+    free(gp), free(text);
+}
+
 static void a_heatmap_has_the_plane_of_two_rates(void **state) {
     (void)state;
     char *csv = draw("rates", "heatmap", NULL, PLOT_SVG, 3);
@@ -584,6 +625,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(ablation_has_a_panel_per_choice_and_the_best_of_the_rest),
         cmocka_unit_test(time_gives_each_method_its_best_line),
         cmocka_unit_test(a_forest_has_methods_and_their_controls_with_intervals),
+        cmocka_unit_test(bars_and_bands_need_three_seeds),
+        cmocka_unit_test(a_forest_shows_what_is_decided_by_its_colour),
         cmocka_unit_test(a_heatmap_has_the_plane_of_two_rates),
         cmocka_unit_test(pdf_and_a_template_of_ones_own),
         cmocka_unit_test(where_filters_runs),
