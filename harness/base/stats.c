@@ -7,9 +7,6 @@
 #include "harness/base/stats.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-#include "harness/base/rng.h"
 #include "harness/base/util.h"
 
 /* ---- distributions ------------------------------------------------------------------------------------- */
@@ -121,7 +118,7 @@ double stats_normal_quantile(double p) {
     return p < 0.5 ? -lo : lo;
 }
 
-/* ---- means and differences ----------------------------------------------------------------------------- */
+/* ---- means --------------------------------------------------------------------------------------------- */
 
 /* Sum of squares around the mean, in two passes. */
 static double sum_squares(const double *v, int n, double mean) {
@@ -131,151 +128,12 @@ static double sum_squares(const double *v, int n, double mean) {
 }
 
 struct stats_mean stats_mean(const double *v, int n) {
-    struct stats_mean m = {.n = n, .mean = NAN, .sd = NAN, .ci = NAN};
+    struct stats_mean m = {.n = n, .mean = NAN, .sd = NAN};
     if (n < 1) return m;
     double sum = 0;
     for (int i = 0; i < n; i++) sum += v[i];
     m.mean = sum / n;
     if (n < 2) return m;
     m.sd = sqrt(sum_squares(v, n, m.mean) / (n - 1));
-    m.ci = stats_t_quantile(0.975, n - 1) * m.sd / sqrt(n);
     return m;
-}
-
-/* Interval and p from diff, se and df. */
-static void diff_finish(struct stats_diff *d) {
-    double half = stats_t_quantile(0.975, d->df) * d->se;
-    d->lo = d->diff - half, d->hi = d->diff + half;
-    if (d->se > 0)
-        d->p = stats_t_p(d->diff / d->se, d->df);
-    else
-        d->p = d->diff == 0 ? 1 : 0;
-}
-
-static struct stats_diff diff_only(double diff, int n) {
-    return (struct stats_diff){.n = n, .diff = diff, .se = NAN, .df = NAN, .lo = NAN, .hi = NAN, .p = NAN};
-}
-
-struct stats_diff stats_paired(const double *a, const double *b, int n) {
-    double *v = xmalloc((size_t)MAX_OF(n, 1) * sizeof *v);
-    for (int i = 0; i < n; i++) v[i] = b[i] - a[i];
-    struct stats_mean m = stats_mean(v, n);
-    free(v);
-    struct stats_diff d = diff_only(m.mean, n);
-    if (n < 2) return d;
-    d.se = m.sd / sqrt(n), d.df = n - 1;
-    diff_finish(&d);
-    return d;
-}
-
-struct stats_diff stats_unpaired(const double *a, int na, const double *b, int nb) {
-    struct stats_mean ma = stats_mean(a, na), mb = stats_mean(b, nb);
-    struct stats_diff d = diff_only(mb.mean - ma.mean, MIN_OF(na, nb));
-    if (d.n < 2) return d;
-    double va = ma.sd * ma.sd / na, vb = mb.sd * mb.sd / nb;
-    d.se = sqrt(va + vb);
-    d.df = va + vb > 0 ? (va + vb) * (va + vb) / (va * va / (na - 1) + vb * vb / (nb - 1)) : na + nb - 2;
-    diff_finish(&d);
-    return d;
-}
-
-struct stats_diff stats_combine(double diff, double se1, double df1, double se2, double df2) {
-    struct stats_diff d = diff_only(diff, 0);
-    double v1 = isnan(se1) ? 0 : se1 * se1, v2 = isnan(se2) ? 0 : se2 * se2;
-    if (isnan(diff) || (isnan(se1) && isnan(se2))) return d;
-    double each = (isnan(se1) ? 0 : v1 * v1 / df1) + (isnan(se2) ? 0 : v2 * v2 / df2);
-    d.se = sqrt(v1 + v2);
-    d.df = each > 0 ? (v1 + v2) * (v1 + v2) / each : (isnan(se1) ? 0 : df1) + (isnan(se2) ? 0 : df2);
-    diff_finish(&d);
-    return d;
-}
-
-/* ---- resampling ---------------------------------------------------------------------------------------- */
-
-static int num_compare(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double stats_quantile(const double *sorted, int n, double q) {
-    double at = q * (n - 1);
-    int i = (int)at;
-    if (i >= n - 1) return sorted[n - 1];
-    return sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]);
-}
-
-struct stats_boot stats_bootstrap(const double *v, int n, int draws, uint64_t seed) {
-    struct stats_boot b = {NAN, NAN, NAN};
-    if (n < 2 || draws < 2) return b;
-    struct rng stream = rng_make(seed, "bootstrap", (uint64_t)n);
-    double *mean = xmalloc((size_t)draws * sizeof *mean);
-    uint64_t counter = 0;
-    for (int k = 0; k < draws; k++) {
-        double sum = 0;
-        for (int i = 0; i < n; i++) /* a 32-bit draw scaled to 0..n-1: the bias is below n / 2^32 */
-            sum += v[(uint64_t)rng_u32(stream, counter++) * (uint64_t)n >> 32];
-        mean[k] = sum / n;
-    }
-    b.se = stats_mean(mean, draws).sd;
-    qsort(mean, (size_t)draws, sizeof *mean, num_compare);
-    b.lo = stats_quantile(mean, draws, 0.025);
-    b.hi = stats_quantile(mean, draws, 0.975);
-    free(mean);
-    return b;
-}
-
-/* ---- families and ranks -------------------------------------------------------------------------------- */
-
-struct placed {
-    double v;
-    int i;
-};
-
-static int placed_compare(const void *va, const void *vb) {
-    const struct placed *a = va, *b = vb;
-    return a->v < b->v ? -1 : a->v > b->v ? 1 : a->i - b->i;
-}
-
-/* The n' values that are not NaN, ascending, with their places. Caller frees. */
-static struct placed *placed_sort(const double *v, int n, int *kept) {
-    struct placed *s = xmalloc((size_t)MAX_OF(n, 1) * sizeof *s);
-    *kept = 0;
-    for (int i = 0; i < n; i++)
-        if (!isnan(v[i])) s[(*kept)++] = (struct placed){v[i], i};
-    qsort(s, (size_t)*kept, sizeof *s, placed_compare);
-    return s;
-}
-
-void stats_holm(const double *p, int n, double *adjusted) {
-    int m;
-    struct placed *s = placed_sort(p, n, &m);
-    double least = 0; /* adjusted values never fall along the order */
-    for (int i = 0; i < n; i++) adjusted[i] = p[i];
-    for (int k = 0; k < m; k++) {
-        least = fmax(least, fmin(1, (m - k) * s[k].v));
-        adjusted[s[k].i] = least;
-    }
-    free(s);
-}
-
-void stats_ranks(const double *v, int n, double *rank) {
-    int m;
-    struct placed *s = placed_sort(v, n, &m);
-    for (int i = 0; i < n; i++) rank[i] = NAN;
-    for (int i = 0, j; i < m; i = j) {
-        for (j = i + 1; j < m && s[j].v == s[i].v; j++) continue;
-        for (int k = i; k < j; k++) rank[s[k].i] = (i + 1 + j) / 2.0;
-    }
-    free(s);
-}
-
-double stats_pooled_sd(const double *const *v, const int *n, int ngroup, int *df) {
-    double ss = 0;
-    *df = 0;
-    for (int g = 0; g < ngroup; g++) {
-        if (n[g] < 2) continue;
-        ss += sum_squares(v[g], n[g], stats_mean(v[g], n[g]).mean);
-        *df += n[g] - 1;
-    }
-    return *df ? sqrt(ss / *df) : NAN;
 }
