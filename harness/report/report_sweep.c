@@ -77,14 +77,18 @@ static int what_ran(struct db *db, int64_t sweep, const struct summary *s, struc
 
 /* ---- the comparison ------------------------------------------------------------------------------------ */
 
-static void lines_write(struct strbuf *out, struct strbuf *text) {
+/* Lines as a list; NULL: nothing. */
+static void lines_write(struct strbuf *out, const char *text) {
+    if (!text) return;
+    char *all = xstrdup(text);
     strbuf_adds(out, "<ul class=\"soft\">\n");
-    for (char *line = text->s ? strtok(text->s, "\n") : NULL; line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(all, "\n"); line; line = strtok(NULL, "\n")) {
         strbuf_adds(out, "<li>");
         report_text(out, line);
         strbuf_adds(out, "</li>\n");
     }
     strbuf_adds(out, "</ul>\n");
+    free(all);
 }
 
 static int write_comparison(struct db *db, const char *name, struct strbuf *out, struct err *e) {
@@ -100,14 +104,14 @@ static int write_comparison(struct db *db, const char *name, struct strbuf *out,
     struct table *arms = compare_arms_table(&c), *fronts = compare_front_table(&c);
     report_table(out, arms);
     compare_notes(&c, &notes);
-    lines_write(out, &notes);
+    lines_write(out, notes.s);
     if (c.nfront > 1) {
         strbuf_addf(out,
                     "<details><summary>Pareto fronts: %d configurations against saved bytes, peak memory and "
                     "time</summary>\n",
                     c.nfront);
         strbuf_adds(out, "<p class=\"soft\">front: nothing is as good or better at no more cost; &lt; #n: "
-                         "number n is</p>\n");
+                         "number n is; ~ #n: by a lead that the sweep cannot tell</p>\n");
         report_table(out, fronts);
         strbuf_adds(out, "</details>\n");
     }
@@ -126,8 +130,9 @@ static void every_cell(const struct summary *s, struct strbuf *out) {
     strbuf_adds(out, s->several_seeds ? "<p class=\"soft\">\xc2\xb1: 95 % interval of the mean over seeds, "
                                         "from the spread of all; sd: of one run"
                                       : "<p class=\"soft\">one seed: differences may be chance, no interval");
-    strbuf_adds(out, s->concurrent ? "; *: other runs were under way beside</p>\n</details>\n"
-                                   : "</p>\n</details>\n");
+    strbuf_adds(out, s->concurrent ? "; *: other runs were under way beside</p>\n" : "</p>\n");
+    lines_write(out, s->notes);
+    strbuf_adds(out, "</details>\n");
 }
 
 static int control_arms(struct db *db, int64_t sweep, struct strbuf *out, struct err *e) {
@@ -141,6 +146,7 @@ static int control_arms(struct db *db, int64_t sweep, struct strbuf *out, struct
         table_free(t);
         strbuf_adds(out, "<p class=\"soft\">difference: method less control, each at its best learning rate, "
                          "95 % interval</p>\n");
+        lines_write(out, c.notes);
     } else
         strbuf_adds(out, "<p>This sweep has none (<code>controls: auto</code> adds what its methods must be "
                          "compared with).</p>\n");
