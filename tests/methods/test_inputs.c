@@ -185,7 +185,7 @@ static void adapters_of_two_towers_are_saved_together_and_load_again(void **stat
         json_t *c = config_of(task, m);
         struct told told = {0};
         struct err e = {0};
-        char *out = path_join(dir, "adapter");
+        char *out = xasprintf("%s/%s-%s", dir, task->name, m->name);
         struct train_result res = run_of(c, 1, out, &told), again;
         json_t *over = adapter_config(out, NULL, &e), *v;
         const char *key;

@@ -200,8 +200,7 @@ static void expect_not_saved(const char *out, const char *name) {
 static void a_checkpoint_that_cannot_be_written_names_the_file(void **state) {
     (void)state;
     /* A folder cannot be made below a file. */
-    char *below = xasprintf("%s/x", gguf), *out = in_dir("full_disk"),
-         *file = path_join(out, "model.safetensors");
+    char *below = xasprintf("%s/x", gguf), *out = in_dir("full_disk");
     expect_not_saved(below, gguf);
     /* A disk that takes 64 KiB of the 400: nothing half written stays. */
     struct rlimit was, small = {65536, RLIM_INFINITY};
@@ -209,11 +208,11 @@ static void a_checkpoint_that_cannot_be_written_names_the_file(void **state) {
     small.rlim_max = was.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    expect_not_saved(out, file);
+    expect_not_saved(out, out);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
-    char *cmd = xasprintf("! ls %s | grep -q safetensors", out);
+    char *cmd = xasprintf("! ls -d %s* 2>/dev/null", out);
     assert_int_equal(system(cmd), 0);
-    free(below), free(out), free(file), free(cmd);
+    free(below), free(out), free(cmd);
 }
 
 /* ---- tokenizers ---------------------------------------------------------------------------------------- */
