@@ -126,10 +126,14 @@ static void use_described(json_t *c, const json_t *described) {
 /* The run's own configuration (when the adapter is a run), the adapter's, the user's, in this order. */
 static int configure_run(json_t **ret, const struct options *o, const char *adapter, json_t *recorded,
                          struct err *e) {
-    json_t *over =
-        adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", method_base()->name);
-    if (!over) return e->code;
-    json_t *described = adapter ? adapter_described(adapter) : NULL;
+    struct adapter_file *a = NULL;
+    if (adapter && adapter_open(&a, adapter, e)) return e->code;
+    json_t *over = a ? adapter_config(a, NULL, e) : json_pack("{ss}", "method", method_base()->name);
+    if (!over) {
+        adapter_close(a);
+        return e->code;
+    }
+    const json_t *described = a ? adapter_described(a) : NULL;
     const char *task = o->task ? o->task : cfg_str(recorded, "task");
     if (!task) task = json_string_value(json_object_get(described, "task"));
     if (!task) task = task_list[0]->name;
@@ -161,7 +165,7 @@ static int configure_run(json_t **ret, const struct options *o, const char *adap
         if (!rc && !any) rc = err_set(e, ERR_USER, "--data is missing");
     }
     free(path);
-    json_decref(described);
+    adapter_close(a);
     free(model);
     json_decref(over);
     return rc;

@@ -35,15 +35,13 @@ static int run_merge(void *options, struct err *e) {
     char *adapter = infer_adapter(o->adapter, o->db, &recorded, e);
     char *model = adapter ? infer_model(o->model, recorded, adapter, e) : NULL;
     int rc = model ? infer_open(&m, model, adapter, 0, 0, e) : e->code;
-    json_t *task = rc ? NULL : adapter_described(adapter);
-    m.net.classes = json_object_get(task, "labels");
+    if (!rc) m.net.classes = json_object_get(adapter_described(m.adapter), "labels");
     if (!rc) rc = infer_weights_finite(&m, e);
     if (!rc) rc = write_folder(&m, o, &saved, e);
     if (!rc)
         printf("%s: %s with the %s adapter of %s in its weights, %s, %s\n", o->out, model, m.net.method->name,
                o->adapter, dtype_name(infer_type(o->type)), progress_bytes((double)saved.file_bytes, size));
     infer_close(&m);
-    json_decref(task);
     json_decref(recorded);
     free(model);
     free(adapter);

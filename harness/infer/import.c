@@ -7,6 +7,7 @@
 #include "harness/hub/catalog.h"
 #include "harness/nn/format/torchfile.h"
 #include "harness/base/util.h"
+#include "harness/checkpoint/adapter.h"
 
 /* ---- what the file has --------------------------------------------------------------------------------- */
 
@@ -191,10 +192,23 @@ static void widen_block(struct layer *l, int R, int first_r) {
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
-static int write_weights(const struct import *x, const char *dir, int R) {
+static json_t *config_of(const struct import *x, const char *base_model, const struct import_result *ret) {
+    json_t *modules = json_array();
+    for (int i = 0; i < x->n; i++) json_array_append_new(modules, json_string(x->v[i].s->module));
+    char *base = catalog_origin(base_model, modelfile_path(x->m->file)); /* as PEFT would look for it */
+    json_t *c = adapter_head_json(base, x->m->facts.head ? "CAUSAL_LM" : "FEATURE_EXTRACTION", "LORA",
+                                  x->v[0].s->W->transposed, modules, NULL);
+    json_t *lora = json_pack("{ss,si,sf,sf}", "bias", "none", "r", ret->r, "lora_alpha", ret->alpha,
+                             "lora_dropout", 0.0);
+    json_object_update(c, lora);
+    json_decref(lora);
+    free(base);
+    return c;
+}
+
+static int write_folder(const struct import *x, const char *dir, const char *base_model,
+                        const struct import_result *ret) {
     struct tensor_out *t = xcalloc(2 * (size_t)x->n, sizeof *t);
-    char *path = path_join(dir, "adapter_model.safetensors");
-    json_t *meta = json_pack("{ss}", "format", "pt");
     for (int i = 0; i < x->n; i++) {
         const struct layer *l = &x->v[i];
         for (int is_B = 0; is_B < 2; is_B++)
@@ -202,36 +216,12 @@ static int write_weights(const struct import *x, const char *dir, int R) {
                 .name = xasprintf("base_model.model.%s.lora_%c.weight", l->s->module, is_B ? 'B' : 'A'),
                 .dtype = DT_F32,
                 .ndim = 2,
-                .shape = {is_B ? l->s->d_out : R, is_B ? R : l->s->d_in},
+                .shape = {is_B ? l->s->d_out : ret->r, is_B ? ret->r : l->s->d_in},
                 .data = is_B ? l->wide_B : l->wide_A};
     }
-    int rc = safetensors_write(path, t, 2 * x->n, meta, x->e);
+    int rc = adapter_write(dir, t, 2 * x->n, config_of(x, base_model, ret), NULL, x->e);
     for (int i = 0; i < 2 * x->n; i++) free((char *)(uintptr_t)t[i].name);
-    json_decref(meta);
-    free(path);
     free(t);
-    return rc;
-}
-
-static int write_config(const struct import *x, const char *dir, const char *base_model,
-                        const struct import_result *ret) {
-    json_t *modules = json_array();
-    for (int i = 0; i < x->n; i++) json_array_append_new(modules, json_string(x->v[i].s->module));
-    char *base = catalog_origin(base_model, modelfile_path(x->m->file)); /* as PEFT would look for it */
-    json_t *c =
-        json_pack("{ss,ss,ss,sb,sb,ss,si,sf,sf,so}", "peft_type", "LORA", "base_model_name_or_path", base,
-                  "task_type", x->m->facts.head ? "CAUSAL_LM" : "FEATURE_EXTRACTION", "inference_mode", true,
-                  "fan_in_fan_out", x->v[0].s->W->transposed, "bias", "none", "r", ret->r, "lora_alpha",
-                  ret->alpha, "lora_dropout", 0.0, "target_modules", modules);
-    char *json = json_dumps(c, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15)),
-         *text = xasprintf("%s\n", json);
-    char *path = path_join(dir, "adapter_config.json");
-    int rc = file_write(path, text, strlen(text), x->e);
-    free(path);
-    free(text);
-    free(json);
-    free(base);
-    json_decref(c);
     return rc;
 }
 
@@ -250,9 +240,8 @@ int import_loralib(const struct infer *m, const char *base_model, const char *pa
         ret->sites = x.n;
         ret->alpha = o->alpha * ret->r / x.v[0].r;
         for (int i = 0; i < x.n; i++) widen_block(&x.v[i], ret->r, x.v[0].r);
-        rc = write_weights(&x, dir, ret->r);
+        rc = write_folder(&x, dir, base_model, ret);
     }
-    if (!rc) rc = write_config(&x, dir, base_model, ret);
     for (int i = 0; i < x.n; i++) {
         free(x.v[i].wide_A);
         free(x.v[i].wide_B);

@@ -31,7 +31,8 @@ json_t *infer_config(const char *task, const char *method) {
     return c;
 }
 
-static int open_net(struct infer *m, const char *adapter, int threads, long positions, struct err *e) {
+static int open_net(struct infer *m, int threads, long positions, struct err *e) {
+    struct adapter_file *adapter = m->adapter;
     json_t *over =
         adapter ? adapter_config(adapter, NULL, e) : json_pack("{ss}", "method", method_base()->name);
     if (!over) return e->code;
@@ -67,7 +68,8 @@ int infer_open(struct infer *m, const char *model, const char *adapter, int thre
     memset(m, 0, sizeof *m);
     char *path = catalog_model_path(model, e);
     int rc = path ? modelfile_open(&m->file, path, e) : e->code;
-    if (!rc) rc = open_net(m, adapter, threads, positions, e);
+    if (!rc && adapter) rc = adapter_open(&m->adapter, adapter, e);
+    if (!rc) rc = open_net(m, threads, positions, e);
     if (!rc && !m->facts.d_in) rc = modelfile_tokenizer(m->file, &m->tok, e);
     if (rc) infer_close(m);
     free(path);
@@ -78,6 +80,7 @@ void infer_close(struct infer *m) {
     if (m->net.mem) net_release(&m->net);
     if (m->team) team_free(m->team);
     tokenizer_free(m->tok);
+    adapter_close(m->adapter);
     modelfile_close(m->file);
     json_decref(m->config);
     memset(m, 0, sizeof *m);
@@ -206,8 +209,11 @@ char *infer_adapter(const char *run_or_dir, const char *db_file, json_t **config
 }
 
 /* The base that adapter_config.json names: as it is, as a model that was pulled, or one of the catalog. */
-static char *named_base(const char *adapter, struct err *e) {
-    char *base = adapter_base(adapter), *pulled = base ? xasprintf("hf:%s", base) : NULL;
+static char *named_base(const char *dir, struct err *e) {
+    struct adapter_file *adapter;
+    if (adapter_open(&adapter, dir, e)) return NULL;
+    const char *base = adapter_base(adapter);
+    char *pulled = base ? xasprintf("hf:%s", base) : NULL;
     char *named = base ? catalog_of_origin(base) : NULL;
     const char *const tries[] = {base, pulled, named};
     char *found = NULL;
@@ -224,7 +230,7 @@ static char *named_base(const char *adapter, struct err *e) {
         err_set(e, ERR_USER, "--model is missing: the adapter does not name its base");
     free(named);
     free(pulled);
-    free(base);
+    adapter_close(adapter);
     return found;
 }
 

@@ -9,7 +9,8 @@ struct infer {
     struct team *team;
     struct net net;
     struct modelfile *file;
-    struct tokenizer *tok; /* NULL: the model reads no text (facts.d_in) */
+    struct adapter_file *adapter; /* NULL: the model alone */
+    struct tokenizer *tok;        /* NULL: the model reads no text (facts.d_in) */
     const struct model *model;
     void *state;
     struct model_facts facts;

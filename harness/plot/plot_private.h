@@ -42,8 +42,8 @@ struct plot_point { /* one configuration, over its seeds; texts are the record's
     int first, nruns; /* its runs */
     int nok, ndiverged, nfailed;
     double mean, min, max; /* over its complete runs */
-    /* half the mean's 95 % interval from the pooled spread; NaN below three seeds, where it is unstable and where
-     * a seed diverged: then the values are drawn, which of two are min and max */
+    /* half the mean's 95 % interval from the pooled spread; NaN below three seeds, where it is unstable and
+     * where a seed diverged: then the values are drawn, which of two are min and max */
     double ci;
     const char *what; /* the state of the last run that is not complete, or NULL */
 };
@@ -94,8 +94,8 @@ void plot_set_release(struct plot_set *s);
  * releases it, not after an error. */
 int plot_curves_read(struct record_curve *ret, const struct plot_set *s, int point, enum plot_state state,
                      const char *key, struct err *e);
-/* What to draw of a point without an interval: its least and its most value, null where that says no more than
- * the mean. Two cells of the table. */
+/* What to draw of a point without an interval: its least and its most value, null where that says no more
+ * than the mean. Two cells of the table. */
 void plot_add_values(struct table *t, const struct plot_point *p);
 /* A point as a candidate for the best (analysis/prefer.h). */
 struct candidate plot_candidate(const struct plot_point *p);

@@ -33,7 +33,9 @@ static int check_init(const struct sweep_point *p, const struct method *m, const
             e, ERR_USER,
             "method %s does not start from an adapter: give `model` a folder (`bench merge` makes one)",
             m->name);
-    json_t *says = adapter_config(path, m, e), *theirs;
+    struct adapter_file *a;
+    if (adapter_open(&a, path, e)) return e->code;
+    json_t *says = adapter_config(a, m, e), *theirs;
     const char *key;
     int rc = says ? 0 : e->code;
     json_object_foreach(says, key, theirs) {
@@ -43,6 +45,7 @@ static int check_init(const struct sweep_point *p, const struct method *m, const
                      json_number_value(theirs), json_number_value(ours), key, json_number_value(theirs));
     }
     json_decref(says);
+    adapter_close(a);
     return rc;
 }
 

@@ -24,6 +24,7 @@ struct run {
     struct base_f32 expand; /* what frozen matrices read with weights: f32 */
     struct task_net tn;
     struct modelfile *file;
+    struct adapter_file *adapter; /* its start, or what it measures; NULL: none */
     struct tokenizer *tok;
     const struct task *task;
     void *task_state;

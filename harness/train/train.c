@@ -97,14 +97,15 @@ static int open_net(struct run *r, const char *path) {
     if (!model) return ERR_USER;
     const char *init = trains ? cfg_str(r->cfg, "init_path") : NULL,
                *adapter = r->job->adapter ? r->job->adapter : init;
-    if (adapter && adapter_overlay(r->file, adapter, r->e)) return r->e->code;
+    if (adapter && adapter_open(&r->adapter, adapter, r->e)) return r->e->code;
+    if (adapter && adapter_overlay(r->file, r->adapter, r->e)) return r->e->code;
     if (net_add_model(&r->net, model, r->file, NULL, &r->tn, r->e)) return ERR_USER;
     int rc = open_task(r, path);
     size_t total = base_params(&r->net);
     if (!rc) rc = net_bind(&r->net, r->method, r->e);
-    if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->file, r->job->adapter, r->e);
+    if (!rc && r->job->adapter && !r->counting) rc = adapter_load(&r->net, r->file, r->adapter, r->e);
     if (!rc && init) {
-        rc = adapter_load(&r->net, r->file, init, r->e);
+        rc = adapter_load(&r->net, r->file, r->adapter, r->e);
         if (rc) err_wrap(r->e, "init");
     }
     if (!rc) rc = open_base(r);
@@ -144,6 +145,7 @@ static void run_close(struct run *r) {
     base_f32_release(&r->expand);
     if (r->team) team_free(r->team);
     tokenizer_free(r->tok);
+    adapter_close(r->adapter);
     modelfile_close(r->file);
 }
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/checkpoint/adapter.h"
+#include "tests/unit/adapter_util.h"
 #include "harness/checkpoint/checkpoint.h"
 #include "tests/golden/golden.h"
 #include "tests/fixture.h"
@@ -342,7 +342,7 @@ static void saved_adapters_load_again_under_either_name(void **state) {
         struct err e = {0};
         json_decref(save_lora("\"all-linear\"", types[i], &f));
         engine_open(&g, BERT, "lora", NULL, 1, 5, false);
-        if (adapter_load(&g.net, g.file, dir, &e)) fail_msg("%s", e.msg);
+        if (adapter_load_from(&g.net, g.file, dir, &e)) fail_msg("%s", e.msg);
         for (int k = 0; k < g.net.nparams; k++) {
             const struct param *p = g.net.params[k];
             if (!p->site) continue;

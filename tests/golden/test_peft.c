@@ -4,7 +4,7 @@
  * script. */
 #include <dirent.h>
 
-#include "harness/checkpoint/adapter.h"
+#include "tests/unit/adapter_util.h"
 #include "harness/infer/infer.h"
 #include "harness/core/task.h"
 #include "harness/train/train.h"
@@ -80,7 +80,7 @@ static void take_loss(void *arg, const char *key, long step, double value) {
 
 /* The configuration of a run of `method` that goes on from the adapter. */
 static json_t *run_config(const char *name, const char *folder, const struct method *method, struct err *e) {
-    json_t *over = adapter_config(folder, method, e), *value;
+    json_t *over = adapter_config_in(folder, method, e), *value;
     const char *key;
     if (!over) fail_msg("%s: %s", name, e->msg);
     json_t *c = infer_config("lm", json_string_value(json_object_get(over, "method")));
@@ -132,11 +132,11 @@ static void a_lora_is_a_start_for_its_relatives(void **state) {
     json_t *c = run_config("llama_lora", FOLDER "/llama_lora", method_find("lora_plus"), &e);
     assert_string_equal(cfg_str(c, "method"), "lora_plus");
     json_decref(c);
-    assert_null(adapter_config(FOLDER "/llama_lora", method_find("vera"), &e));
+    assert_null(adapter_config_in(FOLDER "/llama_lora", method_find("vera"), &e));
     assert_non_null(strstr(e.msg, "peft_type 'LORA' is no start for method vera"));
-    assert_null(adapter_config(FOLDER "/llama_dora", method_find("lora"), &e));
+    assert_null(adapter_config_in(FOLDER "/llama_dora", method_find("lora"), &e));
     assert_non_null(strstr(e.msg, "use_dora"));
-    assert_null(adapter_config(FOLDER "/llama_lora", method_find("rslora"), &e));
+    assert_null(adapter_config_in(FOLDER "/llama_lora", method_find("rslora"), &e));
 }
 
 static int make_bases(void **state) {

@@ -1,7 +1,7 @@
 /* test_battery.c - what every method of the registry must keep in passes and steps, over the list of
  * battery.h: a new method is tested by being in methods.def. Gradients are test_gradients.c's, whole runs
  * test_battery_runs.c's. */
-#include "harness/checkpoint/adapter.h"
+#include "tests/unit/adapter_util.h"
 #include "harness/checkpoint/merge.h"
 #include "tests/methods/battery.h"
 
@@ -189,12 +189,12 @@ static void saved_adapters_load_and_give_the_same_output(void **state) {
         float *want = logits_of(&g, &b);
         if (adapter_save(&g.net, dir, arch->folder, task_find(arch->task)->task_type, &saved, &e))
             fail_msg("%s: %s", label(a), e.msg);
-        json_t *over = adapter_config(dir, NULL, &e);
+        json_t *over = adapter_config_in(dir, NULL, &e);
         if (!over) fail_msg("%s: %s", label(a), e.msg);
         char *text = json_dumps(over, 0);
         engine_open(&h, arch->folder, json_string_value(json_object_get(over, "method")), text, 1, 1234,
                     false);
-        if (adapter_load(&h.net, h.file, dir, &e)) fail_msg("%s: %s", label(a), e.msg);
+        if (adapter_load_from(&h.net, h.file, dir, &e)) fail_msg("%s: %s", label(a), e.msg);
         float *got = logits_of(&h, &b);
         double d = worst(got, want, (size_t)b.b.n * (size_t)g.facts.vocab);
         /* bit-equal, but where what is saved is another form of what ran */

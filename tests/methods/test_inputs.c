@@ -1,6 +1,6 @@
 /* test_inputs.c - models whose tokens are no ids, tasks without a tokenizer, and two models on one net, over
  * every method of the registry: a registry of architectures and tasks of its own (pictures.h). */
-#include "harness/checkpoint/adapter.h"
+#include "tests/unit/adapter_util.h"
 #include "harness/infer/infer.h"
 #include "harness/train/train.h"
 #include "tests/encoder_folder.h"
@@ -187,7 +187,7 @@ static void adapters_of_two_towers_are_saved_together_and_load_again(void **stat
         struct err e = {0};
         char *out = xasprintf("%s/%s-%s", dir, task->name, m->name);
         struct train_result res = run_of(c, 1, out, &told), again;
-        json_t *over = adapter_config(out, NULL, &e), *v;
+        json_t *over = adapter_config_in(out, NULL, &e), *v;
         const char *key;
         if (!over) fail_msg("%s %s: %s", task->name, m->name, e.msg);
         json_object_foreach(over, key, v)

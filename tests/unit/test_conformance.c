@@ -8,7 +8,7 @@
  * (tests/golden/config_fields.json). */
 #include <unistd.h>
 
-#include "harness/checkpoint/adapter.h"
+#include "tests/unit/adapter_util.h"
 #include "tests/engine.h"
 
 #define FIELDS "tests/golden/config_fields.json"
@@ -178,11 +178,11 @@ static void try_adapter(const char *type, const char *folder, const json_t *row)
     struct err e = {0};
     json_t *config = load(path);
     put_json("adapter_config.json", config);
-    json_t *before = adapter_config(dir, NULL, &e);
+    json_t *before = adapter_config_in(dir, NULL, &e);
     if (!before) fail_msg("%s", e.msg);
     json_object_set(config, field, json_object_get(row, "value"));
     put_json("adapter_config.json", config);
-    json_t *after = adapter_config(dir, NULL, &e);
+    json_t *after = adapter_config_in(dir, NULL, &e);
     if (!after && !strstr(e.msg, field)) fail_msg("%s, %s: refused without its name: %s", type, field, e.msg);
     if (after && json_equal(before, after) && !is_harmless(field))
         fail_msg("%s, %s: read and not used", type, field);

@@ -1,11 +1,5 @@
 /* test_plot.c - plots from made-up databases: what is drawn, where the files go, and that nothing in a name
  * escapes. `test_plot SHAPE FILE` makes such a database, for tests/cli/plot.bats, and does nothing else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,75 +8,7 @@
 #include "harness/analysis/prefer.h"
 #include "harness/plot/plot.h"
 #include "harness/plot/plot_private.h"
-#include "tests/make_plot_db.h"
-
-static char dir[64];
-
-static int make_dir(void **state) {
-    (void)state;
-    strcpy(dir, "/tmp/bench-test-plot-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state) {
-    (void)state;
-    char *cmd = xasprintf("rm -rf %s", dir);
-    int rc = system(cmd);
-    free(cmd);
-    return rc;
-}
-
-/* <dir>/<name>/bench.db of that shape, open for reading. Made once. */
-static struct db *open_shape(const char *shape) {
-    struct err e = {0};
-    struct db *db;
-    char *path = xasprintf("%s/%s/bench.db", dir, shape);
-    if (!file_exists(path)) assert_true(make_plot_db(shape, path));
-    if (db_open(&db, path, false, &e)) fail_msg("%s", e.msg);
-    free(path);
-    return db;
-}
-
-static char *text_of(const char *path) {
-    struct strbuf b = {0};
-    struct err e = {0};
-    if (file_read(path, 64 << 20, &b, &e)) fail_msg("%s", e.msg);
-    return strbuf_detach(&b);
-}
-
-static char *out_file(const char *shape, const char *name) {
-    return xasprintf("%s/%s/plots/%s", dir, shape, name);
-}
-
-static int count(const char *text, const char *what) {
-    int n = 0;
-    for (const char *p = text; (p = strstr(p, what)); p += strlen(what)) n++;
-    return n;
-}
-
-/* Draw, expect success, and return the CSV's text. */
-static char *draw(const char *shape, const char *kind, const char *where, unsigned formats, int files) {
-    struct db *db = open_shape(shape);
-    struct plot_paths paths = {0};
-    struct err e = {0};
-    struct plot_job job = {.where = where, .formats = formats};
-    if (plot_kind(db, kind, &job, &paths, &e)) fail_msg("%s", e.msg);
-    assert_int_equal(paths.n, files);
-    for (int i = 0; i < paths.n; i++) assert_true(file_exists(paths.path[i]));
-    char *csv = text_of(paths.path[files - 2]);
-    plot_paths_release(&paths);
-    db_close(db);
-    return csv;
-}
-
-static int draw_fails(const char *shape, const char *kind, const struct plot_job *job, struct err *e) {
-    struct db *db = open_shape(shape);
-    struct plot_paths paths = {0};
-    int rc = plot_kind(db, kind, job, &paths, e);
-    plot_paths_release(&paths);
-    db_close(db);
-    return rc;
-}
+#include "tests/unit/plot_fixture.h"
 
 /* ---- files --------------------------------------------------------------------------------------------- */
 
@@ -420,146 +346,6 @@ static void a_failing_gnuplot_is_told_and_leaves_no_old_picture(void **state) {
     free(png);
 }
 
-static void pareto_fronts_are_stairs_of_what_nothing_beats(void **state) {
-    (void)state;
-    char *csv = draw("rank", "pareto", NULL, PLOT_SVG, 3);
-    double last[4] = {0}, best[4] = {9, 9, 9, 9};
-    int step = 0, filled = 0, hollow = 0;
-    for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
-        int panel, series, role;
-        double x, y;
-        assert_int_equal(sscanf(row, "%d,%d,%d,%lf,%lf", &panel, &series, &role, &x, &y), 5);
-        step += role == 3, filled += role == 1, hollow += role == 0;
-        if (role != 3) continue;
-        assert_true(x >= last[panel] && y < best[panel]); /* dearer, but better */
-        last[panel] = x, best[panel] = y;
-    }
-    assert_int_equal(step, filled);
-    assert_int_equal(filled + hollow, 3 * 29);
-    assert_true(hollow > filled && filled >= 3);
-    assert_non_null(strstr(csv, ",64 all-linear,"));
-    free(csv);
-}
-
-static void ablation_has_a_panel_per_choice_and_the_best_of_the_rest(void **state) {
-    (void)state;
-    char *csv = draw("rank-full", "ablation", NULL, PLOT_SVG, 3);
-    assert_non_null(strstr(csv, "\n1,1,2,1,")); /* ranks, and alpha with them: one panel */
-    assert_non_null(strstr(csv, "\n2,"));       /* modules */
-    assert_null(strstr(csv, "\n3,"));
-    assert_int_equal(count(csv, ",all-linear\n"),
-                     4 * 7 + 2 + 5);    /* ranks at the better modules; modules once per method */
-    assert_null(strstr(csv, ",full,")); /* has one value of each */
-    free(csv);
-}
-
-static void time_gives_each_method_its_best_line(void **state) {
-    (void)state;
-    char *csv = draw("rank-full", "time", NULL, PLOT_SVG, 3);
-    assert_int_equal(count(csv, ",lora,"), 3); /* three evaluations */
-    assert_int_equal(count(csv, ",full,"), 3);
-    assert_int_equal(count(csv, ",3,64,"), 4 * 3); /* seeds, rank */
-    free(csv);
-}
-
-static void a_forest_has_methods_and_their_controls_with_intervals(void **state) {
-    (void)state;
-    char *csv = draw("rank-full", "forest", NULL, PLOT_SVG, 3);
-    assert_int_equal(count(csv, ",3,1,"), 5); /* seeds, known: five methods less full */
-    assert_null(strstr(csv, "full lr"));
-    for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
-        double y, diff, lo, hi;
-        assert_int_equal(sscanf(row, "%lf,%lf,%lf,%lf", &y, &diff, &lo, &hi), 4);
-        assert_true(lo < diff && diff < hi);
-    }
-    free(csv);
-    csv = draw("rates", "forest", NULL, PLOT_SVG, 3);
-    assert_non_null(strstr(csv, "lora_plus r=8 - lora r=8: equal count"));
-    free(csv);
-    csv = draw("rank", "forest", NULL, PLOT_SVG, 3);
-    assert_int_equal(count(csv, ",1,0,"), 5); /* one seed: not known */
-    free(csv);
-}
-
-/* Of two seeds the values are drawn, from three on the interval. */
-static void bars_and_bands_need_three_seeds(void **state) {
-    (void)state;
-    static const char *const kinds[] = {"curves", "lr", "ablation"};
-    for (int k = 0; k < 3; k++)
-        for (int three = 0; three < 2; three++) {
-            struct rows_read {
-                double low, high, least, most;
-            } r;
-            char *csv = draw(three ? "rank-full" : "lr", kinds[k], NULL, PLOT_SVG, 3);
-            int at = 0, bars = 0, dots = 0;
-            for (char *c = csv; strncmp(c, "low,", 4); c++) at += *c == ',';
-            for (char *row = strchr(csv, '\n') + 1; *row; row = strchr(row, '\n') + 1) {
-                const char *cell = row;
-                double *v = &r.low;
-                for (int i = 0; i < at; i++) cell = strchr(cell, ',') + 1;
-                for (int i = 0; i < 4; i++, cell = strchr(cell, ',') + 1)
-                    v[i] = *cell == ',' ? NAN : atof(cell);
-                assert_true(isnan(r.low) || isnan(r.least));
-                assert_true(isnan(r.low) == isnan(r.high) && isnan(r.least) == isnan(r.most));
-                bars += r.low < r.high, dots += r.least < r.most;
-            }
-            assert_true(three ? bars > 0 && !dots : !bars && dots > 0);
-            free(csv);
-        }
-}
-
-/* What is not decided is grey. */
-static void a_forest_shows_what_is_decided_by_its_colour(void **state) {
-    (void)state;
-    free(draw("rank", "forest", NULL, PLOT_SVG, 3));
-    char *gp = out_file("rank", "rank-forest.gp"), *text = text_of(gp);
-    assert_non_null(strstr(text, "row_color[5] = ['#999999', '#999999'"));
-    free(gp), free(text);
-    free(draw("rank-full", "forest", NULL, PLOT_SVG, 3));
-    gp = out_file("rank-full", "rank-full-forest.gp"), text = text_of(gp);
-    assert_null(strstr(text, "['#999999'"));
-    free(gp), free(text);
-}
-
-static void a_heatmap_has_the_plane_of_two_rates(void **state) {
-    (void)state;
-    char *csv = draw("rates", "heatmap", NULL, PLOT_SVG, 3);
-    /* 5e-5..8e-4 of A; B's are their products with 1, 4, 16, 64: six values */
-    assert_int_equal(count(csv, ",lora_plus\n"), 3 * 6);
-    assert_non_null(strstr(csv, ",1,,2e-4,8e-4,lora_plus")); /* the best is marked */
-    assert_int_equal(count(csv, "diverged"), 1);
-    assert_non_null(strstr(csv, ",5.12e-2,") ? csv : NULL);
-    free(csv);
-    csv = draw("rank-full", "heatmap", NULL, PLOT_SVG, 3);
-    assert_non_null(strstr(csv, ",64,lora\n"));
-    free(csv);
-}
-
-static void pdf_and_a_template_of_ones_own(void **state) {
-    (void)state;
-    free(draw("lr", "lr", NULL, PLOT_PDF, 3));
-    char *pdf = out_file("lr", "lr-lr.pdf"), *own = xasprintf("%s/own.gp", dir),
-         *svg = out_file("smoke", "smoke-plane.svg");
-    char *text = text_of(pdf);
-    assert_memory_equal(text, "%PDF", 4);
-    free(text);
-    static const char script[] =
-        "W = 400; H = 300\neval start('svg')\nset title 'mine: '.metric\nplot sin(x)\nunset output\n";
-    struct err e = {0};
-    assert_int_equal(file_write(own, script, sizeof script - 1, &e), 0);
-    struct db *db = open_shape("smoke");
-    struct plot_paths paths = {0};
-    assert_int_equal(
-        plot_kind(db, "plane", &(struct plot_job){.template = own, .formats = PLOT_SVG}, &paths, &e), 0);
-    text = text_of(svg);
-    assert_non_null(strstr(text, "mine: eval/loss"));
-    plot_paths_release(&paths);
-    assert_int_equal(plot_kind(db, "plane", &(struct plot_job){.template = "no.gp"}, &paths, &e), ERR_USER);
-    plot_paths_release(&paths);
-    db_close(db);
-    free(pdf), free(own), free(svg), free(text);
-}
-
 /* ---- at the end of a sweep ----------------------------------------------------------------------------- */
 
 static void sweep_draws(const char *shape, int want) {
@@ -621,14 +407,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(memory_bars_add_up_to_the_peak),
         cmocka_unit_test(many_runs_give_one_bar_per_method_rank_and_modules),
         cmocka_unit_test(curves_have_evaluations_and_smoothed_training_loss),
-        cmocka_unit_test(pareto_fronts_are_stairs_of_what_nothing_beats),
-        cmocka_unit_test(ablation_has_a_panel_per_choice_and_the_best_of_the_rest),
-        cmocka_unit_test(time_gives_each_method_its_best_line),
-        cmocka_unit_test(a_forest_has_methods_and_their_controls_with_intervals),
-        cmocka_unit_test(bars_and_bands_need_three_seeds),
-        cmocka_unit_test(a_forest_shows_what_is_decided_by_its_colour),
-        cmocka_unit_test(a_heatmap_has_the_plane_of_two_rates),
-        cmocka_unit_test(pdf_and_a_template_of_ones_own),
         cmocka_unit_test(where_filters_runs),
         cmocka_unit_test(two_models_give_two_pictures),
         cmocka_unit_test(mistakes_are_told_with_a_remedy),
