@@ -105,6 +105,21 @@ static void what_cannot_be_written_is_kept_and_written_later(void **state) {
     outbox_free(b);
 }
 
+static void a_row_that_fails_takes_back_those_before_it(void **state) {
+    (void)state;
+    int64_t run;
+    struct outbox *b = outbox_new(db, on_done);
+    assert_int_equal(db_run_new(db, &row, &run, &e), 0);
+    outbox_event(b, run, "warning", "first");
+    outbox_metric(b, run + 1000, "train/loss", 1, 1); /* of a run that the record does not have */
+    for (int i = 0; i < 3; i++) {
+        assert_int_not_equal(outbox_flush(b, &e), 0);
+        assert_int_equal(count("SELECT count(*) FROM event"), 0);
+    }
+    assert_false(outbox_is_empty(b));
+    outbox_free(b);
+}
+
 static void what_is_left_is_dropped_with_it(void **state) {
     (void)state;
     struct outbox *b = outbox_new(db, on_done);
@@ -119,6 +134,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(what_cannot_be_written_is_kept_and_written_later),
+        T(a_row_that_fails_takes_back_those_before_it),
         T(what_is_left_is_dropped_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
