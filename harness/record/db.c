@@ -160,6 +160,21 @@ static int open_immutable(struct db *db) {
     return rc;
 }
 
+/* What a killed writer left in the journal, into the file: also after a command that only reads the file can
+ * be copied alone. Where it may not be written, nothing happens. */
+static void settle_journal(const struct db *db) {
+    char *wal = xasprintf("%s-wal", db->path), host[257];
+    struct stat st;
+    long pid;
+    sqlite3 *sql;
+    if (stat(wal, &st) == 0 && st.st_size > 0 && access(db->path, W_OK) == 0 && !db_runner(db, &pid, host)) {
+        if (sqlite3_open_v2(db->path, &sql, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+            sqlite3_exec(sql, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+        sqlite3_close(sql);
+    }
+    free(wal);
+}
+
 static int db_connect(struct db *db, struct err *e) {
     int flags = db->write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc = sqlite3_open_v2(db->path, &db->sql, flags, NULL);
@@ -172,6 +187,7 @@ static int db_connect(struct db *db, struct err *e) {
     rc = db_settings(db, e);
     if (!rc) rc = schema_check(db, e);
     if (!rc && !(db->file = db_file_open(db->path, db->write, e))) rc = e->code;
+    if (!rc && !db->write) settle_journal(db);
     if (!rc && !db->write) rc = db_reader_views(db, strstr(schema_sql, "CREATE VIEW "), e);
     return rc ? rc : db_journal(db, e);
 }

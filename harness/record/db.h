@@ -29,10 +29,10 @@ struct db;
 /* ---- opening, locking ---------------------------------------------------------------------------------- */
 
 /* write: makes parent folders, file and schema, brings an older schema up to date. !write: the file must
- * exist; nothing is changed, also not by queries; works beside a writer, on read-only media, and on files of
- * an older schema that lack nothing but what db_speed_get reads. *ret is NULL on error. ERR_RESOURCE:
- * missing, unreadable, read-only, disk full, busy; ERR_USER: not a database, not bench's, of a newer
- * bench. */
+ * exist; nothing is changed, also not by queries, but that a killed writer's journal is put into the file;
+ * works beside a writer, on read-only media, and on files of an older schema that lack nothing but what
+ * db_speed_get reads. *ret is NULL on error. ERR_RESOURCE: missing, unreadable, read-only, disk full, busy;
+ * ERR_USER: not a database, not bench's, of a newer bench. */
 int db_open(struct db **ret, const char *path, bool write, struct err *e);
 /* Commits what is open, releases the lock. Accepts NULL. */
 void db_close(struct db *db);

@@ -198,6 +198,25 @@ static void a_closed_record_is_complete_alone_also_beside_a_reader(void **state)
     db_close(reader);
 }
 
+static void a_command_that_only_reads_completes_what_a_killed_one_left(void **state) {
+    (void)state;
+    int64_t id;
+    pid_t pid = fork_child();
+    if (pid == 0) {
+        struct db *db = open_db("r.db", true);
+        struct db_sweep s = {"s", "s.yaml", "y", NULL, "eval/loss", "minimize", 0};
+        if (db_lock(db, false, NULL, &e) || db_sweep_begin(db, &s, &id, &e) || db_sweep_ready(db, &e))
+            _exit(1);
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    db_close(open_db("r.db", false));
+    assert_int_equal(rename("r.db", "alone.db"), 0);
+    struct db *db = open_db("alone.db", false);
+    assert_true(db_sweep_find(db, "s", &e) > 0);
+    db_close(db);
+}
+
 static void a_commit_is_on_the_disk(void **state) {
     (void)state;
     struct db *db = open_db("r.db", true);
@@ -223,6 +242,7 @@ int main(int argc, char **argv) {
         T(the_lock_of_a_handle_outlives_its_neighbours),
         T(a_file_that_goes_is_noticed_and_its_fate_told),
         T(a_closed_record_is_complete_alone_also_beside_a_reader),
+        T(a_command_that_only_reads_completes_what_a_killed_one_left),
         T(a_commit_is_on_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
