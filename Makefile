@@ -227,6 +227,7 @@ build/completion.%: $(BIN)
 install: all build/bench.1 build/completion.bash build/completion.zsh build/completion.fish
 	install -d $(BINDIR) $(SHAREDIR) $(MANDIR)
 	install -m 755 $(BIN) $(BINDIR)/bench
+	install -m 644 LICENSE $(SHAREDIR)/LICENSE
 	install -m 644 build/bench.1 $(MANDIR)/bench.1
 	install -D -m 644 build/completion.bash $(word 1,$(COMPLETIONS))
 	install -D -m 644 build/completion.zsh $(word 2,$(COMPLETIONS))

@@ -80,7 +80,7 @@ int main(int argc, char **argv) {
     const char *name = argv[1];
     if (!strcmp(name, "--help") || !strcmp(name, "-h")) return print_overview(0);
     if (!strcmp(name, "--version")) {
-        printf("bench %s (gcc %s, %s)\n", BENCH_VERSION, __VERSION__, BENCH_CFLAGS);
+        printf("bench %s (gcc %s, %s)\nLicence: Apache-2.0\n", BENCH_VERSION, __VERSION__, BENCH_CFLAGS);
         return 0;
     }
     const struct command *c = command_find(commands, name);

@@ -17,6 +17,14 @@ names() { "$BENCH" --help | sed -n '/^usage:/,/^Start/s/^  \([a-z]*\) .*/\1/p'; 
     done
 }
 
+@test "bench --version names the build and the licence of the file LICENSE" {
+    run "$BENCH" --version
+    is "$status" 0
+    has "${lines[0]}" "bench 0.1"
+    is "${lines[1]}" "Licence: Apache-2.0"
+    head -n 3 "$BATS_TEST_DIRNAME/../../LICENSE" | tr -s ' \n' ' ' | grep -q 'Apache License Version 2.0'
+}
+
 @test "bench help repeats the help of a command" {
     is "$("$BENCH" help plan)" "$("$BENCH" plan --help)"
     is "$("$BENCH" help)" "$("$BENCH" --help)"
