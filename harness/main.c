@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - `bench`: the list of commands, and the way to the one that is wanted.
  *
  * Arguments are read before anything is prepared. Commands that compute then make sure that OpenBLAS runs the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* _template.c - a method to copy: every hook of harness/core/method.h, at work and explained. Not built.
  *
  *   h = g * (W x + b)        elementwise; g [d_out] trained, 1 at the start; the base frozen

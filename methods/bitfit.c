@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bitfit.c - BitFit (Ben Zaken et al., 2106.10199): the biases of the model train, those of its norms too,
  * and nothing else.
  *

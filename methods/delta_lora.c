@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* delta_lora.c - Delta-LoRA (Zi et al., 2309.02411): LoRA that also moves W by the change of its low-rank
  * product.
  *

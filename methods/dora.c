@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dora.c - DoRA (Liu et al., 2402.09353): direction and magnitude of each row of W apart,
  *
  *   h = b + g * (W x + s B A x),   g_i = m_i / n_i,   n_i = ||W_i + s B_i A||,   elementwise *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* full.c - full fine-tuning: every parameter of the model trains, embeddings and norms included. */
 #include "harness/core/method.h"
 

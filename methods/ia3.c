@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ia3.c - (IA)^3 (Liu et al., 2205.05638): one learned factor per feature, 1 at the start.
  *
  *   h = l * (W x + b)    l [d_out], elementwise *: keys, values, and whatever else is adapted

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lora.c - LoRA (Hu et al., 2106.09685): h = W x + (alpha/r) B A x, A random, B zero, both trained. */
 #include "methods/lowrank.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lora_fa.c - LoRA-FA (Zhang et al., 2308.03303): LoRA with A frozen at its random start; only B trains.
  *
  * dB = s G (A x)^T needs A x (r wide) but not x (d_in wide), so x is not kept for backward: that is the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lora_plus.c - LoRA+ (Hayou et al., 2402.12354): LoRA whose B learns with lr * ratio, A with lr.
  *
  * With Adam, B = 0 at the start, no decay, no clipping and eps -> 0 it equals LoRA at alpha * ratio step for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lowrank.c - see lowrank.h. */
 #include "methods/lowrank.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lowrank.h - what LoRA and its relatives share: h = W x + s B A x, s = alpha / r (2106.09685, section 4.1).
  *
  * A [r, d_in] is Kaiming-uniform(a = sqrt 5), that is U(-1/sqrt(d_in), 1/sqrt(d_in)), as PEFT and loralib

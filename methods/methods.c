@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* methods.c - the registry: methods.def as declarations and as a table. */
 #include <string.h>
 

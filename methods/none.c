@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* none.c - the untouched base: nothing trains. The origin of every comparison. */
 #include "harness/core/method.h"
 

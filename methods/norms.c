@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* norms.c - only the model's norms train: the weights, and biases where there are any, of its RMSNorm or
  * LayerNorm layers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pissa.c - PiSSA (Meng et al., 2404.02948): LoRA that starts from the largest singular values of W.
  *
  * With W = U S V: A_0 = sqrt(S_r / s) V_r, B_0 = U_r sqrt(S_r / s), s = alpha / r, and the frozen matrix

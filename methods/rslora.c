@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rslora.c - rsLoRA (Kalajdzievski, 2312.03732): LoRA scaled by s = alpha / sqrt(r) in place of alpha / r.
  *
  * With alpha / r the update and its gradient shrink as r grows; with alpha / sqrt(r) they keep their size, so

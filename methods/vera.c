@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vera.c - VeRA (Kopiczko et al., 2310.11454): h = W x + b * (B (d * (A x))), elementwise *.
  *
  * A [r, max d_in] and B [max d_out, r] are random, frozen and shared by all adapted sites; a site uses A[:,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* encoder_folder.h - for tests: the tiny BERT of tests/golden as a sentence-transformers folder, with a
  * vocabulary of 97 tokens: special ones, letters, digits, pieces and a few words. */
 #ifndef BENCH_TESTS_ENCODER_FOLDER_H

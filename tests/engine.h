@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* engine.h - for tests: a model folder bound to a method, a packed batch of ids, and steps on it, without
  * task or files of text. */
 #ifndef BENCH_TESTS_ENGINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fixture.h - for tests: a folder of their own, there while they run. */
 #ifndef BENCH_TESTS_FIXTURE_H
 #define BENCH_TESTS_FIXTURE_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A Hugging Face hub on loopback, for tests/cli/hub.bats: it serves one model folder under many names.
 
 usage: hub_server.py MODEL_DIR PORT_FILE LOG

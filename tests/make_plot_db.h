@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* make_plot_db.h - databases for the tests of plots: sweeps with made-up but plausible numbers, written
  * through db.h as `bench run` writes them. `build/tests/unit/test_plot SHAPE FILE` makes one by hand.
  *

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # tests/mutate.sh - do the tests notice? Breaks the code in small ways (tests/mutations.txt), one at a time, in a copy of the built tree, and runs
 # the test that must fail then. Called by `make mutate`; by hand, after `make tests-bin`: tests/mutate.sh [a word of the names ...]
 #

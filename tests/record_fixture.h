@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record_fixture.h - for tests: a record in a folder of its own, with one sweep that has no cells yet. */
 #ifndef BENCH_TESTS_RECORD_FIXTURE_H
 #define BENCH_TESTS_RECORD_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reference.h - for tests: the loss of a small Llama, GPT-2 or BERT in double precision, token by token and
  * sequence by sequence, as the papers and Hugging Face's configs define them. It shares no code with the
  * engine but the parameters' values, so that the engine's passes are checked against an independent one.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # tests/run.sh - run the tests and count them. Called by `make test`; by hand: tests/run.sh [tests/unit/test_err.c tests/cli/run.bats ...]
 #
 # Test programs (cmocka) and bats files speak TAP; a lint script is one test by its exit code. Each file prints one line when it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # run_helper.bash - for the tests of `bench run`: a folder of one's own, a sweep of five tiny runs, queries on the record.
 
 setup() {

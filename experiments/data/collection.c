@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* collection.c - see collection.h: ids to rows, judgements to relevances, training pairs joined from
  * both.
  *

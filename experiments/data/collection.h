@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* collection.h - retrieval collections as BEIR lays them out: corpus.jsonl and queries.jsonl with `_id`,
  * judgements with a header and the columns query, document, grade. */
 #ifndef BENCH_DATA_COLLECTION_H

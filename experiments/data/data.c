@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* data.c - data sets: the built-in ones by name, others from files; their templates, their digest, their
  * listing. Retrieval collections are collection.c's.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* data_remarks.c - what may make the scores of a data set say something else than is meant. See data.h.
  *
  * Every task has an asking side and an answering one. The answer that stands in the question, one text on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* data_templates.c - the templates of a data set, as its configuration and its source give them. See
  * data.h. */
 #include "harness/core/data.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* glosses.c - the built-in data set `glosses`: word and part of speech -> definition, from WordNet 3.0 as
  * Debian packs it (wordnet-base).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jsonrow.c - a strict scanner for one JSON object on one line. See jsonrow.h.
  *
  * The scanner is a cursor over bytes that are known to be UTF-8 without NUL; every function leaves it behind

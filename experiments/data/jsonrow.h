@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jsonrow.h - one line of a JSONL file: the members of its object, as slices of the line.
  *
  * Not a JSON library: a DOM would copy every string and lose how a number was written. Grammar: RFC 8259,

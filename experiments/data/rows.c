@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rows.c - tables of records: what every table shares. The makers are textrows.c (JSONL, CSV, TSV) and
  * glosses.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rows.h - the inside of a struct rows, for the files that make one (rows.c: files; glosses.c: WordNet).
  *
  * A table is an array of places `at[i]` (what a place means is its maker's affair: mostly a byte offset) and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* smoke.c - the built-in data set `smoke`: a few short questions and answers for the sweep that is over in a
  * minute.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* source.h - what a built-in data set is: one struct per file, one line in data.def. */
 #ifndef BENCH_DATA_SOURCE_H
 #define BENCH_DATA_SOURCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* template.c - "Question: {question}\nAnswer: ": text with references to columns.
  *
  * A template is compiled against one table into pieces: literal text, or the column that a reference names.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* textrows.c - tables from JSONL, CSV and TSV text.
  *
  * Opening checks the encoding, finds where each record starts, and reads the header (CSV, TSV) or the

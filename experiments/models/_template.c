@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* _template.c - an architecture, with every hook that one over the block of transformer.h needs: copy it
  * (README.md). It is complete: a decoder with RMSNorm, rotary positions, gated SiLU and biases at q, k and v.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bert.c - encoders of BERT's type (Devlin et al., 1810.04805): tensor names and options of Hugging Face
  * folders.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bert.h - what the encoders of BERT's type share: they differ in names and in where positions begin. */
 #ifndef BENCH_MODELS_BERT_H
 #define BENCH_MODELS_BERT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* embed.c - an embedding model over any architecture. See harness/core/embed.h.
  *
  * The vector of a text is the pooling (harness/nn/kernels/pool.h) of its hidden states after the last norm,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gpt2.c - GPT-2 (Radford et al., 2019): tensor names and options of Hugging Face folders (model_type "gpt2")
  * and of GGUF files (general.architecture "gpt2").
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* llama.c - Llama-type decoders: tensor names and options of Hugging Face folders and of GGUF files.
  *
  * Hugging Face: model_type "llama". GGUF: general.architecture "llama", whose q and k rows are in llama.cpp's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* models.c - the registry of architectures, and which of them a file is. */
 #include "experiments/models/reader.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reader.h - what the architecture files share: reading a config field by field, declaring a file's tensors
  * as parameters.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* roberta.c - RoBERTa (Liu et al., 1907.11692): Hugging Face folders of model_type "roberta".
  *
  * BERT's encoder (bert.c) under another prefix; position p is row p + padding index + 1 of its table. */

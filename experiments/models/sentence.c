@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sentence.c - see sentence.h. */
 #include "experiments/models/sentence.h"
 

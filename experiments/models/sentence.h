@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sentence.h - what a sentence-transformers folder says about making vectors of texts.
  *
  * Read: modules.json (Transformer, Pooling, Normalize, in that order), the Pooling module's config in its

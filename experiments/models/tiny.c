@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tiny.c - see tiny.h.
  *
  * The architecture is built in counting mode from a draft: a configuration to which reader_param adds every

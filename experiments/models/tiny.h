@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tiny.h - a tiny random instance of an architecture, as the folder that it is read from. */
 #ifndef BENCH_MODELS_TINY_H
 #define BENCH_MODELS_TINY_H

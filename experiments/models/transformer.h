@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* transformer.h - one configurable block, for decoders and encoders, and the passes over a stack of them.
  *
  *   a = x + o(attention(q, k, v))       q, k, v: sites of n1(x), or one site with all three one after the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* transformer_cache.c - keys and values of sequences, kept while they grow.
  *
  * Each layer has two panel buffers over the capacity of all sequences; sequence s has the lanes from base[s]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* class_head.c - see class_head.h. */
 #include "experiments/tasks/class_head.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* class_head.h - what stands between the embedding of a text and the classes of `classify`.
  *
  *   logits = W t + c,   t = y, or tanh(P y + b)   y: the embedding of the text [n, D]

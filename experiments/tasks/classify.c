@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* classify.c - texts to classes: a linear head on the pooled hidden states of a text, softmax cross-entropy.
  *
  * The head has the form and the names of transformers' class for the architecture (class_head.h): decoders

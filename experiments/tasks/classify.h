@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* classify.h - what the files of the task `classify` share. */
 #ifndef BENCH_TASKS_CLASSIFY_H
 #define BENCH_TASKS_CLASSIFY_H

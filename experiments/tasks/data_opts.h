@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* data_opts.h - option rows that tasks of texts share: which rows there are. */
 #ifndef BENCH_TASKS_DATA_OPTS_H
 #define BENCH_TASKS_DATA_OPTS_H

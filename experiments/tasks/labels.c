@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* labels.c - the labels of a classification: found in the training rows or given. See classify.h. */
 #include <errno.h>
 #include <stdio.h>

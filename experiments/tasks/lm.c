@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lm.c - language modelling: prompt and completion templates, loss on the completion.
  *
  * A row is [start token, if the tokenizer adds one] prompt completion [end token]: prompt and completion are

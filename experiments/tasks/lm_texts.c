@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lm_texts.c - see lm_texts.h.
  *
  * Texts and references are trimmed of white space. Groups are formed in order, so that memory is the same

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lm_texts.h - the texts that a language model's score generates: distinct prompts of a split's rows,
  * continued greedily, against the completions of all rows that have the prompt. */
 #ifndef BENCH_LM_TEXTS_H

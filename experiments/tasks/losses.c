@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* losses.c - losses of embeddings: Matryoshka's sizes around them, cosines and distances of pairs. See
  * losses.h.
  *

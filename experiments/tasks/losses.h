@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* losses.h - what embeddings are trained on: a loss of the embeddings of a batch and its gradient, nothing of
  * texts or models.
  *

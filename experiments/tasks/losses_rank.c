@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* losses_rank.c - multiple negatives ranking on normalised embeddings: scores in blocks of queries, never all
  * at once.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.h - what predictions are scored by: rankings, similarities, classes. Pure functions of numbers.
  *
  * Rankings. A query has a list of documents, best first, and the relevances of all documents that are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs.c - embedding models: pairs that belong together, or pairs with a score; losses of their embeddings
  * (losses.h), search and similarity as scores (pairs_score.c).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs.h - what the files of the task `pairs` share: its state, its batches, a score in progress. */
 #ifndef BENCH_TASKS_PAIRS_H
 #define BENCH_TASKS_PAIRS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs_batch.c - a micro-batch of the task `pairs`, in one piece or by gradient caching, forward and
  * backward.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs_gold.c - the gold score of a row of pairs. See pairs.h. */
 #include <math.h>
 #include <stdlib.h>

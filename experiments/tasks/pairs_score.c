@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs_score.c - scores of embeddings: search of every query over every document by similarity (the
  * cosine, unless the model says otherwise), or correlation of similarities with given scores; for the
  * whole embedding and for each of Matryoshka's sizes ("ndcg@10@dim64").

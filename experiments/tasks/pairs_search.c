@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pairs_search.c - what a search is made of: which texts are documents, which are queries, and what is
  * relevant to whom.
  *

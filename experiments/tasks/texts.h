@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* texts.h - the texts of a table's rows as tokens, made on first use and kept for the run.
  *
  * A table of texts is a few columns of templates over the rows of a split: anchor, positive, negatives; one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arm.c - see arm.h. */
 #include "harness/analysis/arm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arm.h - one arm of a comparison, out of the record: the runs of a sweep that a few keys choose, at their
  * best learning rate.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare.c - arms of a sweep: the choice of each one's point, their differences and ranks. See compare.h. */
 #include "harness/analysis/compare.h"
 

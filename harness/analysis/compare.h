@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare.h - which method is better, and can this sweep tell?
  *
  * Arms are groups of a sweep's points: one per method, or per value of any keys. Each arm is shown at

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare_front.c - Pareto fronts: quality against saved bytes, peak memory and training time.
  *
  * A compromise is the best point (learning rate and whatever else) of one method, rank and choice of

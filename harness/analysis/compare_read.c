@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare_read.c - a sweep of the record as compare.h sees it: points with their runs, costs and names. */
 #include "harness/analysis/compare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* compare_write.c - a comparison as tables, JSON and the remarks below them. */
 #include "harness/analysis/compare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* controls.c - pairs of the record -> arms with their learning rates -> rows. See controls.h. */
 #include "harness/analysis/controls.h"
 

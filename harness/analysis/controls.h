@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* controls.h - the methods of a sweep beside their control arms (`controls: auto`), as pairs with their
  * difference.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge.c - points, cells and rows of the record -> the arrays of verdict.h. See judge.h. */
 #include "harness/analysis/judge.h"
 

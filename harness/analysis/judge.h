@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge.h - the model of verdict.h for a sweep of the record: whoever shows an interval or a verdict of runs
  * asks here.
  *

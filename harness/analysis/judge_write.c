@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge_write.c - scores, differences and remarks of judge.h for people. */
 #include <math.h>
 #include <stdlib.h>

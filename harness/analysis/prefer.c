@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefer.c - see prefer.h. */
 #include "harness/analysis/prefer.h"
 

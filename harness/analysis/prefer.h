@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prefer.h - the one rule of what is best, and of what is the same configuration.
  *
  * Seeds are averaged, never chosen among. A point at which some seed diverged is preferred only to points of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* summary.c - points of a sweep → groups that differ in the learning rate alone → one table row per group.
  * See summary.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* summary.h - a sweep as one table: per configuration, learning rates aside, one row, at the rate that is
  * best by the rule of prefer.h. The untouched base comes first.
  *

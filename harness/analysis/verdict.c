@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict.c - the variance components of a setting and the interval of each configuration. See verdict.h. */
 #include "harness/analysis/verdict_private.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict.h - one statistical model behind every comparison: its intervals, its verdicts, and what a sweep of
  * this size can tell at all.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict_pair.c - the difference of two configurations, its interval and its verdict. See verdict.h. */
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict_plan.c - what a sweep of this size can tell, and how many seeds or rows would tell more. See
  * verdict.h. */
 #include <math.h>

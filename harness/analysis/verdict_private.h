@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict_private.h - what the files of verdict.h share: the error of a difference as the sum of two
  * independent estimates. */
 #ifndef BENCH_VERDICT_PRIVATE_H

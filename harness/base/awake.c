@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* awake.c - see awake.h. */
 #include "harness/base/awake.h"
 

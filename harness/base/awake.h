@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* awake.h - time that counts: the clock of the machine, less what this process spent stopped (Ctrl-Z, a
  * debugger, a virtual machine that was paused). A suspended laptop's clock stands still anyway.
  *

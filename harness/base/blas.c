@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blas.c - which OpenBLAS kernel runs, and running the right one (see blas.h). */
 #include "harness/base/blas.h"
 

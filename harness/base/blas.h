@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blas.h - the environment that computing wants: the right OpenBLAS kernel, and threads that wait politely.
  *
  * Debian 12's OpenBLAS (0.3.21) knows processors by their model number: on one newer than itself it takes a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* digest.c - SHA-256 of files, remembered by path and state of the file. See digest.h. */
 #include "harness/base/digest.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* digest.h - SHA-256 of files, remembered.
  *
  * Runs are identified by the digests of their model and data; hashing a gigabyte before every `bench run`

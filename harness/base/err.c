@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* err.c - errors as values, bugs as aborts. See err.h. */
 #include "harness/base/err.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* err.h - how a function says that it failed.
  *
  * Functions that can fail return 0 or a negative enum err_code and fill a struct err; they never print.

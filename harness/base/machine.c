@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.c - cores and memory of this machine as this process may use them (see machine.h). */
 #include "harness/base/machine.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* machine.h - what this process may use of the machine: cores and memory, control groups and affinity
  * counted.
  *

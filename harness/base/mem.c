@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.c - the allocation gate: counting, peaks, the limit, and the bump arena. See mem.h.
  *
  * Large blocks come straight from mmap: they are zero without being touched, so that a counting pass costs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mem.h - the one gate through which all training memory passes, by category.
  *
  * A gate counts live and peak bytes per category and in total, remembers the split at the moment of the total

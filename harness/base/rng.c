@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rng.c - Philox4x32-10 as a function of (key, counter), and PyTorch's Mersenne Twister. See rng.h. */
 #include "harness/base/rng.h"
 

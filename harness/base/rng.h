@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rng.h - counter-based random numbers: a value depends on (key, counter) alone, never on what was drawn
  * before.
  *

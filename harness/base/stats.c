@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stats.c - see stats.h.
  *
  * Student's t and Fisher's F through the regularised incomplete beta function,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stats.h - distributions, mean and standard deviation: what verdict.h builds intervals and verdicts of.
  *
  * All functions are pure. Values must be finite; NaN in a result: not defined for so few values. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* utf8.h - is it UTF-8, and what of it a terminal would obey instead of showing it. */
 #ifndef BENCH_UTF8_H
 #define BENCH_UTF8_H

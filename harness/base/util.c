@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* util.c - growing strings, whole files, checked allocation, digests. See util.h.
  *
  * Everything is plain POSIX, apart from SHA-256 (libcrypto's EVP interface, which picks the processor's SHA

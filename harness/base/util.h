@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* util.h - growing strings, whole files, checked allocation, digests: the small things everybody needs.
  *
  * x* allocators abort on exhaustion: they are for small bookkeeping. Training memory goes through mem.h. */

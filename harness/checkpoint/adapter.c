@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* adapter.c - adapters on disk: opened once, read as a configuration and into a net. See adapter.h. */
 #include "harness/checkpoint/adapter.h"
 

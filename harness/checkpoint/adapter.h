@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* adapter.h - adapters on disk as PEFT writes them: adapter_model.safetensors (float32) and
  * adapter_config.json.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* adapter_private.h - what adapter.c (reading) and adapter_save.c (writing) share; for them alone. */
 #ifndef BENCH_ADAPTER_PRIVATE_H
 #define BENCH_ADAPTER_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* adapter_save.c - writing adapters, as PEFT has them. See adapter.h. Tensors have the parameters' names. */
 #include "harness/checkpoint/adapter.h"
 

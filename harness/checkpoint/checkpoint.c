@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint.c - see checkpoint.h.
  *
  * Trained parameters are written from where they are; only what has to be converted or merged is made, one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* checkpoint.h - a trained model on disk as a Hugging Face folder, which `bench` and `transformers` load.
  *
  * model.safetensors (one file, Hugging Face's names, tied tensors once), config.json, tokenizer.json and what

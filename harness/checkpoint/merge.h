@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* merge.h - the weights of a bound net with its adapter put into them.
  *
  * Values are made one tensor at a time, in memory of the caller; the net and the file that it reads stay as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outdir.c - see outdir.h. */
 #include "harness/checkpoint/outdir.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outdir.h - writing a folder that appears only when it is complete.
  *
  * Files go into PATH.tmp.PID, which is renamed at the end; what was at PATH must be nothing or an empty

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_compare.c - `bench compare [SWEEP]`: each method at its best configuration, with what can be said about
  * their differences, and the Pareto fronts. The statistics are in compare*.c. */
 #include <stdio.h>

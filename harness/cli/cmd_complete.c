@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_complete.c - the hidden command `bench complete -- WORDS...`, which the shells' completion asks. */
 #include "harness/cli/complete.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_completion.c - `bench completion SHELL`: a script that completes commands, options and names.
  *
  * The scripts only carry words to `bench complete` and its answer back (complete.h): what is offered follows

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_doctor.c - `bench doctor [--db FILE] [--json]`: what this machine offers, what is missing, and the
  * remedy.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_embed.c - `bench embed`: the vectors of many texts as a NumPy array.
  *
  * A text is a line of the file, or of a table (JSONL, CSV, TSV) what a template makes of a row. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_eval.c - `bench eval`: score a model, with or without an adapter, on a data set. Nothing trains. */
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_export.c - `bench export`: a model with an adapter in its weights, or the adapter alone, for llama.cpp.
  */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_generate.c - `bench generate`: continue a text with a model, with or without an adapter, or with both
  * to compare. */
 #include <ctype.h>

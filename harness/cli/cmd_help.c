@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_help.c - `bench help [COMMAND | sweep]`: help texts, and the documents made of the same rows. */
 #include <stdio.h>
 #include <string.h>

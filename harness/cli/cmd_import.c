@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_import.c - `bench import`: a checkpoint of the original loralib as an adapter's folder. */
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_inspect.c - `bench inspect RUN|DIR [RUN2|DIR2]`: what a run changed, layer by layer; and how alike the
  * directions of two runs are. */
 #include <errno.h>

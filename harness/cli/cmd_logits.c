@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_logits.c - `bench logits`: the logits of one text, for checking against other programs. */
 #include <errno.h>
 #include <stdio.h>

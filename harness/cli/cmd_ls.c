@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_ls.c - `bench ls KIND`: what there is, as text, Markdown, CSV or JSON.
  *
  * Methods, tasks, models and data come from their registries, sweeps from the folders that `bench run`

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_merge.c - `bench merge`: an adapter and its base as one Hugging Face folder. */
 #include <stdio.h>
 #include <stdlib.h>

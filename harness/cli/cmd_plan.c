@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.c - `bench plan SWEEP.yaml`: what every run takes before it starts: parameters, memory by
  * category, checkpoint, time; and the sums.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.h - the part of `bench plan` that stands in a file of its own, cmd_plan_arch.c. */
 #ifndef BENCH_CMD_PLAN_H
 #define BENCH_CMD_PLAN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan_arch.c - `bench plan --arch NAME`: what fine-tuning a known architecture takes, without its
  * weights. */
 #include <stdio.h>

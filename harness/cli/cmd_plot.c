@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plot.c - `bench plot KIND [--db FILE] [--sweep NAME] [--where SQL] [-o DIR] [--format png,svg,pdf]
  * [--template FILE]`: draw a sweep and print the paths of what was written. The drawing is in plot*.c. */
 #include <stdio.h>

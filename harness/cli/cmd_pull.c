@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_pull.c - `bench pull [NAME]`: fetch a model of the catalog or of a Hugging Face hub into the cache, or
  * list the names of the catalog. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_report.c - `bench report [SWEEP...] -o FILE`: sweeps as one HTML page. The page is made in report*.c.
  */
 #include <stdio.h>

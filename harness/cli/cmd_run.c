@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_run.c - `bench run SWEEP.yaml`: the runs that are missing, recorded, and the plots.
  *
  * The work is sched/run_sweep.h's, what is shown of it cmd_sweep_run.c's. Ctrl-C: once - the workers end

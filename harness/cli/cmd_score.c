@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_score.c - `bench score`: how near texts come to references: BLEU, NIST, ROUGE-L, CIDEr.
  *
  * Texts come one a line, references in as many files as a text may have; or both as JSON lines. Every text is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_show.c - `bench show [RUN | SWEEP]`: a run as a page, a sweep as the table of its results.
  *
  * RUN is a number or the beginning of a point's hash; SWEEP a name or a sweep file; without either, the last

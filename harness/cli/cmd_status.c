@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_status.c - `bench status [--db FILE] [--json | --watch]`: who is running on a record, and how far it
  * is.
  *

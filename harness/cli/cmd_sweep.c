@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_sweep.c - see cmd_sweep.h. */
 #include "harness/cli/cmd_sweep.h"
 

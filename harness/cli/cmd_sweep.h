@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_sweep.h - what the commands on a sweep file (run, plan, table --run) share: opening it, running it at
  * the terminal, and what would run. Like the commands these print; the work is sched/run_sweep.h's. */
 #ifndef BENCH_CMD_SWEEP_H

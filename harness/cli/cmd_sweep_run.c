@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_sweep_run.c - a sweep that runs, as the terminal shows it: one block drawn again in place, or lines;
  * and the plots. See cmd_sweep.h. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_table.c - `bench table`: what papers printed, ours beside it, and whether they agree. */
 #include <math.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_table.h - the part of `bench table` that stands in a file of its own. */
 #ifndef BENCH_CMD_TABLE_H
 #define BENCH_CMD_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_table_claims.c - `bench table claims`: what papers conclude, and whether the record bears it out. */
 #include <math.h>
 #include <stdio.h>

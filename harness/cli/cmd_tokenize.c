@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_tokenize.c - `bench tokenize`: text on stdin to token ids on stdout. */
 #include <jansson.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_worker.c - the hidden command `bench worker`: one run, for `bench run` (see worker.h). */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.c - from the words on the command line to a command that runs. See command.h. */
 #include "harness/cli/command.h"
 

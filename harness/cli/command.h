@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command.h - what a command is: one const struct in its file, listed in commands.def.
  *
  * The struct says everything that is said about a command: `bench NAME --help`, the manual page and

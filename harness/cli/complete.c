@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* complete.c - see complete.h. */
 #include "harness/cli/complete.h"
 

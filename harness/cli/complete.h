@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* complete.h - what may follow the words of a command line: one answer for all shells.
  *
  * The scripts of `bench completion` ask `bench complete -- WORDS...` at each press of the key, so options,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keys.h - every key of a sweep file, from the option tables of the core, the tasks and the methods.
  *
  * Rows that several tasks or methods have alike are one row. */

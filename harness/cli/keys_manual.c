@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keys_manual.c - `bench help sweep` and docs/sweep.md: how a sweep file is written, and every key. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* manual.c - see manual.h. */
 #include "harness/cli/manual.h"
 

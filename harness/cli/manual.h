@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* manual.h - what is written about a command, from its struct: as text, as roff and as Markdown.
  *
  * All append to `out`. Text is wrapped at 80 columns. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* option.c - see option.h. */
 #include "harness/cli/option.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* option.h - the options and arguments of a command as rows, and reading them.
  *
  * One row is one option: its name, its letter, what it takes, the range, the default, one line of help, and

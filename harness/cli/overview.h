@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overview.h - what `bench --help` prints, and the documents made of all commands. */
 #ifndef BENCH_OVERVIEW_H
 #define BENCH_OVERVIEW_H

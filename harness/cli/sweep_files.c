@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_files.c - see sweep_files.h. */
 #include "harness/cli/sweep_files.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_files.h - the sweep files that `bench run` finds by name: for `bench ls` and for completion. */
 #ifndef BENCH_SWEEP_FILES_H
 #define BENCH_SWEEP_FILES_H

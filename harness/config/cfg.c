@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cfg.c - dotted paths into a resolved configuration. See cfg.h. */
 #include "harness/config/cfg.h"
 

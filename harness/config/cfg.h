@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cfg.h - reading a resolved configuration: a JSON object in which every key of the option tables has its
  * value.
  *

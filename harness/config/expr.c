@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* expr.c - derived values: a recursive descent over one short line. See expr.h for the grammar.
  *
  * Depth and length are bounded, so a hostile expression can neither exhaust the stack nor take long. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* expr.h - derived values in a sweep file: lora_alpha: "2*r".
  *
  *   sum    = product (('+' | '-') product)*

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* opt.c - the core's option table, and checking a value against a row. See opt.h.
  *
  * Values come from YAML as nodes and leave as JSON in one canonical form, so that 5e-4, 0.0005 and 5.0E-04

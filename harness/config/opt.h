@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* opt.h - option tables: one row is a YAML key with its type, default, range and help.
  *
  * The same rows fill defaults, check values, print help and suggest close names. The core's table is in

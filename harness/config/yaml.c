@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* yaml.c - libyaml's events into a tree with lines. See yaml.h.
  *
  * Sweep files come from people, and sometimes from strangers: size, depth and number of nodes are bounded,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* yaml.h - a YAML document as a tree whose nodes remember their line and column.
  *
  * Only what a sweep file needs: scalars, lists, maps. Aliases, anchors, tags, several documents and a key

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* batch.h - a packed micro-batch: what a model reads.
  *
  * n tokens of many sequences (texts, images) stand back to back, without padding in between: a segment is the

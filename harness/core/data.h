@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* data.h - rows of text: tables of records, templates over their columns, and data sets of three splits.
  *
  * The harness and the tasks know no particular data set; experiments/data implements this header. Everything

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* embed.h - texts to vectors: an embedding model over the net of a task, forward and backward.
  *
  * An embedder is a tokenizer, a limit on the length of a text, a pooling of the hidden states of a text into

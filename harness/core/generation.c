@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* generation.c - many prompts continued together, and text out of bytes (generation.h).
  *
  * All prompts go through the model one behind the other, in pieces of PIECE tokens; then each pass takes the

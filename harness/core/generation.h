@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* generation.h - texts out of models, for whoever drives one: many prompts continued together, and text out
  * of tokens' bytes. */
 #ifndef BENCH_GENERATION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* method.h - what a fine-tuning method is: one const struct of facts and hooks.
  *
  * The unit of adaptation is the site (net.h): one adaptable linear layer. A method sees sites, parameters and

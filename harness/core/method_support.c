@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* method_support.c - what methods call: collecting saved tensors, reading PEFT's fields, asking for control
  * arms. See method.h and method_support.h.
  *

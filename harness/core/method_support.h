@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* method_support.h - what methods leave behind, for those who read it: the tensors that a method saves
  * (adapter.c writes them) and the control arms that it asks for (sweep_controls.c resolves them). What
  * methods call stands in method.h. */

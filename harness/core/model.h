@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model.h - what a model architecture is: building parameters and sites, a forward and a backward pass.
  *
  * What a model reads are packed micro-batches (batch.h): token ids, or numbers. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net.c - parameters, sites and the binding of a method. See net.h. */
 #include "harness/core/net.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* net.h - a model bound to a method for one run: its parameters, its sites, the memory of a pass.
  *
  * A parameter is a named matrix. Base parameters point into the mapped model file until someone trains or

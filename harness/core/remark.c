@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* remark.c - see remark.h. */
 #include "harness/core/remark.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* remark.h - what there is to say about data that is no error: rows left out or cut, texts on both sides,
  * ... */
 #ifndef BENCH_REMARK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_result.c - the states of a run by name and kind (see run_result.h). */
 #include "harness/core/run_result.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_result.h - what a run tells while it goes and what it leaves: the words in which training, workers,
  * scheduler and record speak of a run. */
 #ifndef BENCH_RUN_RESULT_H

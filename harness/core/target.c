@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target.c - which sites a method adapts: presets, names, globs, layer ranges.
  *
  *   spec    = pattern | [pattern, ...] | {modules: pattern or list, layers: range}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* target.h - target_modules: which sites a spec chooses, and one canonical form of it. */
 #ifndef BENCH_TARGET_H
 #define BENCH_TARGET_H

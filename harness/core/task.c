@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* task.c - the names of the splits. See task.h; the registry of tasks is experiments/tasks/tasks.c. */
 #include "harness/core/task.h"
 

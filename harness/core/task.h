@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* task.h - what a task is: rows to batches to loss to metrics.
  *
  * A micro-batch belongs to the task (struct task_batch is its own, beginning with what the core reads); the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_metrics.c - see text_metrics.h. c, r: words of the texts, of the references.
  *
  * BLEU = min(1, e^(1 - r/c)) exp(1/4 sum_n log p_n), p_n the clipped precision of n-grams over the corpus; an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_metrics.h - scores of generated texts against references: BLEU, NIST, ROUGE-L, CIDEr.
  *
  * All are of a whole corpus: n texts, each with one reference or more. Higher is better. */

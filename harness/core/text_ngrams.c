@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_ngrams.c - see text_ngrams.h. Open addressing, at most half full. */
 #include "harness/core/text_ngrams.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_ngrams.h - counts of n-grams of words (text_tokens.h), for n up to NGRAM_MAX. */
 #ifndef BENCH_TEXT_NGRAMS_H
 #define BENCH_TEXT_NGRAMS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_tokens.c - see text_tokens.h.
  *
  * mteval-v13a is a cascade of replacements over the whole line; each is one pass here. What they look at is

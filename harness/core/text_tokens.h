@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_tokens.h - texts as words, the ways that the published scores of texts cut them, and words as numbers.
  *
  * A score is only comparable under its own rule: BLEU and NIST under mteval-v13a's, ROUGE under Lin's, CIDEr

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* catalog.c - the models that have a name. See catalog.h.
  *
  * The rows of catalog.def are turned to text by the preprocessor, so that one parser reads the built-in rows

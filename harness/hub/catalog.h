@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* catalog.h - the models that have a name: what `bench pull` downloads and what `make` builds.
  *
  * Rows come from experiments/data/catalog.def, compiled in, and from the file named by $BENCH_CATALOG, which

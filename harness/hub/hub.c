@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub.c - `bench pull hf:OWNER/NAME`: what a hub has, what of it is needed, and its place. See hub.h.
  *
  *   GET /api/models/OWNER/NAME/revision/REV         {"sha": commit}

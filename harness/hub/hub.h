@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub.h - models of a Hugging Face hub: `hf:OWNER/NAME[/FILE.gguf][@REVISION]`.
  *
  * hub_pull fetches; everything else only looks into the cache and never opens a connection. A fetched model

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub_client.c - the hub that is asked, and being stopped.
  *
  * The token goes to the endpoint's own scheme, host and port and nowhere else: storage servers, to which the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub_curl.c - libcurl's functions, loaded when a pull needs them.
  *
  * libcurl brings some thirty libraries (TLS, Kerberos, LDAP, ...): linked, they cost every start of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub_get.c - transfers from a hub: redirects, retries, continued files, checks. See hub_private.h.
  *
  * A transfer waits, runs or is done. One that is cut, or that the server has no time for (408, 429, 5xx),

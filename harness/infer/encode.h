@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* encode.h - the vectors of many texts: sorted by length, packed into batches of bounded tokens, back in
  * their order. */
 #ifndef BENCH_ENCODE_H

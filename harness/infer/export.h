@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* export.h - models and adapters for llama.cpp: GGUF files.
  *
  * A model is written with its adapter in its weights (merge.h), matrices in the type asked for, vectors and

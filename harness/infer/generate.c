@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* generate.c - see generate.h.
  *
  * The prompt goes through the model in pieces of PIECE tokens, which fill the cache of keys and values; then

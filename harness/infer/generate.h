@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* generate.h - continuing a text token by token with a model that is open for use. Many at once:
  * generation.h. */
 #ifndef BENCH_GENERATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* import.c - see import.h. */
 #include "harness/infer/import.h"
 

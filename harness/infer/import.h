@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* import.h - a checkpoint of the original loralib as an adapter that PEFT and bench load.
  *
  * loralib (Hu et al., 2106.09685) saves A [r, d_in] and B [d_out, r] of a layer as "<module>.lora_A" and

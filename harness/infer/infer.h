@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* infer.h - a model for use rather than for training: opened, an adapter loaded, forward passes only. */
 #ifndef BENCH_INFER_H
 #define BENCH_INFER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model_sites.c - see model_sites.h.
  *
  * The same build and binding as a run's, in counting mode: no weight is read, and which layers a pattern

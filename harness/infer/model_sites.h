@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model_sites.h - the layers that a configuration adapts, known from the model file alone. */
 #ifndef BENCH_MODEL_SITES_H
 #define BENCH_MODEL_SITES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arch.c - families and presets of data/architectures.yaml as tensors and sites. See arch.h.
  *
  * A size is an expression (expr.h) whose words are numbers of the architecture: those put in place (`with`),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arch.h - the shapes of known models without their weights: presets, or a config.json.
  *
  * The file data/architectures.yaml below share_dir() holds families (lists of tensors whose sizes are

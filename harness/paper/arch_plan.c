@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arch_plan.c - see arch_plan.h. */
 #include "harness/paper/arch_plan.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arch_plan.h - what fine-tuning an architecture takes with each method, from its shapes alone.
  *
  * The allocation is the run's own, in counting mode: parameters, gradients, optimizer state, a method's

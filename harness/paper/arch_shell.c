@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* arch_shell.c - an architecture as a model folder without weights: a config.json and a file of holes.
  *
  * The engine builds models from files. To count what a run would allocate, it gets one: its config.json and a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* claim.h - what papers say, and whether runs of the record bear it out.
  *
  * tables/claims.yaml below share_dir() lists them. Keys of a claim:

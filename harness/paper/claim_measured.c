@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* claim_measured.c - claims.measured.csv: the comparisons of claims as they were once measured (claim.h,
  * measured.h).
  *

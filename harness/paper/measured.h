@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* measured.h - measurements that are kept beside the file they belong to: NAME.measured.csv beside NAME.yaml,
  * so that what was once measured is shown without a record. Columns are fixed and in order; the first line
  * names them. */

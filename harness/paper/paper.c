@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* paper.c - reading a table's file and computing its cells. See paper.h.
  *
  * Counts come from the methods themselves: the closed form `count` over the shapes of the adapted layers, or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* paper.h - tables of papers: the cells as printed, ours beside them, and whether they agree.
  *
  * A table is a YAML file in tables/ below share_dir(): data, so that a reader can check what was printed and

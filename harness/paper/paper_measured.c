@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* paper_measured.c - measured cells of tables: how they are shown, and TABLE.measured.csv, where a
  * measurement is kept. See paper.h.
  *

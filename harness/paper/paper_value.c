@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* paper_value.c - printed values: reading them, and judging a computed one at their precision. See paper.h.
  *
  * A printed number claims its digits. x in printed units agrees when it rounds to them (a half may go either

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot.c - from a database to pictures: the kinds, their file names, and all of them at a sweep's end. See
  * plot.h.
  *

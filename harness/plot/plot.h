@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot.h - the record as pictures: a kind of plot of a sweep becomes files beside each other.
  *
  *   <sweep>-<kind>.png, .svg, .pdf   the picture, about 1600 x 1000

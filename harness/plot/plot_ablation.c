@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_ablation.c - what one choice changes: the metric against each number that the sweep varies (rank,
  * alpha, batch, a method's own), and against the choice of modules; a panel per choice, a line per method.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_axis.h - which numbers a sweep varies, besides the learning rate: the axes of ablation lines and
  * heat-maps. */
 #ifndef BENCH_PLOT_AXIS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_curves.c - how runs learn: the metric at each evaluation, and the training loss, against the step.
  *
  * A column per method; above the metric, below the training loss as a moving average (over an eighth of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_data.c - a sweep as plots see it: runs -> points (a configuration over its seeds) -> arms (method,
  * rank, modules; shown at its best learning rate). See plot_private.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_figure.c - a figure on its way to files: variables for its script, data as CSV, gnuplot run on both.
  *
  * The script is assignments, then plots/common.gp, then plots/<kind>.gp. Text that comes from the record

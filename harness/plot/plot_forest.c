@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_forest.c - differences with their 95 % intervals, a line each: the methods against full fine-tuning
  * (without it, against the best of them), and below each method against its control arms.
  *

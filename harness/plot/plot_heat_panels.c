@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_heat_panels.c - grids of numbers as colours: panels over the same two axes, with one scale.
  *
  * Both axes are categories with labels of their own (learning rates, ranks, numbers of directions), so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_heatmap.c - a sweep as a heat-map: the metric over the learning rate and one more number, a panel per
  * method.
  *

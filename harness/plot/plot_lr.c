@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_lr.c - the metric against the learning rate: a line per method and rank, a panel per choice of
  * modules.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_memory.c - where a run's memory goes: a bar per method, rank and modules, stacked by the categories of
  * the allocation gate at the moment of its total peak, with the process's largest resident size beside it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_pareto.c - quality against what it costs: saved bytes, peak memory, training time; a panel each.
  *
  * A point per method, rank and modules at the best learning rate. What nothing beats at no more cost is on

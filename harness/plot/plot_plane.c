@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_plane.c - the rank/parameter plane: what a method reaches with which rank, adapting which part of the
  * model.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_private.h - between plot*.c: a sweep as drawn (plot_data.c), and a figure on its way to files
  * (plot_figure.c). */
 #ifndef BENCH_PLOT_PRIVATE_H

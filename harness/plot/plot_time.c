@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_time.c - time to quality: the metric at each evaluation against the seconds of training until then.
  *
  * A line per method: its best rank, modules and learning rate, mean over seeds. Training is timed as a whole,

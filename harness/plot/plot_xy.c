@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_xy.c - see plot_xy.h. Axes reach from the least to the largest x of their panel; the vertical one is
  * chosen as in all plots (plot_range): what lies far off is drawn at its edge. */
 #include "harness/plot/plot_xy.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_xy.h - panels of points and lines over numbers: what pareto, time and ablation share. Drawn by
  * plots/xy.gp.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db.c - the record in SQLite: opening, the schema and its upgrades. See db.h.
  *
  * The schema is schema.sql, compiled in. Limits: one handle is for one thread; a file on a network filesystem

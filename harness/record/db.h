@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db.h - the record: everything that ran, in one SQLite file. db.c is the only file that knows SQLite.
  *
  * One process writes: the parent of `bench run`, which holds a lock on the file (db_file.h). Anybody may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_do.h - between the files of this folder: db.c, which knows SQLite, and those that know what is recorded
  * and what is read. Nobody else includes it. */
 #ifndef BENCH_DB_DO_H

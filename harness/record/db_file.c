@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_file.c - see db_file.h. */
 #include "harness/record/db_file.h"
 

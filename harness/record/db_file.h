@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_file.h - the file below a database: who runs on it, and whether it is still where it was. Between db.c
  * and the operating system; nobody else includes it.
  *

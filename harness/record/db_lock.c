@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_lock.c - one runner per record, and what a killed runner left. The lock itself is db_file.c's. See
  * db.h. */
 #include "harness/base/util.h"

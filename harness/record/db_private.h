@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_private.h - the handle of a record, for the files that speak to SQLite: db.c (opening), db_lock.c and
  * db_query.c. Nobody else includes it. */
 #ifndef BENCH_DB_PRIVATE_H

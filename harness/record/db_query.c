@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_query.c - statements and queries on a record, and what SQLite's errors mean to a user. See db.h.
  *
  * What is recorded goes through db_do (db_do.h): a statement is prepared once per handle and found again by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_record.c - what is recorded: sweeps and their points, runs and their rows. See db.h for the contract,
  * schema.sql for the columns.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* db_views.c - what a reader sees: the views of schema.sql made for its connection alone, over the tables of
  * a file that may be older, so that every query is written once, for the present schema. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity.c - what makes two configurations the same: their hash. Pure: nothing is looked up. See
  * identity.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity.h - what makes two configurations the same run, the seed aside. */
 #ifndef BENCH_IDENTITY_H
 #define BENCH_IDENTITY_H

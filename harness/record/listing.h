@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* listing.h - queries of many rows that commands and pages print as they come. Each opens a query with the
  * columns that its comment names; the caller steps through it and closes it (db.h). What is compared or
  * averaged goes through query.h instead.

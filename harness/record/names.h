@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* names.h - what a record holds, by name: for the completion of shells. */
 #ifndef BENCH_RECORD_NAMES_H
 #define BENCH_RECORD_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* query.c - see query.h. Two queries per sweep, whatever its size: its points, and its cells with their
  * runs. */
 #include "harness/record/query.h"

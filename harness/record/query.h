@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* query.h - a sweep as the record has it: its points, and a struct per cell with all that readers want of its
  * run. The one place where a sweep is asked for; what is better than what is decided in analysis/prefer.h.
  *

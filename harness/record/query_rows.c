@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* query_rows.c - what a run recorded in many rows: scores per row, curves, memory; and pairs of control arms.
  * See query.h. */
 #include <math.h>

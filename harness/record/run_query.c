@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_query.c - see run_query.h. The view `runs` knows the last attempt of a point and seed only; an earlier
  * one is answered with what became of it and the id of its successor. */
 #include "harness/record/run_query.h"

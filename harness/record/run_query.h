@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_query.h - one run of the record: which one a word means, everything that is recorded of it, where its
  * checkpoint is. */
 #ifndef BENCH_RUN_QUERY_H

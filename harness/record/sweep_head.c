@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_head.c - see sweep_head.h. */
 #include "harness/record/sweep_head.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_head.h - which sweep of a record the user means, and what it is judged by. */
 #ifndef BENCH_SWEEP_HEAD_H
 #define BENCH_SWEEP_HEAD_H

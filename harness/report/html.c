@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* html.c - pieces of a page that all parts of a report write. See report.h. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inspect.c - see inspect.h.
  *
  * A change that is a product of thin matrices (method.h, `factors`) is decomposed by them, which takes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inspect.h - what a run changed: per layer the total change Delta W of its weight, taken apart into singular
  * values, after LoRA (2106.09685), section 7.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inspect_plot.c - subspace similarity as pictures: figure 3 of LoRA (2106.09685) for any two runs. See
  * inspect.h. */
 #include <math.h>

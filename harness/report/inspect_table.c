@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inspect_table.c - what inspect.c found, as tables for people and as JSON for programs. See inspect.h. */
 #include <math.h>
 #include <stdlib.h>

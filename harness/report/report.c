@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.c - the page around the sweeps: head, style, script, content policy. See report.h. */
 #include "harness/report/report.h"
 

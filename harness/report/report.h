@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report.h - sweeps as one HTML page that needs nothing else: no network, no files beside it.
  *
  * Per sweep: what ran on what; arms with intervals and ranks (compare.h), control arms, Pareto fronts; plots

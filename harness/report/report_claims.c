@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_claims.c - what papers say, and what the record says to it: the claims that runs of this record
  * decide. */
 #include "harness/report/report.h"

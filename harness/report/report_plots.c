@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_plots.c - the plots of a sweep as figures of a page: drawn as SVG into a folder that is gone
  * afterwards.
  *

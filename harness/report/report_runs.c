@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_runs.c - the runs of a sweep in a report: a row each, the failures with their reasons, and the
  * learning curves as data (at most CURVE_POINTS points of four digits, so that thousands of runs stay a few
  * megabytes). */

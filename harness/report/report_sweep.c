@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_sweep.c - one sweep's part of a report: what ran on what, the comparison, plots, runs, provenance.
  */
 #include "harness/record/listing.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* runpage.c - one run as a page of text, made from the object that run_query.h gives. See runpage.h. */
 #include "harness/report/runpage.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* runpage.h - one run as a page of text; as an object: run_query.h. */
 #ifndef BENCH_RUNPAGE_H
 #define BENCH_RUNPAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch.c - see watch.h. Everything is read from the record, which a runner brings up to date about once a
  * second, and from /proc. Times left suppose that the rest goes like what is done: of a run its steps, of the
  * sweep its runs, as many at once as now. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* watch.h - a running sweep as a block of text for a terminal: what `bench status --watch` draws again and
  * again. */
 #ifndef BENCH_WATCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* calibrate.c - a few real steps of each shape that was never measured (see calibrate.h). */
 #include "harness/sched/calibrate.h"
 

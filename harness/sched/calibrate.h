@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* calibrate.h - how fast the runs of a plan go, measured: a few real steps in a worker process, one shape
  * after the other, kept in the record (table `speed`). */
 #ifndef BENCH_CALIBRATE_H

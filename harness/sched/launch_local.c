@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launch_local.c - workers as processes of this machine (see launcher.h).
  *
  * The child is exec'ed from /proc/self/exe (never only forked: a process that has run threads cannot be),

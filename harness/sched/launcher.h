@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launcher.h - where the runs of a sweep are carried out: what starts a worker, hears it, and stops it.
  *
  * The scheduler knows workers through this alone; how one comes to be (a process here, a job of a cluster) is

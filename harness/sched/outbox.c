@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outbox.c - see outbox.h. */
 #include "harness/sched/outbox.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outbox.h - rows on their way into the record: kept in memory until they are on the disk.
  *
  * Everything that runs tell is put here, and written about once a second in one transaction. A write that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pending.c - from a sweep's cells to the runs that are missing (see pending.h). */
 #include "harness/record/identity.h"
 #include "harness/sched/pending.h"

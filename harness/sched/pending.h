@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pending.h - what a sweep still has to do: its cells, less what is in the record, plus the untouched bases
  * it needs, each with a plan.
  *

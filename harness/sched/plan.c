@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plan.c - plans of all runs of a sweep, their times and sums (see plan.h).
  *
  * The wall time is a rehearsal: the scheduler's own packing (sched_pick) over predicted bytes and predicted

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plan.h - what a sweep will take before it starts: memory, files and time of every run, and their sums.
  *
  * Memory and files come from train_plan, the same code as a run, in counting mode; times from speed.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* progress.c - lines about running and finished runs (see progress.h). */
 #include "harness/sched/progress.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* progress.h - what `bench run` says while it runs, as text; the command prints it.
  *
  * On a terminal: one line per running worker and one for the sweep, drawn again in place. Otherwise: a line

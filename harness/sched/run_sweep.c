@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_sweep.c - from a sweep to its rows in the record (see run_sweep.h). */
 #include "harness/sched/run_sweep.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_sweep.h - run what is missing of a sweep and write it down: the library below `bench run`, `bench table
  * --run` and `bench plan`.
  *

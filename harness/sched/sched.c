@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sched.c - packing runs onto the machine, and the loop that starts workers, hears them and writes them off
  * (see sched.h).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sched.h - which run starts when, on how many cores; and the loop that watches over the workers.
  *
  * Packing: a run per core, one thread each, while at least as many runs wait as cores are free (best

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* speed.c - the time model of `bench plan` (see speed.h).
  *
  * The first step of a run is kept out of the rate and put into `other`: it touches weights, gradients and

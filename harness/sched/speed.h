@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* speed.h - how long runs take: seconds per token, measured once per shape and kept in the record.
  *
  * A run's time is   other + train * (tokens trained on) + eval * (tokens evaluated).   The tokens come from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* worker.c - both ends of the pipe between `bench run` and a worker process (see worker.h). */
 #include "harness/sched/worker.h"
 

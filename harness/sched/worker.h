@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* worker.h - what `bench run` and its worker processes say to each other.
  *
  * The parent starts /proc/self/exe with the hidden command `worker`, a job as one JSON object on stdin, and a

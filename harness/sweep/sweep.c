@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep.c - from a sweep file to runs: what stands at the top of the file, the order of runs, and the loading
  * itself.
  *

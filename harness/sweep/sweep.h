@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep.h - a sweep file becomes points (configurations) and runs (a point with a seed).
  *
  * sweep_load reads and checks everything before anything runs: keys, types, ranges, derived values, files,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_add_controls.c - `controls: auto`: the runs that a method's points must be compared with, added to
  * the sweep.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_make_points.c - the grid: variants and axes into resolved configurations.
  *
  * For each variant and each of its methods, the axes that mean something to the method are multiplied; an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_identify.c - models and data of all points by their digests, points by their hashes (identity.h);
  * equal ones are merged. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_label.c - names for people: which file a sweep argument means, and a run in one short line.
  *
  * A label shows the method and only what differs between the points of its sweep: method options, training,

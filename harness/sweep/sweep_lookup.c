@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_lookup.c - where the models, data and adapters that a sweep names are found, and their digests. See
  * sweep.h and sweep_private.h. */
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_metric.c - the metric of a sweep: which way it is better, and whether the task tells it at all. See
  * sweep_private.h. */
 #include <string.h>

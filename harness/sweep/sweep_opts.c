@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_opts.c - the rows that may stand at the top of a sweep file. See sweep.h. */
 #include "harness/sweep/sweep.h"
 

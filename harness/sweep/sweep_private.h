@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_private.h - a sweep file while it is read: shared by sweep.c (the file), sweep_make_points.c (points)
  * and sweep_identify.c (identity).
  *

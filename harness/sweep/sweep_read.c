@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_read.c - a sweep file's document into settings, axes and variants; the --set arguments on top.
  *
  * Nested maps become dotted keys (train: {lr: 1} is train.lr), wherever they stand. Every key is looked up in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* columns.h - two texts side by side on a terminal.
  *
  * Lines are broken at spaces, words longer than a column anywhere between characters; widths are those of a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table.c - tables: columns, cells, and what people see of a value. See table.h; table_write.c and
  * table_markup.c write them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table.h - rows and columns, and the ways to write them: aligned text, Markdown, LaTeX, HTML; CSV, JSON.
  *
  * Text, Markdown, LaTeX and HTML show numbers for people (1.8 M, 12.3 MiB, 5e-4); CSV and JSON give them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table_markup.c - tables as LaTeX (booktabs) and as HTML: a fragment to be put into a document.
  *
  * Both escape whatever their language would read: a cell's text may come from a file or a record. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table_private.h - what the writers of tables share (table.c, table_write.c, table_markup.c). */
 #ifndef BENCH_TABLE_PRIVATE_H
 #define BENCH_TABLE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* table_write.c - a table as text for a terminal, Markdown, CSV and JSON; LaTeX and HTML are
  * table_markup.c's. See table.h.
  *

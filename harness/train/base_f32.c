@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* base_f32.c - see base_f32.h.
  *
  * `auto` is what measured faster. A product expands a block of the stored matrix for each 256 tokens that

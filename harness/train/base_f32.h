@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* base_f32.h - the frozen base as float32: every matrix of another type expanded once, where all workers of
  * the machine see it (`weights: f32`); else (`native`) the kernels expand block by block what the file
  * stores, each time they read it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* early_stop.c - when a run has stopped improving (see early_stop.h). The first evaluation is the first best;
  * improvements are measured against the best, so that many small ones count once they add up to min_delta. A
  * value that is not a number never improves anything. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* early_stop.h - train.early_stop: a run ends after `patience` evaluations in a row that did not improve on
  * the best by more than `min_delta`. What is saved is the model as it is then, not the best one. Pure
  * bookkeeping. */

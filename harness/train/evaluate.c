@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* evaluate.c - scores of a split, and the best evaluation of a run (run.h). What a score is belongs
  * to the task; which rows, how many at a time and what becomes of the numbers is the same for all. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.c - what training and evaluation share of a run: its reports and the batches that live. See run.h. */
 #include "harness/train/run.h"
 

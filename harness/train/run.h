@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run.h - the state of one run, shared by train.c (the loop), evaluate.c (scores) and run.c (reports,
  * batches). Not for others: see train.h. */
 #ifndef BENCH_RUN_H

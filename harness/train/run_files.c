@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_files.c - see run_files.h.
  */
 #include "harness/train/run_files.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_files.h - what can be wrong with the files of a run and shows only while it runs: files that were
  * replaced
  * since the sweep was read. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* train.c - one run: build, train, evaluate, save; and the same in counting mode. See train.h.
  *
  * A plan and a run are the same code: in counting mode every allocation is made and no value is touched, so

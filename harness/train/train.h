@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* train.h - one run: build, plan, train, evaluate, save. Knows the contracts of model, method and task, none
  * of them by name.
  *

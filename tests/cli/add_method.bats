@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # add_method.bats - a method is added by a file and a line: the template, and the example of methods/README.md, pass the batteries as they are.
 
 setup_file() {

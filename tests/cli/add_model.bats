@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # add_model.bats - an architecture is added by a file and a line: the template of experiments/models passes the batteries as it is.
 
 setup_file() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bad_input.bats - other people's files and other people's mistakes, through the commands: the error names the file and the remedy, the exit
 # code is right, nothing is lost, nothing crashes. Readers are tested byte by byte in tests/unit and tests/fuzz.
 

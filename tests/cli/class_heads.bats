@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # class_heads.bats - classifiers have the form of transformers' class for their architecture, and travel as adapters and as whole folders.
 
 load ../run_helper

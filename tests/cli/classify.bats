@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # classify.bats - the task `classify`: training a head with methods, its record, its adapters, and what is wrong with data.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # collection.bats - a BEIR folder is judged as BEIR judges it. Texts are equal or not, so that the expected scores hold for any model; BEIR's own
 # evaluator is asked on random folders by tests/parity/search.py.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench compare: what a user sees of a comparison.
 
 setup() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # controls.bats - control arms from the sweep file to the record: listed, planned, run once, paired; and that two methods are LoRA at another
 # alpha where the theory says so.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Damage a model file, for bad_input.bats: damage.py FILE HOW, for model.safetensors and for .gguf."""
 import json
 import struct

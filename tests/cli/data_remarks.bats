@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # data_remarks.bats - templates that say something else than is meant, and rows that are where they should not be: refused or told.
 
 load ../run_helper

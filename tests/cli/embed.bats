@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # `bench embed`, and what other commands say of an encoder.
 
 setup() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """encoder_folder.py DIR: the tiny BERT of tests/golden in DIR as a sentence-transformers folder with a vocabulary of 97 tokens (mean, length 1, 16 tokens)."""
 
 import json

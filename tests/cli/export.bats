@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench export: GGUF files that compute, cut words and continue texts as the model does.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench generate, the metrics of the lm task, lora_dropout and data.special_tokens, as a user meets them.
 
 load ../run_helper

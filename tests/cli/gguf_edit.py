@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """gguf_edit.py IN OUT [KEY=TYPE:VALUE | -KEY]... - a GGUF file with other metadata: keys set or taken out, everything else as it was.
 
 TYPE is u32, i32, f32, bool, str or ids (a list of i32, as ids:1,2,3)."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # GPT-2 through the commands: a sweep over methods, what it leaves, what loads it again; methods that train vectors of the base.
 
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A small random GPT-2 as a Hugging Face folder, with the tokenizer of the smoke model:  gpt2_folder.py SMOKE_FOLDER OUT
 
 Names without "transformer.", as the original files have them, matrices in F16, and the constant masks "attn.bias" that old files carry along."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # help.bats - what every command says about itself, the man page and the completion made of it, and BENCH_CPU.
 
 load ../run_helper

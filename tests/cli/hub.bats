@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # `bench pull hf:OWNER/NAME` against a hub on loopback (tests/hub_server.py) that serves the smoke model, and misbehaves as the
 # repository's name says.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench import: checkpoints of the original loralib become adapters; hostile files are refused and run nothing.
 
 load ../run_helper

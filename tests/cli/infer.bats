@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench tokenize, logits and eval: what others need to check us, on the smoke model.
 
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # init: a run starts from a saved adapter and goes on training it.
 
 load ../run_helper

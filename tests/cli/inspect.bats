@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # inspect.bats - `bench inspect` on runs as they come out of `bench run`: ranks that the methods promise, two runs side by side, mistakes.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # `bench ls` and `bench show` on a small database that is written here, so that nothing trains.
 
 setup() {

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # make_first_record.sh - makes first_record.sql: what `bench run sweeps/smoke.yaml` of commit 6958098 left in its record. Needs that commit in the
 # repository, or its built checkout as the argument. Of the rows only those stay that say which runs there are and how they ended: no curves but eval/loss, no scores
 # of single rows, checkpoints or speeds.

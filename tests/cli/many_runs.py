@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """many_runs.py DB COPIES: every run of a record COPIES times more, as further seeds, with their curves."""
 import sqlite3
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench merge: a folder that computes what base and adapter compute; nothing of the user's is written over.
 
 load ../run_helper

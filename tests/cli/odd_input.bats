@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # odd_input.bats - byte order marks, pipes, and characters that a terminal would obey: read, waited for, or shown as what they are.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # pairs.bats - the task `pairs`: training on pairs, triplets and scores, search and similarity, memory, and what is wrong with data.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # plan.bats - `bench plan`: what it predicts is what a run measures, what it may run, and what it marks.
 
 load ../run_helper

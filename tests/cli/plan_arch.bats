@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # plan_arch.bats - `bench plan --arch`: architectures without weights take what the engine's own runs take.
 
 load ../run_helper

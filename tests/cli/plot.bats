@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench plot: from a database to files, as a user calls it.
 
 setup() {

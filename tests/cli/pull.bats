@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # `bench pull` without a network: a pip of our own makes the package, a catalog of our own names it.
 
 setup() {

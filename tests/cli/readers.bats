@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # readers.bats - what other people's model folders, GGUF files and adapters say is used or refused by name.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # reading.bats - what is read back from a record is what ran: no configurations averaged as seeds, no number of another metric, no key hidden,
 # no run of a process that is gone shown as running.
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # bench report: one page, readable without script, used with it (in headless Chromium where there is one).
 
 setup() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """report_drive.py PAGE OUT: a copy of a report without its content policy and with a script that uses the page as a reader
 does, and leaves what it saw as JSON in the title."""
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # run.bats - the command line of bench and of `bench run`: options, mistakes, exit codes, what is printed.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # score.bats - `bench score`: lines and JSON lines give the same scores, those of the published scorers; what is malformed is told with its line.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # similarity.bats - scores by the similarity function of a sentence-transformers folder, computed once more from the vectors of `bench embed`.
 
 load ../run_helper

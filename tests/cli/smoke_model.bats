@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # The smoke model: the same bytes every time, and the same logits and ids from every form of file that holds it.
 
 setup() {

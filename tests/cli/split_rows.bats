@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # split_rows.bats - which rows of a split are scored, and that it is said where they are not all.
 
 load ../run_helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # table.bats - `bench table`: the list, one table in every form, and mistakes.
 
 load ../run_helper

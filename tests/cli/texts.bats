@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # generate.max_tokens: evaluations of the lm task that generate texts and score them, as a user meets them.
 
 load ../run_helper

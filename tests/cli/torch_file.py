@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Files as torch.save writes them, without torch, and files that only look so:  torch_file.py KIND OUT [NAME=ROWSxCOLS ...]
 
 Kinds: good; compressed (entries deflated); outside (a tensor ends behind its storage); huge (sizes whose product overflows); ring (a dictionary in itself);

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # trust.bats - what has changed or is no number is told by every command that would use it; what merge writes is the whole model.
 
 load ../run_helper

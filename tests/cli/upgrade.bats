@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # upgrade.bats - records outlive upgrades: what an older bench ran (first_record.sql, see make_first_record.sh) is not run again.
 
 load ../run_helper

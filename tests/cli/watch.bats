@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # watch.bats - bench status --watch: a running sweep in the terminal.
 
 load ../run_helper

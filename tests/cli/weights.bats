@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # weights.bats - `weights: native|f32|auto`: the base as its file stores it, or expanded once to float32 for all workers: the same results, and the
 # memory that was predicted.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # determinism.bats - a configuration and a seed give the same bits, however the machine is shared out: every method through `bench run` with one worker
 # and with several, with 1, 2 and 4 threads. Compared: every number told on the way, every score per row, and the saved files by SHA-256.
 

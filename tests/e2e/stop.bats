@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
 # stop.bats - what can happen to a sweep: Ctrl-C, kill -9, crashing, hanging and starving workers, a second runner.
 # BENCH_TEST_WORKER is documented in harness/sched/worker.h.
 

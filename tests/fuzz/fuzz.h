@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz.h - for the fuzz targets: bytes as a file of a given name, without touching a disk.
  *
  * A target is one function, LLVMFuzzerTestOneInput, that must return whatever the bytes are. `make fuzz`

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_gguf.c - any bytes as a GGUF file: an error, or tensors that lie inside the file and a tokenizer that
  * encodes. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_rows.c - any bytes as JSONL, CSV or TSV: an error, or rows of valid UTF-8 without NUL bytes. The first
  * byte says which format. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_safetensors.c - any bytes as a model.safetensors: an error, or tensors that lie inside the file. */
 #include "harness/nn/format/modelfile.h"
 #include "tests/fuzz/fuzz.h"

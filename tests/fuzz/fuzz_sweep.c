@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_sweep.c - any bytes as a sweep file: an error with the file's name, or points and runs that have
  * labels. Models and data are made up. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_tokenizer.c - any bytes as a tokenizer.json: an error, or a tokenizer that encodes and decodes. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_torch.c - any bytes as a file of torch.save: an error, or float32 tensors of the sizes that they
  * claim. */
 #include "harness/nn/format/torchfile.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make tests/fuzz/corpus: small inputs that reach most of each reader, the same bytes every time. Run from the root of the source tree:
 
     python3 tests/fuzz/make_corpus.py [FOLDER]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay.c - a fuzz target without a fuzzer: every file of tests/fuzz/corpus/TARGET, and mutations of them
  * that are the same every time.
  *

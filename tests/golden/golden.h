@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* golden.h - for tests: a model folder against the values that make_golden.py wrote: logits (of an encoder
  * its hidden states), gradients at step 0, ten losses and the last one. A tensor's difference is max|a-b| /
  * max|b|.

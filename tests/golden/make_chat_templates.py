@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Chat templates as models have them and what transformers makes of them, for tests/unit/test_chat.c.
 
     python3 tests/golden/make_chat_templates.py        needs transformers

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What transformers and PEFT make of every field of their configurations, for the conformance test of the readers.
 
     python3 tests/golden/make_config_fields.py        needs torch, transformers, peft, gguf, numpy

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Golden values of every method from PyTorch, transformers and PEFT (float32, CPU), on small random models.
 
     python3 tests/golden/make_golden.py [--out DIR] [--seed N] [--model FOLDER] [kind ...] [--case NAME ...]

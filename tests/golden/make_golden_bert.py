@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Golden values of a tiny random BERT and RoBERTa from PyTorch, transformers and PEFT (float32, CPU).
 
     python3 tests/golden/make_golden_bert.py          needs torch, transformers, peft, safetensors, numpy

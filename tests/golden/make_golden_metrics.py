@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Golden values of rankings, similarities and classes: tests/golden/golden_metrics.json.
 
     python3 tests/golden/make_golden_metrics.py          (needs numpy, scipy, scikit-learn, sentence-transformers)

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Golden values of the losses of embeddings: sentence-transformers' losses on random embeddings, with their gradients.
 
     python3 tests/golden/make_golden_pairs.py            (needs torch, sentence-transformers, safetensors)

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Adapters as PEFT saves them, and what PEFT computes with them:  make_golden_peft.py SMOKE_MODEL_FOLDER
 
 (after `make`, build/share/models/smoke; needs torch, transformers, peft, safetensors, numpy). Writes beside itself peft/:

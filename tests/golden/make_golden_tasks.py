@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Ten steps of the tasks `pairs` and `classify` with PyTorch, transformers, PEFT and sentence-transformers' pooling and losses.
 
     make; python3 tests/golden/make_golden_tasks.py      (needs torch, transformers, peft, sentence-transformers, safetensors)

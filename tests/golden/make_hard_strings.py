@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Hard strings for the tokenizers, with reference ids from the Hugging Face `tokenizers` library.
 
     python3 tests/golden/make_hard_strings.py SmolLM2-135M-Instruct.Q4_1.gguf      (needs: tokenizers, gguf)

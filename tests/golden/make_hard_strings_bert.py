@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The hard strings (make_hard_strings.py) under BERT's WordPiece, with reference ids from the Hugging Face `tokenizers` library.
 
     python3 tests/golden/make_hard_strings_bert.py FOLDER      FOLDER: all-MiniLM-L6-v2, its tokenizer.json; needs tokenizers

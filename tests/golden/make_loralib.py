@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints of the original loralib, and what a model computes with them:  make_loralib.py SMOKE_MODEL_FOLDER
 
 (after `make`, build/share/models/smoke; needs torch, transformers, loralib, safetensors, numpy). Writes beside itself loralib/:

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Reference values for harness/base/stats.h from scipy, written to stats.json beside this file.
 
     python3 tests/golden/make_stats.py            (needs: numpy, scipy)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_bert.c - a tiny BERT and a tiny RoBERTa against PyTorch + PEFT, and what their files and configs may
  * say.
  *

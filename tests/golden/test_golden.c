@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_golden.c - logits, loss, every gradient at step 0 and ten training losses of every method on tiny
  * Llamas, a GPT-2 and a BERT against PyTorch + PEFT.
  *

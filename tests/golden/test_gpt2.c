@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_gpt2.c - what the files and the config of a GPT-2 may say, and what is chosen, counted and saved. */
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_losses.c - losses of embeddings against sentence-transformers (make_golden_pairs.py): value and
  * gradient. */
 #include "experiments/tasks/losses.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_metrics.c - metrics against sentence-transformers, scipy and scikit-learn (make_golden_metrics.py),
  * and their edges. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_peft.c - adapters that PEFT saved: the same logits, and, trained on with `init`, the same losses.
  *
  * What is read is what make_golden_peft.py wrote. The bases are made here: the smoke model and a GPT-2 by a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_tasks.c - ten steps of the tasks `pairs` and `classify` against PyTorch, PEFT and
  * sentence-transformers (make_golden_tasks.py): texts, pooling, loss, gradients and optimizer in one. */
 #include <ftw.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Functions fit on a screen, and a file-local function's name has two words, so that an index finds it.
 
 Kernels (*.inc.c) keep the field's one-word names: each is a member of struct kernels.

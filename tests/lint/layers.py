@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The layers hold: a folder includes and calls itself and what stands before it, and no files call each other in a circle.
 
 Includes are read from the sources, calls from the symbol tables of the objects below $BUILD (make a file an object first: `make`).

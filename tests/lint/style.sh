@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What a reader may rely on: files of a bounded length that open with a comment saying what they are, no method, model or task named in
 # the machine, only commands print, nothing unfinished, no machine's paths.
 cd "$(dirname "$0")/../.." || exit 2

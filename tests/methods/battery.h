@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* battery.h - the two lists that the batteries run over: every method of the registry (a new one by being in
  * methods.def), some with an option of theirs, on every architecture of models.def, in each of its tiny
  * instances. BATTERY_METHOD=name: that method alone. BATTERY_MODEL=name: that architecture alone.

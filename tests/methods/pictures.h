@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pictures.h - for tests: what no text is. An architecture that reads vectors (patches of a picture), a task
  * without tokenizer over it, and a task of two towers, texts and pictures on one net.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_battery.c - what every method of the registry must keep in passes and steps, over the list of
  * battery.h: a new method is tested by being in methods.def. Gradients are test_gradients.c's, whole runs
  * test_battery_runs.c's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_battery_runs.c - what every method must keep in whole runs (train.c), over the list of battery.h:
  * predicted memory, limits, refused allocations, and that the order of the data is the seed's alone. */
 #include "harness/infer/infer.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_checks.c - options that a method refuses, by name and before anything runs; and what it says of a file
  * of PEFT that it does not compute. */
 #include "tests/engine.h"

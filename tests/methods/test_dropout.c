@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_dropout.c - dropout: the masks themselves, and lora_dropout in passes, gradients and whole runs. */
 #include "harness/infer/infer.h"
 #include "harness/nn/kernels/dropout.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_gradients.c - every gradient of every method, on every architecture, against a reference in double
  * precision.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_inputs.c - models whose tokens are no ids, tasks without a tokenizer, and two models on one net, over
  * every method of the registry: a registry of architectures and tasks of its own (pictures.h). */
 #include "tests/unit/adapter_util.h"

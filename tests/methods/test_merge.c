@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_merge.c - a model written with its adapter in its weights computes what the two compute side by side,
  * for every method of the registry and every layout of files; the base stays as it was. */
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_relations.c - what must hold between methods: equal to the bit where it is exact, to 1e-6 where it is
  * a theorem in the limit eps -> 0 (papers: LoRA+ 2402.12354, Delta-LoRA 2309.02411), and how much memory
  * LoRA-FA saves. */

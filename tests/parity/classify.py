@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Classifiers that go between bench and transformers + PEFT, live:  classify.py BENCH WORKDIR [SEED]
 
 Needs what interchange.py needs. On small random models of every architecture, on single texts and on pairs that are cut:

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Adapters and models that go between bench and PEFT, live:  interchange.py BENCH WORKDIR [SEED]
 
 Needs torch, transformers, peft, safetensors, numpy. On a small random Llama and a small random GPT-2 (fresh seeds unless SEED is given):

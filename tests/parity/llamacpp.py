@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What bench exports, in llama.cpp, live:  llamacpp.py BENCH WORKDIR [MODEL]
 
 Needs llama-cpp-python, gguf and numpy. For adapters of several methods on the smoke model, on a small GPT-2 and on MODEL (smollm2-135m when it is there):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* parity.c - the table of `make parity`: parity DIR [DIR ...] compares bench's engine with what
  * make_golden.py wrote into each DIR (cases.json and the models beside it) and prints a line per method and
  * model: the worst difference of each quantity and a verdict. Exit code 1 when a verdict is a failure.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # tests/parity/run.sh - every method live in PyTorch + PEFT and here, on models with fresh seeds and on SmolLM2 where it was pulled; then
 # adapters in both directions (interchange.py), and in llama.cpp where that environment has it (llamacpp.py); searches and similarities as BEIR and sentence-transformers score them (search.py). Called by `make parity`, which builds the driver.
 #

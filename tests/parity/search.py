@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """search.py - random retrieval folders and sentence pairs, scored here and by BEIR's evaluator and sentence-transformers.
 
 usage: search.py BENCH WORK SEED. Makes tiny BERT encoders (random weights) as sentence-transformers folders, one per similarity function, and

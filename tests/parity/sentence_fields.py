@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """sentence_fields.py - writes tests/unit/sentence_fields.txt: every field that sentence-transformers reads from a folder, with a value that is not
 its default. Run in the environment of `make parity`; tests/unit/test_embed.c puts each field into a folder by itself."""
 import inspect, json, os, sys, warnings

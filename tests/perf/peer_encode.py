@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Encoding speed: `bench embed` against SentenceTransformer.encode, same texts, same threads, float32, alternating runs.
 
     python3 tests/perf/peer_encode.py TEXTS [--model minilm-l6] [--threads 2] [--runs 5]        one text a line; needs sentence-transformers, numpy

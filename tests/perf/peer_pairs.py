@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Training speed of a sentence encoder: `bench run` against PyTorch + PEFT, alternating runs, float32: LoRA r = 8 on query and value of all-MiniLM-L6-v2,
 steps of 32 pairs, that is 64 texts of 64 tokens, multiple negatives ranking loss, AdamW.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The step that perf_train.c measures, with PyTorch + PEFT: 4 x 128 random tokens, all labelled, AdamW, float32.
 
     python3 tests/perf/peer_train.py MODEL.gguf [lora|full [STEPS [THREADS]]]        needs torch, transformers, peft, gguf

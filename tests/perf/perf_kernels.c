@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* perf_kernels.c - speed of every panel operation at the shapes of SmolLM2-135M, against the core's
  * multiply-add peak.
  *

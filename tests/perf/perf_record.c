@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* perf_record.c - what recording costs `bench run`: runs of 60 steps as a sweep makes them, written as the
  * parent of the workers writes them, a commit at the start and at the end of each and one a second in
  * between.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* perf_train.c - speed and memory of a training step on a real model: 4 x 128 random tokens, all labelled,
  * AdamW, as tests/perf/peer_train.py does with PyTorch + PEFT.
  *

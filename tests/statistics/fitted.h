@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fitted.h - one drawn sweep and the model fitted to it, for tests that change something of it. */
 #ifndef BENCH_FITTED_H
 #define BENCH_FITTED_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes tests/statistics/vectors.csv: what harness/analysis/verdict.h must say of five small settings.
 
 An implementation of its own, on scipy's t and F (numpy and scipy are needed; no test runs this):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_answers.c - what verdict.h says beyond single pairs: twins, claims against margins, ranks, the
  * resolution of a sweep, and what more seeds or rows would tell. */
 #include <setjmp.h>

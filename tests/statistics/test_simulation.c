@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_simulation.c - how often verdict.h is wrong, counted on sweeps whose truth is known (world.h).
  *
  * Of equal arms, under equal or lognormal seed variances, with and without a choice of rates: a false better

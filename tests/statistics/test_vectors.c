@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_vectors.c - verdict.h against an implementation of its own, value by value (vectors.csv, made by
  * make_vectors.py on scipy), and the distributions it stands on. */
 #include <setjmp.h>

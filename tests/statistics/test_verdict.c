@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_verdict.c - what verdict.h promises beyond its values: symmetries, verdicts that agree with intervals,
  * what is said of one seed, of diverged, unstable and equal configurations, of bounds and rows. */
 #include <setjmp.h>

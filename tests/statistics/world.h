@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* world.h - sweeps out of nothing: a world whose truth is known, its runs drawn from the model of verdict.h.
  *
  * The unit is the sd by which seeds move a score over infinitely many rows (g). kappa is that sd over the sd,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* adapter_util.h - an adapter's folder opened for one question. */
 #ifndef BENCH_ADAPTER_UTIL_H
 #define BENCH_ADAPTER_UTIL_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """make_text_cases.py - writes tests/unit/text_cases.json: texts, references, and what published scorers make of them.
 
     pip install sacrebleu rouge-score nltk pycocoevalcap && tests/unit/make_text_cases.py

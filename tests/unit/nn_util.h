@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nn_util.h - what the tests of the numerics share: random arrays, panels from rows, comparison with a
  * tolerance, every instruction set that this machine has. */
 #ifndef BENCH_TESTS_NN_UTIL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plot_fixture.h - made-up databases to draw, and what was drawn. */
 #ifndef BENCH_PLOT_FIXTURE_H
 #define BENCH_PLOT_FIXTURE_H

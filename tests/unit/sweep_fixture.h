@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sweep_fixture.h - sweep files in a temporary folder, loaded with made-up models and data: for test_sweep.c
  * and test_sweep_grid.c.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_arch.c - architectures without weights: known totals, config.json, and agreement with what the engine
  * itself builds. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_awake.c - time in which a run was stopped counts neither towards its limit nor its speed. */
 #include <setjmp.h>
 #include <stdarg.h>

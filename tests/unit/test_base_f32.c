@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_f32.c - `weights: f32`: the base expanded once gives the same bits as the kernels' own expansion,
  * in memory of one's own or shared, and is counted as it is planned. */
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_catalog.c - models by name: the delivered rows, rows of $BENCH_CATALOG, places, and what is said when
  * one is not there. */
 #include <setjmp.h>

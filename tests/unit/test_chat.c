@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_chat.c - chat templates render as in transformers, or are refused by name. The cases:
  * tests/golden/make_chat_templates.py. */
 #include <setjmp.h>

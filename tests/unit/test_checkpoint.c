@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_checkpoint.c - `save: all`: a fully trained model as a folder that is the same model, from a folder
  * and from GGUF, and a GGUF tokenizer as tokenizer.json. The model is the smoke model (`make` makes the
  * folder, the script the GGUF file). */

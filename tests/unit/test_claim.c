@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_claim.c - arms out of a record, the rules of claims, and the delivered list of claims. */
 #include <math.h>
 #include <setjmp.h>

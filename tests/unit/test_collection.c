@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_collection.c - retrieval collections: ids, judgements, joined training rows, their mistakes;
  * data.where and templates by key. */
 #include <setjmp.h>

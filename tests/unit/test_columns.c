@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_columns.c - two texts side by side: every word of both is there, no line is wider than the terminal.
  */
 #include <setjmp.h>

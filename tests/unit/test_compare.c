@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_compare.c - comparisons of arms, on synthetic runs: what is chosen, on which split it is judged, when
  * arms share a rank, what is said of few seeds, and who dominates whom. The statistics themselves are tested
  * in tests/statistics/. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_conformance.c - each reader is given every field of transformers' and PEFT's configuration classes
  * with a
  * value that is not the default: it is used as they use it, changes nothing where it changes nothing there,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_controls.c - methods beside their control arms: which runs are paired, the difference, and the table.
  * Synthetic runs in a temporary database. */
 #include <setjmp.h>

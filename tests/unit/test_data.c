@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_data.c - data sets by configuration: built-ins, files, templates, the digest; and digests that are
  * remembered.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_db.c - the record: columns, states, locking, crashes, readers beside a writer. Synthetic runs in a
  * temporary folder. */
 #include <setjmp.h>

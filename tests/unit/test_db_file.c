@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_db_file.c - one runner per database file, by whatever name it is reached; readers that look take
  * nothing; a file that is moved away is noticed; what a command has written is in the file itself. */
 #include <setjmp.h>

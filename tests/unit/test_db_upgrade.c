@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_db_upgrade.c - a record that an older bench made: read as it is, brought up to date when written,
  * nothing lost.
  *

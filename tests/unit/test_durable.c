@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_durable.c - what was written is there after a power cut: every file is synced before it gets its
  * name, and its folder after that. The system's fsync is listened to. */
 #include <setjmp.h>

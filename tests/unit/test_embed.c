@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_embed.c - texts to vectors and back: what folders say, batches, gradients, memory. */
 #include <unistd.h>
 

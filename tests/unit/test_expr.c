@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_expr.c - derived values: arithmetic, keys, and what is refused. */
 #include <math.h>
 #include <setjmp.h>

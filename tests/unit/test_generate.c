@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_generate.c - the cache against full passes, choosing tokens, text out of bytes, and what is refused.
  */
 #include "harness/infer/generate.h"

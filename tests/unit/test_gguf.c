@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_gguf.c - reading GGUF files, and refusing broken, hostile and unimplemented ones by name. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_glosses.c - the built-in data set `glosses`, on a small WordNet written here and, where it is
  * installed, on the real one.
  */

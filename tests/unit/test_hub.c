@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_hub.c - names of hub models, file names that a server may give, places in the cache, and the one rule
  * of the connection that needs no server: no step from https to http. */
 #include <setjmp.h>

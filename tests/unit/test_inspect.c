@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_inspect.c - what a run changed: adapters that are made with known singular values and directions on
  * the smoke model; and the random baselines, by simulation. */
 #include <math.h>

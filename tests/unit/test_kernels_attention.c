@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_kernels_attention.c - attention on packed sequences, forward and backward, against the row-major twin;
  * the twin against central differences. */
 #include "tests/unit/nn_util.h"

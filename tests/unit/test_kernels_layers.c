@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_kernels_layers.c - norms, rotations, gates, embeddings and optimizer vectors against their twins and
  * central differences. */
 #include "tests/unit/nn_util.h"

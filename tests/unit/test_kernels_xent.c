@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_kernels_xent.c - cross-entropy over the vocabulary against the twin that holds all logits. */
 #include "tests/unit/nn_util.h"
 #include "harness/nn/kernels/xent.h"

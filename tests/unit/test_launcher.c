@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_launcher.c - the scheduler's loop over a launcher without processes, and the launcher of this machine,
  * whose worker is this program itself. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_machine.c - cores and memory under control groups and affinity, and the choice of OpenBLAS's kernel.
  */
 #include <setjmp.h>

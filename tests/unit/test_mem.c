@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_mem.c - the allocation gate counts what it gives, remembers the split at the peak, and refuses over
  * the limit. */
 #include <setjmp.h>

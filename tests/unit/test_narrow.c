@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_narrow.c - products with one token against panel_mm: the same to rounding, the same bits with any
  * number of threads, zeros in the lanes that do not count. */
 #include "tests/unit/nn_util.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_option.c - options of commands: what is taken, what is refused and how; the rows of all commands. */
 #include <math.h>
 #include <setjmp.h>

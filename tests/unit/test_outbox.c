@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_outbox.c - rows that cannot be written stay, in order and whole, until they can. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_panel.c - products, weight gradients, layouts and stored types on panels, against the row-major twins
  * and OpenBLAS. */
 #include "tests/unit/nn_util.h"

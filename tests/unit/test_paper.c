@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_paper.c - printed values and verdicts, and every delivered table: what must reproduce does, and what
  * does not is listed here by hand. */
 #include <math.h>

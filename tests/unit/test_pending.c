@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_pending.c - what can never fit is refused before the first step, and the scheduler gets predicted
  * bytes. */
 #include <setjmp.h>

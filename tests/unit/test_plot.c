@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_plot.c - plots from made-up databases: what is drawn, where the files go, and that nothing in a name
  * escapes. `test_plot SHAPE FILE` makes such a database, for tests/cli/plot.bats, and does nothing else. */
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_plot_compare.c - plots that compare methods: fronts, choices, times, forests and planes of rates. */
 #include "tests/unit/plot_fixture.h"
 

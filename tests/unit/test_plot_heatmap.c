@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_plot_heatmap.c - heat-maps: the numbers beside the picture, the scale, and that any labels and sizes
  * draw without a word from gnuplot. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_pool.c - pooling of packed sequences and rows of length 1: plain twins, central differences, any
  * number of threads. */
 #include "harness/nn/kernels/pool.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_postprocess.c - what a tokenizer puts around a text and between two, as its post_processor says. */
 #include "tests/unit/tokenizer_parts.h"
 

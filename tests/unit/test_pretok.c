@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_pretok.c - the Split step: its behaviors, the reference's Unicode under PCRE2, patterns that explode
  * or mean something else.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_rng.c - random numbers: known answers, and values that depend on key and counter alone. */
 #include <math.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_rows.c - the promises of rows in harness/core/data.h: what JSONL, CSV and TSV text become, and what is
  * refused, where.
  */

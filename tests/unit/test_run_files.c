@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_run_files.c - weights that are not numbers are found in every type, with their place; replaced files
  * are noticed. */
 #include <setjmp.h>

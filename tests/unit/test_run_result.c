@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_run_result.c - the states of a run: names, kinds, the lists for SQL, and the schema that must know
  * them. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_safetensors.c - reading and writing Hugging Face folders and .safetensors files, and refusing broken
  * ones by name. */
 #include <setjmp.h>

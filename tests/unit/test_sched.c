@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sched.c - which run starts when, on how many cores; a report's way through the pipe; lines of
  * progress. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_speed.c - the time model of `bench plan`: what a shape is, what a run says about its speed, what is
  * predicted. */
 #include <setjmp.h>

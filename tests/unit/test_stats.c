@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_stats.c - the distributions against scipy (tests/golden/stats.json, made by make_stats.py). */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_summary.c - a sweep as one table, and a run as a page: synthetic runs in a temporary database. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_svd.c - the singular triplets and the pseudo-inverse of harness/nn/kernels/svd.h, by their
  * definitions. */
 #include <math.h>

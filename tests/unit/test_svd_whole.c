@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_svd_whole.c - whole singular value decompositions by their definitions: of a matrix, and of a product
  * that is not made. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sweep.c - mistakes in a sweep file: each is told with file, line and what to do, before anything runs.
  */
 #include "tests/unit/sweep_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sweep_add_controls.c - `controls: auto`: which runs it adds to a sweep, at which values, where, and
  * that none runs twice. */
 #include <math.h>

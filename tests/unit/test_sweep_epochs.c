@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sweep_epochs.c - how long a run trains: train.epochs is another way to write train.steps;
  * train.early_stop. */
 #include "tests/unit/sweep_fixture.h"

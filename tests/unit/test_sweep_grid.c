@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sweep_grid.c - what a sweep file becomes: the points, their order, configurations and identities;
  * --set; the delivered sweeps. */
 #include "tests/unit/sweep_fixture.h"

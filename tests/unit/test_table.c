@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_table.c - tables as text, Markdown, CSV and JSON; numbers for people. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_target.c - target_modules: which sites a spec chooses, on the naming of Llama, GPT-2 and BERT. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_template.c - the promises of templates in harness/core/data.h.
  */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_text_metrics.c - scores of texts equal those of sacreBLEU, mteval, rouge-score and the caption scorers
  * (make_text_cases.py). */
 #include <math.h>

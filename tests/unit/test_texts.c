@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_texts.c - texts of rows as tokens: made once, blank ones known, two columns joined as encoders read
  * pairs and cut where they are longer. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_tokenizer.c - byte-level BPE against the reference's ids, and what it does with files and text that
  * are wrong.
  *

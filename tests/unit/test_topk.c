@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_topk.c - the k best of what is offered, and exact search by products, against a sort of all scores. */
 #include "harness/nn/kernels/topk.h"
 #include "tests/unit/nn_util.h"

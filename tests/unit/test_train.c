@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_train.c - a run on the smoke model keeps what a sweep file promises: schedules, clipping,
  * accumulation, order of the data, and how a run ends. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_upto.c - tokenising no more than is needed: the first ids are those of the whole text, and a huge row
  * takes the time of its first words. */
 #include <setjmp.h>

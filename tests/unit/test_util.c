@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_util.c - the promises of harness/base/util.h: strings, files, digests, distances, UTF-8, process
  * figures. */
 #include <setjmp.h>

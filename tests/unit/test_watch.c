@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_watch.c - sparklines, and a sweep under way drawn from a record. */
 #include <setjmp.h>
 #include <stdarg.h>

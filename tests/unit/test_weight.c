@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_weight.c - where the rows of a stored matrix lie, by llama.cpp's and Hugging Face's own definitions.
  */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_wordpiece.c - BERT's WordPiece against the reference's ids, vocab.txt, RoBERTa's special tokens, and
  * files that are wrong.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_yaml.c - documents into trees with lines, and everything that is refused: hostile files included. */
 #include <setjmp.h>
 #include <stdarg.h>

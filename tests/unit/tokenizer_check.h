@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_check.h - for tests: a tokenizer against the reference's ids of the hard strings
  * (tests/golden/make_hard_strings*.py). */
 #ifndef BENCH_TESTS_TOKENIZER_CHECK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_parts.h - for tests: small tokenizers of byte-level BPE, written on the spot. */
 #ifndef BENCH_TESTS_TOKENIZER_PARTS_H
 #define BENCH_TESTS_TOKENIZER_PARTS_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Make the smoke model: a tiny Llama-type decoder with random weights, its tokenizer, and data that it can learn.
 
     make_smoke.py --models DIR --data DIR        what `make` does: DIR/smoke/{config.json, ...}, DIR/smoke/{train,eval,test}.jsonl

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gguf.c - reading a GGUF file, version 2 or 3, little-endian: metadata, tensor list, tokenizer arrays.
  *
  *   "GGUF" u32 version  u64 n_tensors  u64 n_kv

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gguf_write.h - writing a GGUF file (version 3): metadata in the order in which it was put, then tensors.
  *
  * The format is described in gguf.c, which reads it. Keys and values are copied. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile.c - a pretrained model on disk: which files it has, its tensors by name, its digest. See
  * modelfile.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile.h - a pretrained model on disk: a Hugging Face folder or a GGUF file, memory-mapped.
  *
  * Folder: config.json, tokenizer.json, model.safetensors or several with model.safetensors.index.json; F32,

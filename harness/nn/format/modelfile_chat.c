@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile_chat.c - the chat template of a model and the words of its special tokens (modelfile.h). */
 #include <stdlib.h>
 #include <string.h>

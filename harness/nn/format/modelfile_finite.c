@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile_finite.c - weights that are no numbers (modelfile.h).
  *
  * A float is not finite when all bits of its exponent are set; block types hold their scales as F16 at the

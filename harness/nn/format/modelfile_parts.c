@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile_parts.c - the list of tensors and mappings that the readers of formats fill. See
  * modelfile_private.h. */
 #include "harness/nn/format/modelfile_private.h"

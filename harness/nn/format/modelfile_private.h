@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile_private.h - what modelfile.c, safetensors.c and gguf.c share; nobody else includes it.
  *
  * Readers append tensors with modelfile_add; modelfile.c sorts them by name afterwards and refuses

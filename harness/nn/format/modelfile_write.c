@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modelfile_write.c - writing tensors: .safetensors and NumPy's .npy, atomically. See modelfile.h.
  *
  * The tensors' bytes go straight from memory to the file, or are made when their turn comes: a model is never

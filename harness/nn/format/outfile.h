@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outfile.h - writing a file that appears only when it is complete, and tensors into it.
  *
  * Bytes go to a temporary file beside the target, which is synced and renamed: a reader sees the old file or

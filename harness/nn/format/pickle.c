@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pickle.c - see pickle.h. Every node is in one list, so that what a pickle shares or ties into a ring is
  * freed once. */
 #include "harness/nn/format/pickle.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pickle.h - a Python pickle as data: what a checkpoint of tensors needs, and nothing else.
  *
  * Pickle is a program for a small stack machine that may call any Python function. Here it is read by a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* safetensors.c - reading a .safetensors file: 8 bytes of header length, a JSON header, the tensors' bytes
  * back to back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_export.c - a tokenizer as GGUF metadata (gguf_write.h): from a tokenizer.json, or from another
  * GGUF file.
  *

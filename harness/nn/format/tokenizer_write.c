@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_write.c - the tokenizer of a GGUF file as Hugging Face's tokenizer.json and
  * tokenizer_config.json.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* torchfile.c - see torchfile.h.
  *
  * zip: an end record, found from the end of the file, names the central directory; each of its entries names

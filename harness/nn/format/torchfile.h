@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* torchfile.h - the tensors of a file that torch.save wrote: a dictionary of them, or dictionaries in a
  * dictionary.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attention.c - scaled dot-product attention over packed sequences, by the same micro-kernel as every other
  * product.
  *

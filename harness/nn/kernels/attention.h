@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attention.h - attention over packed sequences, forward and backward. */
 #ifndef BENCH_NN_ATTENTION_H
 #define BENCH_NN_ATTENTION_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dropout.c - see dropout.h: the counter of a draw is {feature / 8, position, row (low word), row (high
  * word)}. */
 #include "harness/nn/kernels/dropout.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dropout.h - dropout on panels whose mask depends on the data, not on the batch.
  *
  * Whether feature f of a token is dropped depends on (key, data row, position, f) alone: neither on where the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels.h - the single-threaded inner loops, one table per instruction set (private to harness/nn).
  *
  * kernels.inc.c is compiled three times (AVX-512, AVX2+FMA, the compiler's default target) with another

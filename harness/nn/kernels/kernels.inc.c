@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels.inc.c - the inner loops, written once with GCC vector extensions for vectors of VL floats.
  *
  * Included by kernels_{avx512,avx2,base}.c, which define VL, K_TABLE and K_NAME. kernels_mm.inc.c has the

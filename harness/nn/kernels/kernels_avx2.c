@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_avx2.c - the inner loops (kernels.inc.c) for avx2: vectors of 8 floats. */
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma,f16c")

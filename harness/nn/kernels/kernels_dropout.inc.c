@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_dropout.inc.c - dropout by counter-based random numbers. Part of kernels.inc.c. */
 
 /* Philox4x32-10 (rng.c has it for one counter) for the 32 tokens of a panel: counter {block, c[0], c[1],

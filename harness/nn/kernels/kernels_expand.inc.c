@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_expand.inc.c - rows of the stored types to float32. Part of kernels.inc.c.
  *
  * Block formats of GGUF, 32 elements each: Q8_0 = f16 d, 32 int8, value q d. Q4_0 = f16 d, 16 bytes (low

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_mm.inc.c - the matrix product: a tile of MR outputs x 2 vectors of tokens held in registers (24
  * accumulators with 32 registers, 12 with 16), one broadcast of a weight per two multiply-adds. Part of
  * kernels.inc.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_narrow.inc.c - products with one token: features in the lanes. Part of kernels.inc.c. */
 
 /* y[i] += sum over kk < k of w[i*ws + kk] x[kk], i < m: four rows at a time, two vectors of partial sums

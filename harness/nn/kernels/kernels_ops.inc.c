@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_ops.inc.c - elementwise operations, norms, rotations, reductions over tokens, optimizers. Part of
  * kernels.inc.c. */
 

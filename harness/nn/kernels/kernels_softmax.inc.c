@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kernels_softmax.inc.c - softmax along the rows of score and logit tiles [n][32], one token per lane. Part
  * of kernels.inc.c. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* layers.c - embedding, RMSNorm (Zhang & Sennrich, 1910.07467), LayerNorm (Ba et al., 1607.06450), rotary
  * positions (Su et al., 2104.09864) and activations. Each parallel over panels or features; sums in a fixed
  * order. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* layers.h - what stands between the matrix products of a model: embedding, norms, rotary positions,
  * activations. */
 #ifndef BENCH_NN_LAYERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mat.c - see mat.h. */
 #include "harness/nn/kernels/mat.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mat.h - whole-matrix products on row-major float32, through OpenBLAS. */
 #ifndef BENCH_NN_MAT_H
 #define BENCH_NN_MAT_H

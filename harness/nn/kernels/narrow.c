@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* narrow.c - products with one token: matrix times vector.
  *
  * A panel of 32 tokens with one in use costs 32 times the multiplications. Here the weights stream through

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* narrow.h - panel_mm and logits_rows for one token (private to harness/nn; the callers are in panel.c and
  * xent.c). */
 #ifndef BENCH_NN_NARROW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* panel.c - matrix products on panels, gradients of weights, and the moves between layouts.
  *
  * panel_mm: the work is cut into items of (up to 8 panels) x (96 outputs). For each item the block of weights

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* panel.h - activations with tokens in the SIMD lanes: products, sums, layout. What is made of them stands in
  * layers.h, attention.h and xent.h.
  *

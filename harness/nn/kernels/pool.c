@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pool.c - see pool.h. A thread has its share of the sequences (forward) or of the features (backward): no
  * two write one place. */
 #include "harness/nn/kernels/pool.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pool.h - hidden states of packed sequences to one row each, rows to length 1, and the gradients of both.
  *
  * Rows are [n, d] row-major float32; sequence i is the tokens first[i] .. first[i+1]-1 of the panels x; one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ref.c - the twins of ref.h, written for reading. */
 #include "harness/nn/kernels/ref.h"
 

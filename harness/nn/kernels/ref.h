@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ref.h - slow, plain twins of the panel operations, for the tests: row-major, double precision, one loop
  * after the other.
  *

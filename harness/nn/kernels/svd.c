@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* svd.c - see svd.h.
  *
  * Of W [m, n] only r triplets are wanted, r being small: they are the top eigenvectors of the Gram matrix of

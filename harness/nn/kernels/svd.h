@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* svd.h - the largest singular triplets of a matrix, and the pseudo-inverse of a small symmetric one, through
  * LAPACK.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* svd_whole.c - see svd_whole.h.
  *
  * LAPACK is column-major: a row-major M [m, n] is its transpose there. With M^T = X diag(S) Y^T, M = Y

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* svd_whole.h - singular value decompositions with all their values, in double, through LAPACK.
  *
  * For looking at what was learned, where the small singular values matter too; svd.h has the few largest of a

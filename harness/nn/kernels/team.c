@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* team.c - threads of a run, their scratch, and the choice of the instruction set. */
 #include "harness/nn/kernels/team_private.h"
 

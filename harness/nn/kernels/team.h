@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* team.h - the threads of a run, and which instruction set they use. */
 #ifndef BENCH_NN_TEAM_H
 #define BENCH_NN_TEAM_H

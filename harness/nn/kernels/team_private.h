@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* team_private.h - the inside of a team: shares of the work, and the scratch that threads own. For harness/nn
  * alone.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* topk.c - see topk.h. Insertion into a sorted list: most scores are turned away by one comparison with the
  * last that is kept. */
 #include "harness/nn/kernels/topk.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* topk.h - the k best of the scores that are offered, and rows of one matrix scored against rows of another:
  * what a search over vectors is made of, exact and without an index.
  *

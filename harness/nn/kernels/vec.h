@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vec.h - flat vectors: norms and optimizers. Parallel over fixed chunks: the same bits for any number of
  * threads. */
 #ifndef BENCH_NN_VEC_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* weight.c - stored matrices and their expansion to float32 (see weight.h; the block formats are in
  * kernels_expand.inc.c). */
 #include "harness/nn/kernels/weight.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* weight.h - a matrix in the type in which its file stores it, expanded to float32 block by block.
  *
  * W is [rows = d_out, cols = d_in] row-major, y = x W^T + b (Hugging Face's order). llama.cpp permutes the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* xent.c - softmax cross-entropy over the vocabulary without ever holding the logits.
  *
  * One pass over chunks of E: a chunk's logits, the running maximum and sum of each token (online softmax),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* xent.h - cross-entropy over the vocabulary, logits never held whole. */
 #ifndef BENCH_NN_XENT_H
 #define BENCH_NN_XENT_H

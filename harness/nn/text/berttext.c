@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* berttext.c - see berttext.h. ASCII takes a short way through every step. */
 #include "harness/nn/text/berttext.h"
 

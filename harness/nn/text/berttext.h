@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* berttext.h - text as BERT's tokenizers prepare it: the normaliser, and the cut into words before WordPiece.
  *
  * The properties of characters are those of the reference (Hugging Face `tokenizers` 0.23), which takes white

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bpe.c - vocabulary, merges and the merging of one word. See bpe.h.
  *
  * Tables are open-addressing hash tables with linear probing at most half full. The tables of tokens and of

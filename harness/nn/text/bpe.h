@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bpe.h - the vocabulary and the merges of a byte-level BPE tokenizer.
  *
  * A token's content is text in which every byte of the original is one printable character (GPT-2's alphabet:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chat.c - chat templates: text, statements, white space (chat.h). */
 #include "harness/nn/text/chat.h"
 

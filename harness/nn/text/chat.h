@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chat.h - the part of Jinja that chat templates are written in, enough to render one conversation.
  *
  * Statements if, for, set; expressions with strings, numbers, lists, names, attributes, slices, + - ~ %,

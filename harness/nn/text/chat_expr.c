@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chat_expr.c - expressions of chat templates (chat.h), by recursive descent. Values are JSON's; NULL is
  * Jinja's undefined. */
 #include "harness/nn/text/chat_expr.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chat_expr.h - expressions of chat templates: private to chat.c. */
 #ifndef BENCH_NN_CHAT_EXPR_H
 #define BENCH_NN_CHAT_EXPR_H

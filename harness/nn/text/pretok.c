@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pretok.c - the chain of pre-tokenizer steps, the digit rule and GPT-2's rule by hand. See pretok.h. */
 #include "harness/nn/text/pretok.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pretok.h - cutting text into the words that BPE then encodes one by one.
  *
  * A chain of steps, as in tokenizer.json's pre_tokenizer; each step sees every piece of the step before on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pretok_split.c - a Split step over PCRE2. See pretok.h.
  *
  * The reference matches with Oniguruma in its Ruby syntax; a pattern that would mean something else in PCRE2

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pretok_split.h - one Split step: find the matches of a pattern in a piece of text. See pretok.h. */
 #ifndef BENCH_NN_PRETOK_SPLIT_H
 #define BENCH_NN_PRETOK_SPLIT_H

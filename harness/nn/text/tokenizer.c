@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer.c - the tokenizer object: added tokens, normalisation, encoding, decoding. See tokenizer.h.
  *
  * Encoding: repair UTF-8; find added tokens in the raw text; between them normalise (NFC or nothing), find

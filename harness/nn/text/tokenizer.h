@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer.h - text to token ids and back.
  *
  * Byte-level BPE (GPT-2 family, RoBERTa) from a Hugging Face tokenizer.json or from GGUF metadata, and BERT's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_config.c - what stands beside a folder's tokenizer: tokenizer_config.json and, for special tokens
  * that it does not name, the older special_tokens_map.json. */
 #include <stdlib.h>

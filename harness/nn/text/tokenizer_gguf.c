@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_gguf.c - a tokenizer from GGUF metadata. See tokenizer.h.
  *
  * GGUF names its pre-tokenizer in tokenizer.ggml.pre and leaves the rule to the reader. The table below gives

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_impl.h - what the parts of the tokenizer share (tokenizer.c, tokenizer_json.c, tokenizer_gguf.c,
  * tokenizer_write.c). Include tokenizer.h elsewhere. */
 #ifndef BENCH_NN_TOKENIZER_IMPL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_json.c - a tokenizer from Hugging Face's tokenizer.json. See tokenizer.h.
  *
  * Read: model BPE (vocab, merges as "a b" or ["a","b"], ignore_merges) or WordPiece (vocab, unk_token,

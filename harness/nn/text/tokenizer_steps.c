@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_steps.c - what stands around the model in a tokenizer.json. See tokenizer_steps.h.
  *
  * For byte-level BPE: normalizer null or NFC, pre_tokenizer ByteLevel, Digits, Split and Sequence of them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer_steps.h - the parts of a tokenizer.json around its model, and how its fields are read (private to
  * tokenizer_*.c). */
 #ifndef BENCH_NN_TOKENIZER_STEPS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uniclass.c - Unicode properties at the reference's versions, repair of invalid UTF-8, NFC. See uniclass.h.
  *
  * The tables were measured: every code point was given to the reference's \p{..}, \s, Digits and NFC and to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uniclass.h - Unicode as the reference tokenizers see it.
  *
  * Token ids depend on which code points are letters, numbers and spaces, so on a Unicode version. The

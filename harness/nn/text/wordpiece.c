@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wordpiece.c - see wordpiece.h. */
 #include "harness/nn/text/wordpiece.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wordpiece.h - words to subwords by the longest match from the left (Wu et al., 1609.08144, as BERT has it).
  *
  * A piece that does not begin a word carries a prefix ("##ing"). A word of which some part has no piece, or
