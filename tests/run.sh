@@ -56,7 +56,7 @@ if (($#)); then
 else
     shopt -s nullglob
     # Long ones first, so that the end is not spent waiting for one of them.
-    files=(tests/e2e/*.bats tests/cli/*.bats tests/statistics/*.c tests/golden/*.c tests/methods/*.c tests/grad/*.c tests/unit/*.c tests/fuzz/fuzz_*.c tests/lint/style.sh tests/lint/*.py)
+    files=(tests/e2e/*.bats tests/cli/*.bats tests/statistics/*.c tests/golden/*.c tests/methods/*.c tests/grad/*.c tests/unit/*.c tests/fuzz/fuzz_*.c tests/lint/*.sh tests/lint/*.py)
 fi
 LOGS=$BUILD/test-logs
 export LOGS

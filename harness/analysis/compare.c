@@ -139,7 +139,7 @@ static int setting_fit(struct compare *c, struct compare_setting *s, struct db *
     for (int i = 0; i < c->npoint; i++) tried[i] = compare_same_setting(c, c->arm[s->first].any, i);
     for (int i = s->first; i < s->first + s->narm; i++) {
         const struct compare_arm *a = &c->arm[i];
-        if (a->point < 0) continue;
+        if (a->point < 0 || c->point[a->point].untouched) continue;
         tried[a->point] = MAX_OF(a->tried, 1), chosen[a->point] = true;
     }
     struct judge_ask ask = {.sweep = &c->record,

@@ -68,7 +68,7 @@ void judge_choose(const struct record_sweep *s, int *tried, bool *chosen) {
             run += c.n || c.diverged;
         }
         int best = prefer_best(s, point, m);
-        chosen[best] = true, tried[best] = MAX_OF(run, 1);
+        chosen[best] = !s->point[best].untouched, tried[best] = MAX_OF(run, 1);
     }
     free(of), free(point);
 }
@@ -81,7 +81,7 @@ static void config_fill(struct judge *j, const struct judge_ask *a, int point, i
     double choice = 0;
     int chosen_by = 0;
     *c = (struct verdict_config){.score = j->score + *used, .seed = j->seed + *used, .choice = NAN};
-    if (!a->tried[point] || p->untouched) return;
+    if (!a->tried[point] || (p->untouched && !a->chosen[point])) return;
     c->tried = a->tried[point];
     c->chosen = a->chosen[point];
     for (int i = p->first; i < p->first + p->ncell; i++) {
@@ -92,6 +92,7 @@ static void config_fill(struct judge *j, const struct judge_ask *a, int point, i
         j->seed[*used] = x->seed;
         j->score[(*used)++] = a->score[i];
         c->n++;
+        if (p->untouched) break; /* no seed changes it: it has no spread to lend */
     }
     if (chosen_by) c->choice = choice / chosen_by;
 }
@@ -130,6 +131,7 @@ static int point_read(struct row_read *r, const struct judge_ask *a, int point, 
         if (a->sweep->cell[i].state != RUN_COMPLETE || !isfinite(a->score[i])) continue;
         rc = run_read(r, db, a->sweep->cell[i].run, a->metric, e);
         if (!rc) all &= r->run[r->nrun - 1].n > 0;
+        if (p->untouched) break;
     }
     r->first[point] = all && r->nrun > from ? from : -1;
     if (r->first[point] < 0) r->nrun = from;

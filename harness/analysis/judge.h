@@ -4,7 +4,8 @@
  *
  * A setting is the points of one model, task and data. Those that are compared are `chosen`; the others lend
  * their spread over seeds where they are quiet (verdict.h). Rows of the chosen ones are read, with what each
- * counts in the score. Configuration c of the model is point c of the sweep. */
+ * counts in the score. Configuration c of the model is point c of the sweep. The untouched base takes part
+ * only when it is chosen, with one run. */
 #ifndef BENCH_JUDGE_H
 #define BENCH_JUDGE_H
 

@@ -301,6 +301,28 @@ static void a_kept_claim_says_why_it_has_no_verdict(void **state) {
     end(&r);
 }
 
+/* It has one run, whatever the seeds of the others. */
+static void an_arm_may_be_the_untouched_base(void **state) {
+    (void)state;
+    struct record r;
+    struct err e = {0};
+    begin(&r, "minimize");
+    for (int seed = 0; seed < 3; seed++) {
+        add(&r, LORA(8, 0.001), seed, 2.0 + 0.01 * seed, 100);
+        add(&r, "{\"method\": \"none\"}", seed, 3.0, 100); /* equal values: no spread to lend */
+    }
+    struct claims *all = load_text(
+        &r, "claims:\n  - {name: x, sweep: s, rule: better, compare: [{a: {method: none}, b: {r: 8}}]}\n",
+        &e);
+    if (!all) fail_msg("%s", e.msg);
+    const struct claim_pair *p = &all->v[0].pairs[0];
+    assert_int_equal(p->verdict, CLAIM_SUPPORTED);
+    assert_true(fabs(p->gain - 0.99) < 1e-9);
+    assert_true(fabs(p->hi - p->gain - 4.3026527 * 0.01 * sqrt(1 + 1.0 / 3)) < 1e-8); /* t(2) */
+    claims_free(all);
+    end(&r);
+}
+
 static void nothing_is_decided_while_runs_are_missing(void **state) {
     (void)state;
     struct record r;
@@ -427,6 +449,7 @@ int main(void) {
         cmocka_unit_test(claims_are_judged_by_the_record),
         cmocka_unit_test(rows_that_were_drawn_widen_the_interval_of_a_claim),
         cmocka_unit_test(a_kept_claim_says_why_it_has_no_verdict),
+        cmocka_unit_test(an_arm_may_be_the_untouched_base),
         cmocka_unit_test(nothing_is_decided_while_runs_are_missing),
         cmocka_unit_test(mistakes_in_claims_name_their_line),
         cmocka_unit_test(the_delivered_claims_have_recipes),
