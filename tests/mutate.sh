@@ -13,7 +13,7 @@ list=tests/mutations.txt
 
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
-cp -a Makefile harness methods experiments tests docs build bench "$work/" || exit 2
+cp -a Makefile README.md LICENSE harness methods experiments tests docs build bench "$work/" || exit 2
 log=$work/log
 cd "$work" || exit 2
 
