@@ -47,7 +47,7 @@ static int dry_plan(const struct run_sweep_options *o, const struct sweep *s, st
     int rc = db ? run_sweep_changed(s, db, &warnings, e) : 0;
     if (!rc)
         rc = pending_find(t, s, db, o->again ? PENDING_ALL : o->repair ? PENDING_LOST : PENDING_MISSING, e);
-    return rc ? rc : pending_plan(t, s, &m, o->threads, NULL, e);
+    return rc ? rc : pending_plan(t, s, &m, o->threads, false, NULL, e);
 }
 
 /* Every run of the sweep, `done` as the record knows it, if there is one: with --new nothing is. */

@@ -43,7 +43,7 @@ static void drop_rows(struct outbox *b, size_t n) {
         free(b->v[i].end);
     }
     b->n -= n;
-    memmove(b->v, b->v + n, b->n * sizeof *b->v);
+    if (b->n) memmove(b->v, b->v + n, b->n * sizeof *b->v);
 }
 
 void outbox_free(struct outbox *b) {

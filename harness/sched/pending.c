@@ -197,6 +197,7 @@ struct plans {
         struct train_result res;
     } * v;
     int n, cap;
+    bool each_seed;
 };
 
 /* Where nobody says, the last runs of a sweep get all cores. Scratch is per thread: a run that is let in must
@@ -219,7 +220,7 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
     char *key = plan_key(x->config);
     x->threads = judged_threads(x, m, threads);
     for (int i = 0; i < known->n; i++) {
-        if (known->v[i].seed != x->seed) continue;
+        if (known->each_seed && known->v[i].seed != x->seed) continue;
         if (strcmp(known->v[i].key, key) != 0) continue;
         x->plan = known->v[i].res;
         free(key);
@@ -243,8 +244,8 @@ static int plan_one(struct plans *known, const struct sweep *s, const struct mac
 }
 
 int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
-                 const volatile sig_atomic_t *stop, struct err *e) {
-    struct plans known = {0};
+                 bool each_seed, const volatile sig_atomic_t *stop, struct err *e) {
+    struct plans known = {.each_seed = each_seed};
     int rc = 0;
     for (int i = 0; i < t->n && !rc; i++) {
         struct pending_run *x = &t->v[i];

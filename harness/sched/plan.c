@@ -71,7 +71,7 @@ int plan_make(struct plan *p, const struct sweep *s, struct db *db, int workers,
                                   .workers = workers,
                                   .threads = threads,
                                   .memory = (size_t)((double)p->machine.mem_free * 0.95)};
-    rc = pending_plan(&p->pending, s, &p->machine, threads, stop, e);
+    rc = pending_plan(&p->pending, s, &p->machine, threads, true, stop, e);
     if (!rc) pending_judge(&p->pending, s, &p->machine, judged);
     for (int i = 0; i < p->pending.n && !rc; i++) fill_row(p, i);
     return rc;

@@ -401,7 +401,7 @@ int run_sweep(struct run_sweep *r, struct err *e) {
     if (!rc && r->pending.n) rc = run_sweep_changed(r->sweep, r->db, r->hooks, e);
     if (rc) return rc;
     if (r->hooks && r->hooks->found) r->hooks->found(r->hooks->arg);
-    rc = pending_plan(&r->pending, r->sweep, &r->machine, o->threads, r->stops, e);
+    rc = pending_plan(&r->pending, r->sweep, &r->machine, o->threads, true, r->stops, e);
     if (!rc) rc = record_env(r, e);
     if (!rc) rc = pending_record(&r->pending, r->sweep, r->db, &r->sweep_id, e);
     if (rc) return rc;

@@ -233,6 +233,7 @@ int main(int argc, char **argv) {
     if (argc > 1) { /* another process, see the_lock_of_a_handle_outlives_its_neighbours */
         struct db *db = open_db(argv[1], true);
         int rc = db_lock(db, false, NULL, &e);
+        db_close(db);
         return rc == ERR_RESOURCE ? 3 : 0;
     }
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -42,7 +42,7 @@ static void load(const char *more) {
 
 static void plan(const struct machine *m) {
     struct err e = {0};
-    if (pending_plan(&pending, sweep, m, 1, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, m, 1, true, NULL, &e)) fail_msg("%s", e.msg);
 }
 
 static int setup(void **state) {
@@ -135,17 +135,17 @@ static void without_a_word_about_threads_a_run_is_judged_with_all_cores(void **s
     struct err e = {0};
     size_t peak[2];
     for (int i = 0; i < 2; i++) {
-        if (pending_plan(&pending, sweep, &four, i ? 4 : 1, NULL, &e)) fail_msg("%s", e.msg);
+        if (pending_plan(&pending, sweep, &four, i ? 4 : 1, true, NULL, &e)) fail_msg("%s", e.msg);
         peak[i] = pending.v[1].plan.peak_bytes_predicted;
     }
     assert_true(peak[1] > peak[0]);
-    if (pending_plan(&pending, sweep, &four, 0, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 0, true, NULL, &e)) fail_msg("%s", e.msg);
     assert_int_equal(pending.v[1].plan.peak_bytes_predicted, peak[1]);
     pending_release(&pending);
     sweep_free(sweep);
     char *limit = xasprintf("limits: {memory: %zu}\n", peak[1] - 1);
     load(limit);
-    if (pending_plan(&pending, sweep, &four, 0, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 0, true, NULL, &e)) fail_msg("%s", e.msg);
     assert_non_null(strstr(pending.v[1].refused, "limits.memory is "));
     free(limit);
 }
@@ -156,7 +156,7 @@ static void a_job_is_planned_for_its_own_seed_and_for_any_threads(void **state) 
     struct err e = {0};
     four.cores = 4;
     load("");
-    if (pending_plan(&pending, sweep, &four, 4, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 4, true, NULL, &e)) fail_msg("%s", e.msg);
     for (int i = 0; i < pending.n; i++) {
         const struct pending_run *x = &pending.v[i];
         assert_true(x->plan.model_bytes > 0);
@@ -176,13 +176,13 @@ static void a_plan_for_fewer_threads_refuses_what_a_run_would(void **state) {
     struct err e = {0};
     four.cores = 4;
     load("");
-    if (pending_plan(&pending, sweep, &four, 1, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 1, true, NULL, &e)) fail_msg("%s", e.msg);
     /* of lora with one thread */
     char *limit = xasprintf("limits: {memory: %zu}\n", pending.v[1].plan.peak_bytes_predicted + 1);
     pending_release(&pending);
     sweep_free(sweep);
     load(limit);
-    if (pending_plan(&pending, sweep, &four, 1, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 1, true, NULL, &e)) fail_msg("%s", e.msg);
     assert_string_equal(pending.v[1].refused, "");
     pending_judge(&pending, sweep, &four, 1); /* the user said one thread */
     assert_string_equal(pending.v[1].refused, "");
@@ -190,7 +190,7 @@ static void a_plan_for_fewer_threads_refuses_what_a_run_would(void **state) {
     assert_non_null(strstr(pending.v[1].refused, "limits.memory"));
     char with_one[256];
     memcpy(with_one, pending.v[1].refused, sizeof with_one);
-    if (pending_plan(&pending, sweep, &four, 0, NULL, &e)) fail_msg("%s", e.msg);
+    if (pending_plan(&pending, sweep, &four, 0, true, NULL, &e)) fail_msg("%s", e.msg);
     assert_string_equal(pending.v[1].refused, with_one); /* word for word what the run says */
     free(limit);
 }

@@ -115,7 +115,7 @@ static void accumulation_is_one_larger_batch(void **state) {
 static void clipping_shortens_the_gradient_and_nothing_else(void **state) {
     (void)state;
     struct seen free_run = {0}, wide = {0}, tight = {0};
-    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.lr\": 1.0, \"train.schedule\": \"constant\", "
+    const char *sgd = "{\"train.optimizer\": \"sgd\", \"train.lr\": 0.1, \"train.schedule\": \"constant\", "
                       "\"train.grad_clip\": %s}";
     char over[160];
     snprintf(over, sizeof over, sgd, "0");

@@ -230,7 +230,7 @@ const struct tensor *modelfile_at(const struct modelfile *f, int i) {
 
 const struct tensor *modelfile_find(const struct modelfile *f, const char *name) {
     struct tensor key = {.name = (char *)(uintptr_t)name};
-    return bsearch(&key, f->tensors, (size_t)f->n, sizeof key, by_name);
+    return !f->n ? NULL : bsearch(&key, f->tensors, (size_t)f->n, sizeof key, by_name);
 }
 
 void modelfile_take(const struct tensor *t) { ((struct tensor *)(uintptr_t)t)->taken = true; }
