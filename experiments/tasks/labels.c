@@ -135,8 +135,8 @@ bool labels_within(const struct labels *a, const struct labels *b) {
 static json_t *folder_json(const char *dir, const char *name, struct err *e) {
     char *path = path_join(dir, name);
     json_error_t at;
-    json_t *c = NULL;
-    if (file_exists(path) && !json_is_object(c = json_load_file(path, 0, &at))) {
+    json_t *c = file_exists(path) ? json_load_file(path, 0, &at) : NULL;
+    if (file_exists(path) && !json_is_object(c)) {
         err_set(e, ERR_USER, "%s: not a JSON object", path);
         json_decref(c);
         c = NULL;

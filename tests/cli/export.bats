@@ -52,7 +52,7 @@ close() { python3 -c 'import sys; a, b, tol = map(float, sys.argv[1:]); sys.exit
 }
 
 @test "a GPT-2 goes through GGUF and back" {
-    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" g
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" g
     runs g lora bitfit
     for m in lora bitfit; do
         id=$(q "select run_id from runs where method = '$m'")
@@ -151,7 +151,7 @@ P
 }
 
 @test "a tokenizer that GGUF has no word for is refused by name" {
-    cp -r "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" m
+    cp -r "$BATS_TEST_DIRNAME/../../build/share/models/smoke" m
     python3 - <<'P'
 import json
 t = json.load(open("m/tokenizer.json"))

@@ -44,7 +44,7 @@ make_file() { python3 "$BATS_TEST_DIRNAME/torch_file.py" "$@"; }
     cmp llama.pt.d/adapter_model.safetensors llama.safetensors.d/adapter_model.safetensors
     "$BENCH" import "$GOLDEN/llama_old.pt" --model smoke --alpha 6 -o old
     below "$(differs llama --model smoke --adapter old)" 2e-2 # it is in bfloat16
-    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" g
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" g
     run "$BENCH" import "$GOLDEN/gpt2.pt" --model g --alpha 5 -o g2
     has "$output" "g2: 2 layers, r 6, lora_alpha 10"
     below "$(differs gpt2 --model g --adapter g2)" 1e-5
@@ -99,7 +99,7 @@ L
     run "$BENCH" import more.pt --model smoke --alpha 8 -o kept --skip-others
     is "$status" 0
     has "$output" "1 other tensor left out"
-    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" g
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" g
     make_file good one.pt h.0.attn.c_attn.lora_A=3x32 h.0.attn.c_attn.lora_B=32x3
     refused 2 "adapts 1 of 3 blocks of transformer.h.0.attn.c_attn: which ones" one.pt --model g --alpha 5 -o out
     "$BENCH" import one.pt --model g --alpha 5 --blocks v -o v

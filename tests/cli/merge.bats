@@ -70,7 +70,7 @@ below() { python3 -c 'import sys; x, y = map(float, sys.argv[1:]); sys.exit(not 
 }
 
 @test "a GPT-2 is merged in the layout of its files" {
-    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" g
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" g
     "$BENCH" run t.yaml --set model=g --set target_modules=all-linear --set train.lr=0.01 >/dev/null
     id=$(q "select run_id from runs where method = 'lora' and r = 2 and seed = 0")
     "$BENCH" merge "$id" -o out
@@ -101,12 +101,12 @@ below() { python3 -c 'import sys; x, y = map(float, sys.argv[1:]); sys.exit(not 
     run "$BENCH" merge 999 -o out
     is "$status" 2
     has "$output" "there is no run 999"
-    run "$BENCH" merge "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" -o out
+    run "$BENCH" merge "$BATS_TEST_DIRNAME/../../build/share/models/smoke" -o out
     is "$status" 2
     has "$output" "whole model, not an adapter"
     run "$BENCH" merge nowhere -o out
     is "$status" 2
-    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../${BUILD:-build}/share/models/smoke" g
+    python3 "$BATS_TEST_DIRNAME/gpt2_folder.py" "$BATS_TEST_DIRNAME/../../build/share/models/smoke" g
     run "$BENCH" merge "$(q "select checkpoint_path from runs where method = 'lora'")" --model g -o out
     is "$status" 2
     has "$output" "matches no layer of this model"
