@@ -61,7 +61,10 @@ static int run_command(const struct command *c, int argc, char **argv) {
     void *options;
     int rc = command_parse(c, argc - 1, argv + 1, &options);
     if (rc >= 0) return rc;
-    if (c->where != COMMAND_TALKS && check_cpu()) return 2;
+    if (c->where != COMMAND_TALKS && check_cpu()) {
+        command_release(c, options);
+        return 2;
+    }
     if (c->where == COMMAND_COMPUTES) {
         blas_reexec(argv);
         blas_single();

@@ -25,7 +25,7 @@ void command_print_table(const struct table *t, enum table_format format) {
     command_print(&b);
 }
 
-static void release_options(const struct command *c, void *options) {
+void command_release(const struct command *c, void *options) {
     option_release(c->rows, options);
     free(options);
 }
@@ -44,14 +44,14 @@ int command_parse(const struct command *c, int argc, char **argv, void **options
         if (!rc) return -1;
         fprintf(stderr, "bench %s: %s; see `bench %s --help`\n", c->name, e.msg, c->name);
     }
-    release_options(c, *options);
+    command_release(c, *options);
     return rc ? err_exit_code(&e) : 0;
 }
 
 int command_run(const struct command *c, const struct command *const *all, void *options) {
     struct err e = {0};
     int rc = c->run ? c->run(options, &e) : c->run_on_all(all, options, &e);
-    release_options(c, options);
+    command_release(c, options);
     if (rc >= 0) return rc;
     fflush(stdout);
     fprintf(stderr, "bench %s: %s\n", c->name, e.msg);

@@ -37,6 +37,8 @@ const struct command *command_find(const struct command *const *all, const char 
 /* Read and check the arguments (argv[0] is passed over). Negative: go on with *options, for command_run.
  * Else the exit code: --help was printed, or what is wrong. */
 int command_parse(const struct command *c, int argc, char **argv, void **options);
+/* Free the options of a command that will not run. */
+void command_release(const struct command *c, void *options);
 /* Run it, print an error if there is one, free the options. The exit code. */
 int command_run(const struct command *c, const struct command *const *all, void *options);
 /* Print the buffer's bytes on standard output and release it. */
