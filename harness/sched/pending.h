@@ -60,9 +60,9 @@ int pending_changed(const struct sweep *s, struct db *db, char **ret, struct err
 
 /* Plan each distinct point in this process, and mark what can never fit: into limits.memory, or this
  * machine. threads: per run; 0: what the sweep asks for, else the most that a worker can get, all cores.
- * each_seed: every seed of a point is planned by itself, as its batches differ a little; else its first stands
- * for all, which is what can be told before a run. An error names the sweep file and
- * line: a point that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
+ * each_seed: every seed of a point is planned by itself, as its batches differ a little; else the first one
+ * stands for all, which is what can be told before a run. An error names the sweep file and line: a point
+ * that cannot run as it is written. ERR_STOP when *stop becomes nonzero. */
 int pending_plan(struct pending *t, const struct sweep *s, const struct machine *m, int threads,
                  bool each_seed, const volatile sig_atomic_t *stop, struct err *e);
 
