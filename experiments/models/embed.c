@@ -174,7 +174,7 @@ struct embed_text *embedder_text_new(struct embedder *E, const char *prompt, con
     size_t at, n;
     len = MIN_OF(len, 64 * (size_t)E->max_length); /* what is cut off does not matter */
     t->special = !special && tokenizer_find_special(E->tok, text, len, &at, &n) >= 0;
-    memcpy(t->ids, E->ids.v, (size_t)t->n * sizeof *t->ids);
+    if (t->n) memcpy(t->ids, E->ids.v, (size_t)t->n * sizeof *t->ids);
     return t;
 }
 
