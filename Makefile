@@ -162,7 +162,7 @@ check:
 	 else echo "left out: it needs clang and libFuzzer: apt-get install clang libclang-rt-14-dev"; fi
 # Parsers and bookkeeping: where memory errors would hide. The kernels are the sanitizers' (valgrind knows no AVX-512), and no terabyte of
 # address space fits into it (test_mem, and what trains or generates).
-VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot% test_train% test_pending% test_generate%),\
+VALGRIND_TESTS ?= $(filter-out $(addprefix tests/unit/,test_kernels% test_panel% test_mem% test_glosses% test_plot% test_train% test_pending% test_generate% test_awake%),\
                     $(wildcard tests/unit/*.c))
 
 # Each target for FUZZ_SECONDS under libFuzzer with sanitizers, one after the other. What reads the input is compiled by clang; the rest is the
