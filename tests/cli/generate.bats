@@ -35,6 +35,19 @@ metric() { q "SELECT value FROM metric m JOIN runs r ON r.run_id = m.run WHERE r
     is "$("$BENCH" generate --adapter "$run_id" --json 'What is a zug?' | python3 -c 'import json,sys; print(json.load(sys.stdin)["end"])')" end
 }
 
+@test "an adapter's folder that no record knows names its base: generate and eval need no --model" {
+    learn
+    cp -r "results/checkpoints/$run_id" elsewhere
+    rm -r results
+    is "$("$BENCH" generate --adapter elsewhere 'What is a zug?')" " a red bird"
+    run "$BENCH" eval --adapter elsewhere --data one.jsonl --prompt '{q}' --completion '{a}' --json
+    is "$status" 0
+    sed -i 's/"base_model_name_or_path": "[^"]*"/"base_model_name_or_path": "not-here"/' elsewhere/adapter_config.json
+    run "$BENCH" generate --adapter elsewhere 'What is a zug?'
+    is "$status" 2
+    has "$output" "--model is missing: the adapter names 'not-here' as its base, which is not here"
+}
+
 @test "--compare stands side by side on a terminal of some width, else one after the other" {
     script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "script(1) finds no pseudo-terminal here"
     learn
