@@ -7,6 +7,7 @@
 
 #include "experiments/data/rows.h"
 #include "experiments/tasks/classify.h"
+#include "harness/nn/format/jsonfile.h"
 
 void labels_release(struct labels *l) {
     for (int i = 0; i < l->n; i++) free(l->name[i]);
@@ -134,13 +135,7 @@ bool labels_within(const struct labels *a, const struct labels *b) {
 /* NULL: no such file, or (e filled) a damaged one. */
 static json_t *folder_json(const char *dir, const char *name, struct err *e) {
     char *path = path_join(dir, name);
-    json_error_t at;
-    json_t *c = file_exists(path) ? json_load_file(path, 0, &at) : NULL;
-    if (file_exists(path) && !json_is_object(c)) {
-        err_set(e, ERR_USER, "%s: not a JSON object", path);
-        json_decref(c);
-        c = NULL;
-    }
+    json_t *c = file_exists(path) ? jsonfile_object(path, 0, e) : NULL;
     free(path);
     return c;
 }

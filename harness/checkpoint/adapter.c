@@ -10,6 +10,7 @@
 #include "harness/base/util.h"
 #include "harness/config/cfg.h"
 #include "harness/core/method_support.h"
+#include "harness/nn/format/jsonfile.h"
 
 struct adapter_file {
     char *dir;
@@ -21,26 +22,10 @@ struct adapter_file {
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-static json_t *read_config(const char *dir, struct err *e) {
-    char *path = path_join(dir, "adapter_config.json");
-    struct strbuf text = {0};
-    json_t *c = NULL;
-    if (!file_read(path, 16 << 20, &text, e)) {
-        json_error_t je;
-        c = json_loadb(text.s ? text.s : "", text.len, 0, &je);
-        if (!json_is_object(c)) {
-            json_decref(c);
-            c = NULL;
-            err_set(e, ERR_USER, "%s:%d: not a JSON object: %s", path, je.line, je.text);
-        }
-    }
-    strbuf_release(&text);
-    free(path);
-    return c;
-}
-
 int adapter_open(struct adapter_file **ret, const char *dir, struct err *e) {
-    json_t *config = read_config(dir, e);
+    char *file = path_join(dir, "adapter_config.json");
+    json_t *config = jsonfile_object(file, 0, e);
+    free(file);
     *ret = NULL;
     if (!config) return e ? e->code : ERR_USER;
     char *path = path_join(dir, "task.json");

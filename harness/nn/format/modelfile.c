@@ -17,33 +17,11 @@
 #include <sys/stat.h>
 
 #include "harness/base/digest.h"
+#include "harness/nn/format/jsonfile.h"
 #include "harness/nn/format/modelfile_private.h"
 #include "harness/base/util.h"
 
-#define JSON_LIMIT ((size_t)16 << 20) /* bytes of config.json and of an index; real ones stay below 2 MB */
-
 /* ---- opening ------------------------------------------------------------------------------------------- */
-
-/* A JSON object from a file. NULL on error: the message has path and line. */
-static json_t *read_json_object(const char *path, size_t flags, struct err *e) {
-    struct strbuf b = {0};
-    if (file_read(path, JSON_LIMIT, &b, e) < 0) {
-        strbuf_release(&b);
-        return NULL;
-    }
-    json_error_t je;
-    json_t *j = json_loadb(b.s ? b.s : "", b.len, flags, &je);
-    strbuf_release(&b);
-    if (!j) {
-        err_set(e, ERR_USER, "%s:%d: not valid JSON: %s: the file is damaged or cut off, fetch it again",
-                path, je.line, je.text);
-    } else if (!json_is_object(j)) {
-        err_set(e, ERR_USER, "%s: holds no JSON object", path);
-        json_decref(j);
-        j = NULL;
-    }
-    return j;
-}
 
 /* One shard of a folder with an index. */
 static int open_shard(struct modelfile *f, const char *index, const char *shard, const json_t *map,
@@ -66,7 +44,7 @@ static int open_shard(struct modelfile *f, const char *index, const char *shard,
 
 /* model.safetensors.index.json: {"weight_map": {tensor: shard}}. */
 static int open_index(struct modelfile *f, const char *index, struct err *e) {
-    json_t *j = read_json_object(index, 0, e), *seen = json_object();
+    json_t *j = jsonfile_object(index, 0, e), *seen = json_object();
     int code = j ? 0 : ERR_USER;
     json_t *map = j ? json_object_get(j, "weight_map") : NULL, *shard;
     if (j && (!json_is_object(map) || json_object_size(map) == 0))
@@ -123,7 +101,7 @@ static int open_folder(struct modelfile *f, struct err *e) {
         code = no_weights(f->path, e);
     else if (!file_exists(config))
         code = err_set(e, ERR_USER, "%s: missing: a model folder needs it", config);
-    else if (!(f->config = read_json_object(config, 0, e)))
+    else if (!(f->config = jsonfile_object(config, 0, e)))
         code = ERR_USER;
     else if (file_exists(single))
         code = safetensors_read(f, single, NULL, NULL, e);
@@ -316,7 +294,7 @@ static json_t *key_beside(const struct modelfile *f, const char *file, const cha
     char *path = path_join(f->path, file);
     /* a tokenizer's length without end (1e30) is no integer of 64 bits */
     size_t flags = !strcmp(file, "tokenizer_config.json") ? JSON_DECODE_INT_AS_REAL : 0;
-    json_t *all = file_exists(path) ? read_json_object(path, flags, e) : NULL;
+    json_t *all = file_exists(path) ? jsonfile_object(path, flags, e) : NULL;
     if (!all && file_exists(path)) *code = ERR_USER;
     json_t *v = json_incref(json_object_get(all, key));
     json_decref(all);
