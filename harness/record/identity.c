@@ -91,9 +91,10 @@ static bool is_first(const char *key) {
 /* Keys of later versions that have their default. */
 static void drop_later(json_t *c, const struct opt *o) {
     for (; o && o->key; o++) {
-        if (is_first(o->key)) continue;
+        const json_t *v = cfg_get(c, o->key);
+        if (!v || is_first(o->key)) continue;
         json_t *def = opt_default(o);
-        if (json_equal(cfg_get(c, o->key), def)) cfg_delete(c, o->key);
+        if (json_equal(v, def)) cfg_delete(c, o->key);
         json_decref(def);
     }
 }
